@@ -1,0 +1,77 @@
+# Everything starts from here, and needs only make and Python 3.11 or newer. `make` alone explains.
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help setup demo lab test check bench lock screenshots
+
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+# The first interpreter that is new enough; `make setup PYTHON=/path/to/python3.11` names another.
+PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	echo $$candidate; break; fi; done)
+
+# uv installs from the index that pip is set up to use, so one setting serves both.
+UV = export UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=$${UV_LINK_MODE:-copy}; \
+	index=$${PIP_INDEX_URL:-$$($(BIN)/pip config get global.index-url 2>/dev/null || true)}; \
+	if [ -n "$$index" ] && [ -z "$${UV_DEFAULT_INDEX:-}$${UV_INDEX_URL:-}" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
+	$(BIN)/uv
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.stamp-package ## install everything, hash-checked, into .venv
+
+demo: setup ## the first two minutes: pause, proof, refusal, reports, narrow restart
+	@$(BIN)/workbench demo
+
+lab: setup ## open JupyterLab on the control panel
+	@$(BIN)/workbench lab
+
+test: $(VENV)/.stamp-dev ## run every test (browser tests skip where no Chromium is)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup --nbval --nbval-current-env \
+		--nbval-cell-timeout 120 --nbval-sanitize-with tests/notebooks/nbval.cfg
+
+check: $(VENV)/.stamp-dev ## lint, format, types, layers, notebooks, budgets
+	@.ci/check
+
+bench: $(VENV)/.stamp-dev ## measure ratios: durable pause, gate check, load
+	@$(BIN)/python -m benchmarks
+
+screenshots: $(VENV)/.stamp-dev ## make the README's pictures again (needs Chromium)
+	@$(BIN)/python docs/screenshots.py
+
+lock: $(VENV)/.stamp-uv ## refresh all three lock files from pyproject.toml
+	@$(UV) --version
+	@echo 'uv' | $(UV) $(COMPILE) --no-annotate - --output-file requirements-uv.lock
+	@$(UV) $(COMPILE) pyproject.toml --extra build --output-file requirements.lock
+	@$(UV) $(COMPILE) pyproject.toml --extra build --extra dev --constraint requirements.lock \
+		--output-file requirements-dev.lock
+	@echo 'Locks refreshed; run make test before you commit them.'
+
+COMPILE := pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links
+
+$(VENV)/.stamp-uv: requirements-uv.lock
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "make setup needs Python 3.11 or newer; found $$(python3 --version 2>&1 || true)." >&2; \
+		echo "Install it, or name it: make setup PYTHON=/path/to/python3.11" >&2; exit 1; fi
+	@$(PYTHON) -m venv $(VENV) || { \
+		echo "make setup: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@touch $@
+
+$(VENV)/.stamp-runtime: requirements.lock $(VENV)/.stamp-uv
+	@$(UV) pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	@touch $@
+
+# The package itself: editable, built by the locked hatchling, so that no network is asked.
+$(VENV)/.stamp-package: pyproject.toml $(VENV)/.stamp-runtime
+	@$(UV) pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.stamp-dev: requirements-dev.lock $(VENV)/.stamp-package
+	@$(UV) pip install --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,7 @@
+-- One row per list of keys that occurs in the block: which are not known, and whether one stands twice.
+-- $known_keys: varchar[], names that the table or the mapping knows
+select
+    keys,
+    len(list_distinct(keys)) <> len(keys) as has_repeats,
+    list_filter(keys, lambda name: not list_contains($known_keys, name)) as unknown_keys
+from (select distinct keys from raw_line where keys is not null) as shape

@@ -1,0 +1,2 @@
+-- Starts a reading transaction: everything after it sees one state.
+begin

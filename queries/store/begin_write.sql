@@ -1,0 +1,2 @@
+-- Starts a writing transaction; the kernel lock has been taken before.
+begin immediate

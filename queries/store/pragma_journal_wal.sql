@@ -1,0 +1,2 @@
+-- Write-ahead log: readers never block the writer.
+pragma journal_mode = wal

@@ -1,0 +1,2 @@
+-- One row: version of the store's schema.
+pragma user_version

@@ -1,0 +1,1 @@
+"""Tests: each says its promise in one sentence."""

@@ -1,0 +1,95 @@
+"""The command line: verbs of every day at the top, the rest under their noun, each loaded when used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from workbench.errors import WorkbenchError
+
+VERBS: dict[str, tuple[str, str]] = {
+    "demo": (
+        "workbench.cli.demo:command",
+        "See pause, proof, review and narrow restart in two minutes.",
+    ),
+    "load": ("workbench.cli.load:command", "Load run history and audit logs from files."),
+    "sync": ("workbench.cli.sync:command", "Read run history from an engine."),
+    "sql": ("workbench.cli.sql:command", "Ask the warehouse one SELECT."),
+    "find": ("workbench.cli.find:command", "Find the smallest scope for a few words."),
+    "status": ("workbench.cli.status:command", "Show which automations are paused, and by what."),
+    "card": ("workbench.cli.card:command", "Print the page about stopping and restarting a scope."),
+    "pause": ("workbench.cli.pause:command", "Pause a scope: place a hold."),
+    "resume": ("workbench.cli.resume:command", "Restart narrowly under a hold, or release it."),
+    "gate": ("workbench.cli.gate:command", "Ask the gate about one automation."),
+    "report": ("workbench.cli.report:command", "Make reports for schedulers."),
+    "review": ("workbench.cli.review:command", "Review a hold: evidence, verdict, next command."),
+    "decide": ("workbench.cli.decide:command", "Accept or override the verdict of a report."),
+    "audit": ("workbench.cli.audit:command", "Verify and show the audit log."),
+    "doctor": (
+        "workbench.cli.doctor:command",
+        "Say what is wrong with this set-up and what to do.",
+    ),
+    "lab": ("workbench.cli.lab:command", "Open JupyterLab on the control panel."),
+    "hold": ("workbench.cli.hold:command", "List holds."),
+    "store": ("workbench.cli.store:command", "Make the one shared store."),
+    "registry": ("workbench.cli.registry:command", "Apply the file of automations and owners."),
+}
+"""Name of a command -> where it is and what its line in the help says; nothing is imported for the help."""
+
+
+class LazyGroup(click.Group):
+    """Imports a command only when it is called, so that a pause starts quickly from a cold shell."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command; None where there is no such name."""
+        if cmd_name not in VERBS:
+            return None
+        module, _, name = VERBS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="workbench")
+def root() -> None:
+    """Pause automation in seconds, prove that it stopped, decide on evidence whether to restart it."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit with its code; a failure is one sentence and what to do next."""
+    try:
+        code = root.main(args=arguments, prog_name="workbench", standalone_mode=False)
+    except WorkbenchError as exc:
+        _say(exc.message, exc.then)
+        sys.exit(exc.exit_code)
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(exc.exit_code)
+    except click.Abort:
+        _say("Stopped at the keyboard; nothing further was done.", "")
+        sys.exit(130)
+    sys.exit(_code(code))
+
+
+def _code(returned: Any) -> int:
+    return returned if isinstance(returned, int) else 0
+
+
+def _say(message: str, next_step: str) -> None:
+    from workbench.cli.present import printable
+
+    click.echo(f"workbench: {printable(message)}", err=True)
+    if next_step:
+        click.echo(f"    next: {printable(next_step)}", err=True)

@@ -1,0 +1,81 @@
+"""`workbench card`: the page an operator opens about a scope."""
+
+from __future__ import annotations
+
+import click
+
+from workbench.cli.present import as_json, head_line, printable, store_line, when
+from workbench.control import open_control
+from workbench.control.views import Card, CardEntry
+from workbench.records import CHECKLIST
+from workbench.settings import Settings
+
+
+@click.command()
+@click.argument("scope")
+@click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
+def command(scope: str, is_json: bool) -> None:
+    """Print who can stop SCOPE and how, what then stops, what needs clean-up, and who restarts it."""
+    settings = Settings.from_environment()
+    card = open_control(settings).card(scope)
+    if is_json:
+        click.echo(as_json(_document(card)))
+        return
+    click.echo(store_line(card.head, settings))
+    click.echo(f"\nTo stop it:    workbench pause '{card.scope}' --reason TEXT")
+    click.echo("To restart it: workbench review H-N, then workbench decide R-N, then")
+    click.echo(f"               workbench resume H-N --only '{card.scope}' --runs N")
+    for note in card.preview.notes:
+        click.echo(f"  {printable(note)}")
+    for entry in card.entries:
+        click.echo("\n" + _text(entry))
+    head_line(card.head)
+
+
+def _text(entry: CardEntry) -> str:
+    a = entry.automation
+    asks = (
+        "asks the gate: a hold stops it"
+        if a.asks_gate
+        else "does NOT ask the gate: a hold does not stop it today"
+    )
+    deputy = f"deputy {entry.deputy}" if entry.deputy else ""
+    who = ", ".join(part for part in (a.owner, deputy, entry.contact) if part)
+    lines = [
+        f"{a.automation_id}  ({a.kind}, {a.category}, {a.environment}): {entry.state}",
+        f"  who can stop it   {who}",
+        f"  who restarts it   {a.restart_owner or 'UNCLEAR: no restart owner'}",
+        f"  what stops it     {asks}",
+        f"  in flight now     {entry.in_flight_count}; last asked the gate {when(entry.last_asked_at)}",
+        "  last drill        none on record",
+        f"  clean-up          {'; '.join(a.cleanup) or 'none recorded'}",
+    ]
+    lines += [
+        f"  {name.replace('_', ' '):<17} {a.checklist.get(name) or 'not defined'}"
+        for name in CHECKLIST
+    ]
+    return printable("\n".join(lines))
+
+
+def _document(card: Card) -> dict[str, object]:
+    return {
+        "scope": str(card.scope),
+        "notes": list(card.preview.notes),
+        "automations": [
+            {
+                "automation_id": e.automation.automation_id,
+                "state": e.state,
+                "holds": list(e.hold_ids),
+                "owner": e.automation.owner,
+                "deputy": e.deputy,
+                "contact": e.contact,
+                "restart_owner": e.automation.restart_owner,
+                "asks_gate": e.automation.asks_gate,
+                "cleanup": list(e.automation.cleanup),
+                "checklist": dict(e.automation.checklist),
+                "last_asked_at": e.last_asked_at,
+                "in_flight_count": e.in_flight_count,
+            }
+            for e in card.entries
+        ],
+    }

@@ -1,0 +1,53 @@
+"""`workbench decide`: a named person accepts or overrides the verdict of a report."""
+
+from __future__ import annotations
+
+import click
+
+from workbench.cli.present import head_line, printable, store_line
+from workbench.control import open_control
+from workbench.control.deciding import DecideRequest
+from workbench.errors import Refused
+from workbench.records import VerdictKind
+from workbench.settings import Settings
+
+
+@click.command()
+@click.argument("report_id")
+@click.option(
+    "--override",
+    type=click.Choice([str(v) for v in VerdictKind]),
+    default=None,
+    help="Decide otherwise than the report.",
+)
+@click.option("--reason", "-r", default="", help="Why; needed for an override.")
+@click.option("--as", "role", help="Role you act for.")
+@click.option("--command-id", default=None, help="Client-made id; the same id never acts twice.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def command(
+    report_id: str,
+    override: str | None,
+    reason: str,
+    role: str | None,
+    command_id: str | None,
+    yes: bool,
+) -> None:
+    """Decide about REPORT_ID, e.g. `workbench decide R-4`; a kernel or scheduler never decides."""
+    settings = Settings.from_environment()
+    if settings.is_unattended:
+        raise Refused(
+            "An unattended run writes reports, not decisions.",
+            next_step="decide at a terminal or in the panel",
+        )
+    control = open_control(settings, role=role)
+    click.echo(store_line(control.head_note(), settings))
+    if not yes:
+        click.confirm(f"Record your decision about {report_id}?", abort=True)
+    request = DecideRequest(report_id, VerdictKind(override) if override else None, reason)
+    made = control.decide(request, command_id=command_id)
+    how = "accepts" if not made.is_override else f"overrides ({made.verdict})"
+    click.echo(f"{made.decision_id} {how} {report_id}: {made.decision}. {printable(made.reason)}")
+    if made.decision in (VerdictKind.RESTART_NARROW, VerdictKind.RESTART_FULL):
+        form = "--full" if made.decision is VerdictKind.RESTART_FULL else "--only SCOPE --runs N"
+        click.echo(f"Next: `workbench resume {made.hold_id} {form} --decision {made.decision_id}`")
+    head_line(control.head_note())

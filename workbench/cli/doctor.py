@@ -1,0 +1,162 @@
+"""`workbench doctor`: what is wrong with this set-up, and what to do about each thing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from workbench.cli.present import as_json, head_line, printable, table
+from workbench.errors import WorkbenchError
+from workbench.records import HeadNote
+from workbench.settings import Settings
+from workbench.snapshot import Publisher
+from workbench.store import open_store
+from workbench.store.audit import verify_store
+from workbench.store.place import filesystem_type
+from workbench.store.sqlite import Store, library_version
+
+SQLITE_FIXED_VERSION = (3, 51, 3)
+"""First SQLite with the WAL-reset bug mended (sqlite.org release history 3.51.3)."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor: what was looked at, whether it is well, and what to do."""
+
+    about: str
+    is_well: bool
+    finding: str
+    next_step: str = ""
+
+
+@click.command()
+@click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
+def command(is_json: bool) -> int:
+    """Look at store, gate, registry and warehouse. Exit code 15 where something is wrong."""
+    settings = Settings.from_environment()
+    found, head = examine(settings)
+    if is_json:
+        click.echo(as_json([finding.__dict__ for finding in found]))
+    else:
+        rows = [(f.about, "well" if f.is_well else "WRONG", f.finding, f.next_step) for f in found]
+        click.echo(printable(table(["about", "is", "finding", "next"], rows)))
+        if head is not None:
+            head_line(head)
+    return 0 if all(finding.is_well for finding in found) else 15
+
+
+def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
+    """Return what was found, worst things included, and the log head where there is a store."""
+    version = library_version()
+    is_fixed = tuple(int(part) for part in version.split(".")) >= SQLITE_FIXED_VERSION
+    found = [
+        Finding(
+            "SQLite",
+            is_fixed,
+            f"version {version}",
+            "" if is_fixed else "install apsw 3.51.3 or newer",
+        )
+    ]
+    try:
+        store = open_store(settings, settings.clock())
+        result = verify_store(store)
+    except WorkbenchError as exc:
+        return [*found, Finding("store", False, exc.message, exc.then)], None
+    found += [
+        Finding(
+            "store",
+            True,
+            f"{settings.store} on {filesystem_type(settings.store) or 'an unknown file system'}",
+        ),
+        Finding(
+            "audit log",
+            result.is_ok,
+            result.finding,
+            "" if result.is_ok else "keep the store as it is; compare head notes",
+        ),
+        *_file_findings(store),
+        _gate_finding(settings, store),
+        *_registry_findings(store),
+        _warehouse_finding(settings.home / "warehouse"),
+    ]
+    return found, result.head
+
+
+def _file_findings(store: Store) -> list[Finding]:
+    faults = store.faults()
+    return [
+        Finding(
+            "store file",
+            not faults,
+            "; ".join(faults) or "SQLite finds it whole",
+            "restore from a copy" if faults else "",
+        )
+    ]
+
+
+def _gate_finding(settings: Settings, store: Store) -> Finding:
+    state = store.state()
+    published = Publisher(settings.gate, state.store_id).published_seq()
+    is_well = published == state.seq
+    what = (
+        f"{settings.gate} at event {published}"
+        if is_well
+        else f"{settings.gate} does not have event {state.seq}"
+    )
+    return Finding(
+        "gate",
+        is_well,
+        what,
+        "" if is_well else "make the gate folder writable, then run any command",
+    )
+
+
+def _registry_findings(store: Store) -> list[Finding]:
+    known = [a for a in store.state().automations.values() if not a.is_retired]
+    if not known:
+        return [
+            Finding(
+                "registry",
+                False,
+                "no automation is registered",
+                "run `workbench registry apply FILE`",
+            )
+        ]
+    deaf = sorted(a.automation_id for a in known if not a.asks_gate)
+    orphans = sorted(a.automation_id for a in known if not a.restart_owner)
+    return [
+        Finding("registry", True, f"{len(known)} automations"),
+        Finding(
+            "reach of a pause",
+            not deaf,
+            f"not stopped by a hold: {', '.join(deaf) or 'none'}",
+            "let them ask the gate" if deaf else "",
+        ),
+        Finding(
+            "restart owners",
+            not orphans,
+            f"unclear for: {', '.join(orphans) or 'none'}",
+            "name a restart_owner" if orphans else "",
+        ),
+    ]
+
+
+def _warehouse_finding(folder: Path) -> Finding:
+    manifest = folder / "manifest.json"
+    if not manifest.exists():
+        return Finding(
+            "warehouse", True, "nothing loaded yet", "run `workbench load` or `workbench sync`"
+        )
+    try:
+        version = json.loads(manifest.read_bytes())["version"]
+    except (OSError, ValueError, KeyError) as exc:
+        return Finding(
+            "warehouse",
+            False,
+            f"{manifest} cannot be read: {exc}",
+            "load again into an empty folder",
+        )
+    return Finding("warehouse", True, f"version {version} in {folder}")

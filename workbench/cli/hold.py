@@ -1,0 +1,92 @@
+"""`workbench hold`: list the holds."""
+
+from __future__ import annotations
+
+import click
+
+from workbench.cli.present import as_json, head_line, store_line, table, when
+from workbench.control import open_control
+from workbench.control.views import HoldView
+from workbench.settings import Settings
+
+
+@click.group()
+def command() -> None:
+    """List holds."""
+
+
+@command.command("list")
+@click.option("--all", "is_all", is_flag=True, help="Show released holds too.")
+@click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
+def list_holds(is_all: bool, is_json: bool) -> None:
+    """List the standing holds, newest first, with their narrow restarts."""
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    views = control.holds(include_released=is_all)
+    if is_json:
+        click.echo(as_json([_document(view) for view in views]))
+        return
+    click.echo(store_line(control.head_note(), settings))
+    rows = [
+        (
+            v.hold.hold_id,
+            v.state_in_words,
+            v.hold.scope,
+            v.hold.mode,
+            len(v.automations),
+            when(v.hold.placed_at),
+            v.hold.placed_by,
+            _narrow(v),
+            v.hold.reason,
+        )
+        for v in views
+    ]
+    headers = [
+        "hold",
+        "state",
+        "scope",
+        "mode",
+        "automations",
+        "placed",
+        "by",
+        "narrow restart",
+        "reason",
+    ]
+    click.echo(table(headers, rows) if rows else "No hold stands.")
+    head_line(control.head_note())
+
+
+def _narrow(view: HoldView) -> str:
+    if not view.probations:
+        return "-"
+    last = view.probations[-1]
+    used = f"{last.probation.probation_id} {last.runs_taken}/{last.probation.max_runs} runs"
+    return used if last.is_live else f"{used}, over: {last.why_over}"
+
+
+def _document(view: HoldView) -> dict[str, object]:
+    hold = view.hold
+    return {
+        "hold_id": hold.hold_id,
+        "state": str(view.state),
+        "scope": hold.scope,
+        "mode": str(hold.mode),
+        "purpose": str(hold.purpose),
+        "reason": hold.reason,
+        "placed_at": hold.placed_at,
+        "placed_by": hold.placed_by,
+        "review_by": hold.review_by,
+        "released_at": hold.released_at,
+        "released_by": hold.released_by or None,
+        "automation_ids": list(view.automations),
+        "probations": [
+            {
+                "probation_id": p.probation.probation_id,
+                "scope": p.probation.scope,
+                "runs_taken": p.runs_taken,
+                "max_runs": p.probation.max_runs,
+                "why_over": p.why_over or None,
+            }
+            for p in view.probations
+        ],
+    }

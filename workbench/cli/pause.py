@@ -1,0 +1,175 @@
+"""`workbench pause`: place a hold and watch until it is confirmed."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+
+import click
+
+from workbench.cli.present import as_json, head_line, printable, store_line, table, when
+from workbench.clock import from_text
+from workbench.control import open_control
+from workbench.control.commands import CONFIRM_WAIT_SECONDS
+from workbench.control.placing import PauseRequest
+from workbench.control.views import PauseReceipt, Preview
+from workbench.errors import NoMatch, UsageFault
+from workbench.records import Mode, Purpose
+from workbench.settings import Settings
+
+NOT_CONFIRMED_EXIT_CODE = 10
+
+
+@click.command()
+@click.argument("scope")
+@click.option("--reason", "-r", default="", help="Why; asked for on a terminal.")
+@click.option(
+    "--mode", type=click.Choice([str(m) for m in Mode]), default=str(Mode.FREEZE), show_default=True
+)
+@click.option(
+    "--purpose",
+    type=click.Choice([str(p) for p in Purpose]),
+    default=str(Purpose.INCIDENT),
+    show_default=True,
+)
+@click.option("--incident", default="", help="Incident id, e.g. I-2.")
+@click.option(
+    "--review-by", default="", help="Instant after which the hold reads *overdue, still paused*."
+)
+@click.option(
+    "--unregistered", is_flag=True, help="Hold automation=ID although it is not registered."
+)
+@click.option("--as", "role", help="Role you act for.")
+@click.option("--command-id", default=None, help="Client-made id; the same id never acts twice.")
+@click.option("--no-wait", is_flag=True, help="Do not wait for confirmation.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
+def command(**options: object) -> int:
+    """Pause SCOPE, e.g. `workbench pause kind=agent,provider=acme-llm --reason "wrong amounts"`.
+
+    Exit code 0: every automation has confirmed. 10: recorded, not all confirmed.
+    """
+    settings = Settings.from_environment()
+    control = open_control(settings, role=_text(options["role"]) or None)
+    is_json, is_sure = bool(options["is_json"]), bool(options["yes"])
+    mode = Mode(_text(options["mode"]))
+    scope = _text(options["scope"])
+    if not is_json:
+        click.echo(store_line(control.head_note(), settings))
+        try:
+            show_preview(control.preview(scope, mode))
+        except NoMatch:
+            if not options["unregistered"]:
+                raise
+    request = PauseRequest(
+        scope=scope,
+        reason=_reason(_text(options["reason"]), is_sure or is_json),
+        mode=mode,
+        purpose=Purpose(_text(options["purpose"])),
+        incident_id=_text(options["incident"]),
+        review_by=_instant(_text(options["review_by"])),
+        is_unregistered=bool(options["unregistered"]),
+    )
+    if not is_sure and not is_json:
+        _ask("Pause these?")
+    wait = 0.0 if options["no_wait"] else CONFIRM_WAIT_SECONDS
+    receipt = control.pause(
+        request, command_id=_text(options["command_id"]) or None, wait_seconds=wait
+    )
+    click.echo(as_json(receipt_document(receipt)) if is_json else receipt_text(receipt))
+    if not is_json:
+        head_line(receipt.head)
+    return 0 if receipt.is_confirmed else NOT_CONFIRMED_EXIT_CODE
+
+
+def show_preview(preview: Preview) -> None:
+    """Print every automation that a hold would cover and what it would not stop."""
+    rows = [
+        (a.automation_id, a.kind, a.category, a.owner, "yes" if a.asks_gate else "NO: not stopped")
+        for a in preview.automations
+    ]
+    click.echo(table(["automation", "kind", "category", "owner", "asks the gate"], rows))
+    for note in preview.notes:
+        click.echo(f"  {printable(note)}")
+
+
+def receipt_text(receipt: PauseReceipt) -> str:
+    """Return the print-out of a pause: the four steps apart, those not yet there on top."""
+    hold = receipt.hold
+    rows = [
+        (
+            t.automation_id,
+            t.state,
+            when(t.recorded_at),
+            when(t.delivered_at),
+            when(t.confirmed_at),
+            when(t.quiet_at),
+            t.note,
+        )
+        for t in receipt.targets
+    ]
+    again = " (the same command id as before: nothing was added)" if receipt.is_repeat else ""
+    lines = [
+        f"\n{hold.hold_id} placed on {hold.scope} ({hold.mode}) at {when(hold.placed_at)}{again}",
+        f"{receipt.confirmed_count} of {len(receipt.targets)} automations confirmed.",
+        table(["automation", "state", "recorded", "delivered", "confirmed", "quiet", "note"], rows),
+    ]
+    if receipt.publication_fault:
+        lines.append(f"RECORDED, NOT DELIVERED: {printable(receipt.publication_fault)}")
+    lines.append(f"Next: `workbench review {hold.hold_id}` when you want to restart it.")
+    return "\n".join(lines)
+
+
+def receipt_document(receipt: PauseReceipt) -> dict[str, object]:
+    """Return the receipt as plain values."""
+    return {
+        "hold_id": receipt.hold.hold_id,
+        "scope": receipt.hold.scope,
+        "mode": str(receipt.hold.mode),
+        "placed_at": receipt.hold.placed_at,
+        "is_repeat": receipt.is_repeat,
+        "confirmed_count": receipt.confirmed_count,
+        "target_count": len(receipt.targets),
+        "publication_fault": receipt.publication_fault,
+        "targets": [
+            {
+                "automation_id": t.automation_id,
+                "state": str(t.state),
+                "recorded_at": t.recorded_at,
+                "delivered_at": t.delivered_at,
+                "confirmed_at": t.confirmed_at,
+                "quiet_at": t.quiet_at,
+                "note": t.note,
+            }
+            for t in receipt.targets
+        ],
+        "head": {"seq": receipt.head.seq, "hash": receipt.head.hash},
+    }
+
+
+def _reason(given: str, is_quiet: bool) -> str:
+    if given.strip() or is_quiet or not sys.stdin.isatty():
+        return given
+    answer: str = click.prompt("Reason")
+    return answer
+
+
+def _ask(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageFault(
+            "Nobody is at the terminal to confirm; add `--yes`.", next_step="add `--yes`"
+        )
+    click.confirm(question, abort=True)
+
+
+def _instant(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return from_text(text)
+    except ValueError as exc:
+        raise UsageFault(f"--review-by: {exc}") from exc
+
+
+def _text(value: object) -> str:
+    return str(value) if value is not None else ""

@@ -1,0 +1,101 @@
+"""`workbench resume`: a narrow restart under a hold, or its release."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from workbench.cli.present import head_line, store_line, when
+from workbench.clock import from_text
+from workbench.control import Control, open_control
+from workbench.control.resuming import ResumeRequest
+from workbench.errors import UsageFault
+from workbench.settings import Settings
+
+
+@click.command()
+@click.argument("hold_id")
+@click.option(
+    "--only", default=None, help="Scope of a narrow restart, e.g. automation=invoice-triage."
+)
+@click.option(
+    "--runs", type=int, default=None, help="Number of runs that the narrow restart lets through."
+)
+@click.option("--until", default="", help="Instant at which the narrow restart ends.")
+@click.option("--full", is_flag=True, help="Release the hold.")
+@click.option(
+    "--decision",
+    "decision_id",
+    default="",
+    help="Decision that allows it, e.g. D-3 (default: the newest on this hold).",
+)
+@click.option(
+    "--break-glass",
+    "break_glass",
+    default="",
+    help="Reason for going without a decision; recorded and flagged.",
+)
+@click.option("--as", "role", help="Role you act for.")
+@click.option("--command-id", default=None, help="Client-made id; the same id never acts twice.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def command(hold_id: str, **options: object) -> None:
+    """Restart under HOLD_ID: `--only SCOPE --runs N` (narrow, the hold stays) or `--full` (release)."""
+    settings = Settings.from_environment()
+    role = options["role"]
+    control = open_control(settings, role=str(role) if role else None)
+    request = _request(control, hold_id, options)
+    click.echo(store_line(control.head_note(), settings))
+    if not options["yes"]:
+        what = (
+            f"let {request.runs} runs of {request.only} through"
+            if request.only
+            else f"release {hold_id}"
+        )
+        click.confirm(f"This will {what}. Go on?", abort=True)
+    command_id = str(options["command_id"]) if options["command_id"] else None
+    if request.only is not None:
+        probation = control.resume_narrow(request, command_id=command_id)
+        click.echo(
+            f"{probation.probation_id}: {', '.join(probation.automation_ids)} may run {probation.max_runs} times; "
+            f"{hold_id} stays and stops them then."
+        )
+    else:
+        hold = control.resume_full(request, command_id=command_id)
+        click.echo(
+            f"{hold.hold_id} released at {when(hold.released_at)}; "
+            "other holds on the same automations stay."
+        )
+    if request.break_glass_reason:
+        click.echo("Break-glass: recorded, and flagged in `workbench status`.")
+    head_line(control.head_note())
+
+
+def _request(control: Control, hold_id: str, options: dict[str, object]) -> ResumeRequest:
+    only, is_full = options["only"], bool(options["full"])
+    if (only is None) == (not is_full):
+        raise UsageFault(
+            "Say `--only SCOPE --runs N` for a narrow restart or `--full` for a release."
+        )
+    decision_id, break_glass = str(options["decision_id"]), str(options["break_glass"])
+    if not decision_id and not break_glass:
+        own = [d for d in control.state().decisions.values() if d.hold_id == hold_id]
+        decision_id = own[-1].decision_id if own else ""
+    runs = options["runs"]
+    return ResumeRequest(
+        hold_id=hold_id,
+        only=str(only) if only is not None else None,
+        runs=runs if isinstance(runs, int) else None,
+        until=_instant(str(options["until"])),
+        decision_id=decision_id,
+        break_glass_reason=break_glass,
+    )
+
+
+def _instant(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return from_text(text)
+    except ValueError as exc:
+        raise UsageFault(f"--until: {exc}") from exc

@@ -1,0 +1,83 @@
+"""`workbench status`: which automations are paused, and by what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from workbench.cli.present import as_json, head_line, store_line, table
+from workbench.control import open_control
+from workbench.control.views import Status
+from workbench.scope import Scope
+from workbench.settings import Settings
+
+
+@click.command()
+@click.argument("scope", default="*")
+@click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
+def command(scope: str, is_json: bool) -> None:
+    """Show every automation in SCOPE (default: all) with its state, and the standing holds."""
+    settings = Settings.from_environment()
+    found = open_control(settings).status()
+    wanted = Scope.parse(scope, [row.automation for row in found.automations])
+    rows = [row for row in found.automations if wanted.covers(row.automation)]
+    if is_json:
+        click.echo(as_json(_document(found, rows)))
+        return
+    click.echo(store_line(found.head, settings))
+    cells = [
+        (
+            r.automation.automation_id,
+            r.automation.kind,
+            r.automation.category,
+            r.automation.owner,
+            r.state,
+            ", ".join(r.hold_ids) or "-",
+        )
+        for r in rows
+    ]
+    click.echo(table(["automation", "kind", "category", "owner", "state", "holds"], cells))
+    for view in found.holds:
+        click.echo(
+            f"{view.hold.hold_id}  {view.hold.scope}  {view.state_in_words}: {view.hold.reason}"
+        )
+    for flag in (*found.flags, *([found.publication_fault] if found.publication_fault else [])):
+        click.echo(f"flagged: {flag}")
+    head_line(found.head)
+
+
+def _document(found: Status, rows: list[Any]) -> dict[str, Any]:
+    head = found.head
+    return {
+        "store": {
+            "store_id": head.store_id,
+            "environment": head.environment,
+            "place": head.place,
+            "seq": head.seq,
+        },
+        "automations": [
+            {
+                "automation_id": r.automation.automation_id,
+                "kind": r.automation.kind,
+                "category": r.automation.category,
+                "environment": r.automation.environment,
+                "owner": r.automation.owner,
+                "state": r.state,
+                "holds": list(r.hold_ids),
+            }
+            for r in rows
+        ],
+        "holds": [
+            {
+                "hold_id": v.hold.hold_id,
+                "scope": v.hold.scope,
+                "state": str(v.state),
+                "mode": str(v.hold.mode),
+                "reason": v.hold.reason,
+            }
+            for v in found.holds
+        ],
+        "flags": list(found.flags),
+        "head": {"seq": head.seq, "hash": head.hash},
+    }

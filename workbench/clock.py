@@ -1,0 +1,47 @@
+"""Where every instant comes from, so that tests and recordings can say what time it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the time, always as an aware UTC instant."""
+
+    def now(self) -> datetime:
+        """Return the present instant, UTC."""
+
+
+@dataclass(frozen=True)
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """Return the present instant, UTC, to the microsecond."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class FixedClock:
+    """A clock that stands at one recorded instant."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        """Return the recorded instant."""
+        return self.at
+
+
+def to_text(instant: datetime) -> str:
+    """Write an aware instant as fixed-width UTC text with microseconds, so that text order is time order."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def from_text(text: str) -> datetime:
+    """Read ISO 8601 text with an offset; raises ValueError when the offset is missing."""
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset; write it like 2026-11-23T21:00:00Z")
+    return instant.astimezone(UTC)

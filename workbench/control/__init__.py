@@ -1,0 +1,5 @@
+"""Commands on the store: pause, resume, decide, and what screens read."""
+
+from workbench.control.commands import Control, open_control
+
+__all__ = ["Control", "open_control"]

@@ -1,0 +1,282 @@
+"""The one command path that the command line, panels and Python share."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from workbench.clock import Clock
+from workbench.control import reading
+from workbench.control.actor import actor_text
+from workbench.control.deciding import DecideRequest, ReportEntry, decide_decision, decide_report
+from workbench.control.enrolling import decide_registry, known_registry, registry_command
+from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
+from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release
+from workbench.control.targets import Observer, observation
+from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
+from workbench.errors import NoMatch, NotFound
+from workbench.records import Decision, HeadNote, Hold, Mode, Probation, ReportRef, Target
+from workbench.registry import Difference, Registry, compare
+from workbench.scope import Proposal, Scope, propose, why_no_match
+from workbench.settings import Settings
+from workbench.store.log import Draft
+from workbench.store.sqlite import Change, Command, Committed, Store, open_store
+from workbench.store.state import State
+from workbench.tickets import TicketBook
+
+CONFIRM_WAIT_SECONDS = 30.0
+"""How long a pause waits for its automations to have seen it (SEMANTICS 5)."""
+
+_LOOK_EVERY_SECONDS = 0.02
+
+
+class Control:
+    """Gives commands to one store; each call opens and closes its own connection, so any thread may call."""
+
+    def __init__(self, store: Store, clock: Clock, role: str | None = None) -> None:
+        """Act on a store as this process's user, for a role where one is named."""
+        self.store = store
+        self.clock = clock
+        self.role = role
+
+    def head_note(self) -> HeadNote:
+        """Return where the log stands."""
+        return self.store.head_note()
+
+    def state(self) -> State:
+        """Return the fold of the log."""
+        return self.store.state()
+
+    def preview(self, scope_text: str, mode: Mode = Mode.FREEZE) -> Preview:
+        """Return what a pause of the scope would cover; raises NoMatch when that is nothing."""
+        state = self.store.state()
+        known = state.automations.values()
+        scope = Scope.parse(scope_text, known)
+        covered = covered_by(scope, state)
+        if not covered and not scope.is_everything:
+            raise NoMatch(f"The scope {scope} covers no automation: {why_no_match(scope, known)}")
+        return self._preview(state, scope, mode)
+
+    def find(self, text: str) -> list[Proposal]:
+        """Propose the smallest scopes for a few words, best first."""
+        return propose(text, self.store.state().automations.values())
+
+    def pause(
+        self,
+        request: PauseRequest,
+        *,
+        command_id: str | None = None,
+        wait_seconds: float = CONFIRM_WAIT_SECONDS,
+        on_progress: Callable[[tuple[Target, ...]], None] | None = None,
+    ) -> PauseReceipt:
+        """Place a hold, publish it, and watch until every automation that asks the gate has seen it.
+
+        Needs one person and a reason; checks nothing that could be in the way. What was seen is recorded
+        in the log. Raises NoMatch when the scope covers nothing and UsageFault without a reason.
+        """
+        now = self.clock.now()
+        done = self._transact(
+            request.command(self._id(command_id)),
+            lambda s: decide_pause(s, request, self._actor(s), now),
+        )
+        hold = done.state.holds[_result(done, "hold.place")]
+        targets = self._watch(hold, wait_seconds, on_progress)
+        self._record_observation(hold, targets)
+        return PauseReceipt(
+            hold=hold,
+            preview=self._preview(
+                done.state, Scope.parse(hold.scope), hold.mode, except_hold=hold.hold_id
+            ),
+            targets=targets,
+            head=self.head_note(),
+            publication_fault=done.publication_fault,
+            is_repeat=done.is_repeat,
+        )
+
+    def targets(self, hold_id: str) -> tuple[Target, ...]:
+        """Return how far a hold has come at each automation, those not yet there first."""
+        state = self.store.state()
+        if hold_id not in state.holds:
+            raise NotFound(
+                f"There is no hold {hold_id}.", next_step="try `workbench hold list --all`"
+            )
+        return self._observer(state).targets(state.holds[hold_id])
+
+    def observe(self, hold_id: str) -> tuple[Target, ...]:
+        """Look at a standing hold again and record what is new, so that it can be proved later."""
+        hold = standing_hold(self.store.state(), hold_id)
+        targets = self.targets(hold_id)
+        self._record_observation(hold, targets)
+        return targets
+
+    def resume_narrow(self, request: ResumeRequest, *, command_id: str | None = None) -> Probation:
+        """Let part of a hold through for a number of runs; the hold stays.
+
+        Raises Refused without a decision or break-glass reason, and when the decision does not cover it.
+        """
+        now = self.clock.now()
+        done = self._transact(
+            request.command(self._id(command_id)),
+            lambda s: decide_narrow(s, request, self._actor(s), now, self._make_tickets),
+        )
+        return done.state.probations[_result(done, "probation.start")]
+
+    def resume_full(self, request: ResumeRequest, *, command_id: str | None = None) -> Hold:
+        """Release a hold; other holds on the same automations stay. Raises Refused as narrow does."""
+        now = self.clock.now()
+        done = self._transact(
+            request.command(self._id(command_id)),
+            lambda s: decide_release(s, request, self._actor(s), now),
+        )
+        return done.state.holds[_result(done, "hold.release")]
+
+    def decide(self, request: DecideRequest, *, command_id: str | None = None) -> Decision:
+        """Record a person's decision about a report; raises Refused when it cannot be decided on."""
+        now = self.clock.now()
+        done = self._transact(
+            request.command(self._id(command_id)),
+            lambda s: decide_decision(s, request, self._actor(s), now),
+        )
+        return done.state.decisions[_result(done, "decision.record")]
+
+    def record_report(self, entry: ReportEntry, *, command_id: str | None = None) -> ReportRef:
+        """Record a report that was made, complete or not, and return it with its id."""
+        now = self.clock.now()
+        done = self._transact(
+            entry.command(self._id(command_id)),
+            lambda s: decide_report(s, entry, self._actor(s), now),
+        )
+        return done.state.reports[_result(done, "report.record")]
+
+    def registry_differences(self, registry: Registry) -> list[Difference]:
+        """Return what applying a registry would record."""
+        return compare(registry, known_registry(self.store.state()))
+
+    def apply_registry(self, registry: Registry, *, command_id: str | None = None) -> int:
+        """Record what a registry changes and return the number of events."""
+        now = self.clock.now()
+        command = registry_command(registry, self._id(command_id))
+        return len(
+            self._transact(
+                command, lambda s: decide_registry(s, registry, self._actor(s), now)
+            ).events
+        )
+
+    def holds(self, *, include_released: bool = False) -> tuple[HoldView, ...]:
+        """Return the holds as screens show them, newest first."""
+        state = self.store.state()
+        return reading.hold_views(
+            state, self.store.gate_folder, self.clock.now(), include_released=include_released
+        )
+
+    def status(self) -> Status:
+        """Return the state of every automation, the holds, and what is flagged."""
+        return reading.status(self.store, self.clock.now())
+
+    def card(self, scope_text: str) -> Card:
+        """Return the page about stopping and restarting a scope; raises NoMatch when it covers nothing."""
+        preview = self.preview(scope_text)
+        return reading.card(self.store, preview, self.clock.now())
+
+    def _transact(self, command: Command, decide: Callable[[State], Change]) -> Committed:
+        return self.store.transact(command, lambda state: self._with_endings(state, decide(state)))
+
+    def _with_endings(self, state: State, change: Change) -> Change:
+        """Record with any command the narrow restarts that have reached a limit since the last one."""
+        now = self.clock.now()
+        ending = {draft.target for draft in change.drafts if draft.action == "probation.end"}
+        over = [
+            Draft(now, "system", "probation.end", view.probation.probation_id, reason=view.why_over)
+            for view in reading.probation_views(state, self.store.gate_folder, now)
+            if view.why_over
+            and view.probation.ended_seq is None
+            and view.probation.probation_id not in ending
+        ]
+        return replace(change, drafts=[*over, *change.drafts]) if over else change
+
+    def _watch(
+        self,
+        hold: Hold,
+        wait_seconds: float,
+        on_progress: Callable[[tuple[Target, ...]], None] | None,
+    ) -> tuple[Target, ...]:
+        deadline = time.monotonic() + wait_seconds
+        state = self.store.state()
+        observer = self._observer(state)
+        while True:
+            targets = observer.targets(hold)
+            if on_progress is not None:
+                on_progress(targets)
+            waiting = [t for t in targets if t.confirmed_at is None and _can_confirm(state, t)]
+            if not waiting or time.monotonic() >= deadline:
+                return targets
+            time.sleep(_LOOK_EVERY_SECONDS)
+
+    def _observer(self, state: State) -> Observer:
+        return Observer(state, self.store.gate_folder, self.store.deliveries())
+
+    def _record_observation(self, hold: Hold, targets: Iterable[Target]) -> None:
+        found = tuple(targets)
+        new = observation(found, self.store.state().observed, hold.hold_id)
+        if not new:
+            return
+        now = self.clock.now()
+        content = {"name": "observe", "hold_id": hold.hold_id, "targets": new}
+        draft = Draft(
+            now,
+            "system",
+            "hold.observe",
+            hold.hold_id,
+            correlation_id=hold.hold_id,
+            payload={"targets": new},
+        )
+        # The pause itself is durable already; what was seen of it can be looked at again.
+        with contextlib.suppress(OSError):
+            self.store.transact(Command(self._id(None), content), lambda _: Change([draft]))
+
+    def _preview(self, state: State, scope: Scope, mode: Mode, *, except_hold: str = "") -> Preview:
+        covered = covered_by(scope, state)
+        held = tuple(
+            a.automation_id
+            for a in covered
+            if any(
+                hold.hold_id != except_hold
+                for hold in state.paused_by(a.automation_id, self.clock.now())
+            )
+        )
+        return Preview(scope, mode, covered, held)
+
+    def _make_tickets(self, probation_id: str, runs: int) -> None:
+        TicketBook(self.store.gate_folder, probation_id, runs).create()
+
+    def _actor(self, state: State) -> str:
+        return actor_text(self.role, state.owners)
+
+    @staticmethod
+    def _id(command_id: str | None) -> str:
+        return command_id or uuid.uuid4().hex
+
+
+def _result(done: Committed, action: str) -> str:
+    """Return the id that a command made; endings of narrow restarts may stand beside it."""
+    return next(event.target for event in done.events if event.action == action)
+
+
+def _can_confirm(state: State, target: Target) -> bool:
+    automation = state.automations.get(target.automation_id)
+    is_asking = automation is None or automation.asks_gate
+    return is_asking and (target.last_asked_at is not None)
+
+
+def open_control(
+    settings: Settings, clock: Clock | None = None, role: str | None = None
+) -> Control:
+    """Open the shared store for commands; raises StoreMissing when there is none."""
+    used = clock or settings.clock()
+    return Control(open_store(settings, used), used, role)
+
+
+__all__ = ["CONFIRM_WAIT_SECONDS", "Control", "open_control"]

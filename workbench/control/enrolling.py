@@ -1,0 +1,51 @@
+"""Recording what a registry file changes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from workbench.records import Automation, Category, Owner
+from workbench.registry import Difference, Registry, compare
+from workbench.store.log import Draft, digest
+from workbench.store.sqlite import Change, Command
+from workbench.store.state import State, automation_to
+
+
+def known_registry(state: State) -> Registry:
+    """Return the registry as the log has it; retired automations are not in it."""
+    standing = {key: record for key, record in state.automations.items() if not record.is_retired}
+    return Registry(state.owners, state.categories, standing)
+
+
+def registry_command(registry: Registry, command_id: str) -> Command:
+    """Return the applying of a registry as a command; its content is the registry's digest."""
+    body = {
+        "owners": {k: _plain(v) for k, v in registry.owners.items()},
+        "categories": {k: _plain(v) for k, v in registry.categories.items()},
+        "automations": {k: _plain(v) for k, v in registry.automations.items()},
+    }
+    return Command(command_id, {"name": "registry apply", "digest": digest(body)})
+
+
+def decide_registry(state: State, registry: Registry, actor: str, now: datetime) -> Change:
+    """Return the events that bring the log to what the file says; an edit un-pauses nothing."""
+    return Change([_draft(d, actor, now) for d in compare(registry, known_registry(state))])
+
+
+def _draft(difference: Difference, actor: str, now: datetime) -> Draft:
+    noun = difference.action.split(".")[0]
+    payload = {noun: _plain(difference.record)} if difference.record is not None else {}
+    return Draft(
+        now, actor, difference.action, difference.target, reason=difference.details, payload=payload
+    )
+
+
+def _plain(record: Owner | Category | Automation) -> dict[str, Any]:
+    if isinstance(record, Automation):
+        return automation_to(record)
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in asdict(record).items()
+    }

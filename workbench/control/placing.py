@@ -1,0 +1,115 @@
+"""Deciding a pause: what a hold covers and which event records it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from workbench.clock import to_text
+from workbench.errors import NoMatch, NotFound, Refused, UsageFault
+from workbench.records import Automation, Hold, Mode, Purpose
+from workbench.scope import Scope, why_no_match
+from workbench.store.log import Draft
+from workbench.store.sqlite import Change, Command
+from workbench.store.state import State
+
+
+@dataclass(frozen=True)
+class PauseRequest:
+    """What is asked: stop a scope, for a reason."""
+
+    scope: str
+    reason: str
+    mode: Mode = Mode.FREEZE
+    purpose: Purpose = Purpose.INCIDENT
+    incident_id: str = ""
+    review_by: datetime | None = None
+    is_unregistered: bool = False
+
+    def command(self, command_id: str) -> Command:
+        """Return the request as a command with an id of its own."""
+        content = {
+            "name": "pause",
+            "scope": self.scope,
+            "reason": self.reason,
+            "mode": str(self.mode),
+            "purpose": str(self.purpose),
+            "incident_id": self.incident_id,
+            "review_by": to_text(self.review_by) if self.review_by else "",
+            "is_unregistered": self.is_unregistered,
+        }
+        return Command(command_id, content)
+
+
+def covered_by(scope: Scope, state: State) -> tuple[Automation, ...]:
+    """Return the registered automations that a new hold would cover."""
+    return scope.select(state.automations.values())
+
+
+def next_id(prefix: str, known: object) -> str:
+    """Return the next short id of a kind: ids count the log's events and are never used again."""
+    return f"{prefix}-{len(known) + 1}"  # type: ignore[arg-type]
+
+
+def decide_pause(state: State, request: PauseRequest, actor: str, now: datetime) -> Change:
+    """Return the event of a new hold; raises NoMatch when nothing would stop, UsageFault without a reason."""
+    if not request.reason.strip():
+        raise UsageFault(
+            "A pause needs a reason; add `--reason TEXT`.", next_step="add `--reason TEXT`"
+        )
+    scope = Scope.parse(request.scope, state.automations.values())
+    covered = [a.automation_id for a in covered_by(scope, state)]
+    if not covered:
+        covered = _unregistered(scope, state, request.is_unregistered)
+    hold_id = next_id("H", state.holds)
+    payload = {
+        "scope": str(scope),
+        "purpose": str(request.purpose),
+        "mode": str(request.mode),
+        "incident_id": request.incident_id,
+        "review_by": to_text(request.review_by) if request.review_by else None,
+        "covered": covered,
+    }
+    draft = Draft(
+        now,
+        actor,
+        "hold.place",
+        hold_id,
+        reason=request.reason.strip(),
+        correlation_id=request.incident_id or hold_id,
+        payload=payload,
+    )
+    return Change([draft], dict.fromkeys(covered, (hold_id, "paused")))
+
+
+def _unregistered(scope: Scope, state: State, is_unregistered: bool) -> list[str]:
+    named = dict(scope.terms).get("automation") if len(scope.terms) == 1 else None
+    if scope.is_everything:
+        return []  # safe mode holds what comes, too
+    if named and is_unregistered:
+        return [named]
+    why = why_no_match(scope, state.automations.values())
+    hint = (
+        f" To hold it all the same: `workbench pause automation={named} --unregistered`."
+        if named
+        else ""
+    )
+    raise NoMatch(f"The scope {scope} covers no automation: {why}{hint}")
+
+
+def standing_hold(state: State, hold_id: str) -> Hold:
+    """Return a hold that still stands; raises NotFound or Refused saying what is."""
+    hold = state.holds.get(hold_id)
+    if hold is None:
+        standing = ", ".join(h.hold_id for h in state.standing_holds()) or "none"
+        raise NotFound(
+            f"There is no hold {hold_id}; standing holds: {standing}.",
+            next_step="try `workbench hold list`",
+        )
+    if hold.released_seq is not None:
+        raise Refused(
+            f"{hold_id} was released by {hold.released_by} at {hold.released_at:%Y-%m-%d %H:%M:%S} UTC; "
+            "a release is final.",
+            next_step="place a new hold with `workbench pause`",
+        )
+    return hold

@@ -1,0 +1,160 @@
+"""What screens read from the store and the gate folder; nothing here writes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from workbench.control.views import (
+    AutomationStatus,
+    Card,
+    CardEntry,
+    HoldView,
+    Preview,
+    ProbationView,
+    Status,
+)
+from workbench.presence import read_presences
+from workbench.records import Automation, HeadNote, HoldState
+from workbench.snapshot import Publisher
+from workbench.store.sqlite import Store
+from workbench.store.state import State
+from workbench.tickets import TicketBook, TicketFault
+
+
+def probation_views(state: State, gate_folder: Path, now: datetime) -> tuple[ProbationView, ...]:
+    """Return every narrow restart with the runs it has let through and why it is over, if it is."""
+    found = []
+    for probation in state.probations.values():
+        taken = 0
+        try:
+            taken = len(TicketBook(gate_folder, probation.probation_id, probation.max_runs).taken())
+            why = ""
+        except TicketFault as exc:
+            why = str(exc) if probation.ended_seq is None else ""
+        if probation.ended_seq is not None:
+            why = probation.ended_why
+        elif taken >= probation.max_runs:
+            why = f"used its {probation.max_runs} runs"
+        elif probation.until is not None and now >= probation.until:
+            why = f"ended at {probation.until:%Y-%m-%d %H:%M:%S} UTC"
+        found.append(ProbationView(probation, taken, why))
+    return tuple(found)
+
+
+def hold_views(
+    state: State, gate_folder: Path, now: datetime, *, include_released: bool = False
+) -> tuple[HoldView, ...]:
+    """Return the holds with their narrow restarts and decisions, newest first."""
+    probations = probation_views(state, gate_folder, now)
+    return tuple(
+        HoldView(
+            hold=hold,
+            state=hold.state_at(now),
+            automations=tuple(sorted(state.covered[hold.hold_id])),
+            probations=tuple(p for p in probations if p.probation.hold_id == hold.hold_id),
+            decisions=tuple(d for d in state.decisions.values() if d.hold_id == hold.hold_id),
+            changed_seq=state.hold_changed_seq[hold.hold_id],
+        )
+        for hold in reversed(state.holds.values())
+        if include_released or hold.released_seq is None
+    )
+
+
+def status(store: Store, now: datetime) -> Status:
+    """Return the state of every automation, the holds, and what is flagged."""
+    state = store.state()
+    holds = hold_views(state, store.gate_folder, now)
+    live = {
+        (view.hold.hold_id, automation_id)
+        for view in holds
+        for p in view.probations
+        if p.is_live
+        for automation_id in p.probation.automation_ids
+    }
+    rows = []
+    for automation_id, automation in sorted(state.automations.items()):
+        covering = [h.hold_id for h in state.holds_on(automation_id)]
+        if automation.is_retired and not covering:
+            continue
+        rows.append(
+            AutomationStatus(
+                automation, _state_word(automation_id, covering, live), tuple(covering)
+            )
+        )
+    fault = ""
+    if Publisher(store.gate_folder, state.store_id).published_seq() != state.seq:
+        fault = f"the gate folder {store.gate_folder} does not have the newest state"
+    head = HeadNote(
+        state.store_id, state.environment, state.seq, state.head_hash, str(store.folder)
+    )
+    return Status(head, now, tuple(rows), holds, flags(state, holds), fault)
+
+
+def _state_word(automation_id: str, covering: list[str], live: set[tuple[str, str]]) -> str:
+    if not covering:
+        return "running"
+    if all((hold_id, automation_id) in live for hold_id in covering):
+        return "narrow restart"
+    return "paused"
+
+
+def flags(state: State, holds: tuple[HoldView, ...]) -> tuple[str, ...]:
+    """Return what somebody should look at: break-glass resumes, overrides and overdue holds."""
+    found = [
+        f"{view.hold.hold_id} is overdue, still paused"
+        for view in holds
+        if view.state is HoldState.LAPSED
+    ]
+    found += [
+        f"{p.probation_id} restarted {p.scope} by break-glass: {p.break_glass_reason}"
+        for p in state.probations.values()
+        if p.break_glass_reason
+    ]
+    found += [
+        f"{h.hold_id} was released by break-glass"
+        for h in state.holds.values()
+        if h.hold_id in state.break_glass_releases
+    ]
+    found += [
+        f"{d.decision_id} overrides {d.report_id}: it said {d.verdict}, {d.decided_by} decided {d.decision}"
+        for d in state.decisions.values()
+        if d.is_override
+    ]
+    return tuple(found)
+
+
+def card(store: Store, preview: Preview, now: datetime) -> Card:
+    """Return the page about stopping and restarting what a preview covers."""
+    state = store.state()
+    presences = read_presences(store.gate_folder)
+    rows = {row.automation.automation_id: row for row in status(store, now).automations}
+    entries = []
+    for automation in preview.automations:
+        said = presences.get(automation.automation_id, [])
+        row = rows[automation.automation_id]
+        entries.append(
+            CardEntry(
+                automation=automation,
+                deputy=_deputy(state, automation),
+                contact=_contact(state, automation),
+                state=row.state,
+                hold_ids=row.hold_ids,
+                last_asked_at=max((p.asked_at for p in said), default=None),
+                in_flight_count=sum(len(p.in_flight) for p in said if p.is_alive),
+            )
+        )
+    head = HeadNote(
+        state.store_id, state.environment, state.seq, state.head_hash, str(store.folder)
+    )
+    return Card(preview.scope, tuple(entries), preview, head)
+
+
+def _deputy(state: State, automation: Automation) -> str:
+    owner = state.owners.get(automation.owner)
+    return automation.deputy or (owner.deputy if owner else "")
+
+
+def _contact(state: State, automation: Automation) -> str:
+    owner = state.owners.get(automation.owner)
+    return owner.contact if owner else ""

@@ -1,0 +1,204 @@
+"""Deciding a resume: narrow (the hold stays) or full (a release), and what entitles somebody to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from workbench.clock import to_text
+from workbench.control.placing import next_id, standing_hold
+from workbench.errors import NoMatch, NotFound, Refused, UsageFault
+from workbench.records import Decision, Hold, VerdictKind
+from workbench.scope import Scope, why_no_match
+from workbench.store.log import Draft
+from workbench.store.sqlite import Change, Command
+from workbench.store.state import State
+
+
+@dataclass(frozen=True)
+class ResumeRequest:
+    """What is asked: let part of a hold through for so many runs, or release the hold.
+
+    Attributes:
+        only: scope of a narrow restart; None means a full resume.
+        runs: number of runs that a narrow restart lets through.
+        based_on: seq that the asker had seen; a hold changed since then refuses.
+    """
+
+    hold_id: str
+    only: str | None = None
+    runs: int | None = None
+    until: datetime | None = None
+    decision_id: str = ""
+    break_glass_reason: str = ""
+    based_on: int | None = None
+
+    def command(self, command_id: str) -> Command:
+        """Return the request as a command with an id of its own."""
+        content: dict[str, Any] = {
+            "name": "resume",
+            "hold_id": self.hold_id,
+            "only": self.only or "",
+            "runs": self.runs or 0,
+            "until": to_text(self.until) if self.until else "",
+            "decision_id": self.decision_id,
+            "break_glass_reason": self.break_glass_reason,
+        }
+        return Command(command_id, content)
+
+
+def decide_narrow(
+    state: State,
+    request: ResumeRequest,
+    actor: str,
+    now: datetime,
+    prepare_tickets: Callable[[str, int], None],
+) -> Change:
+    """Return the event of a narrow restart; the hold stays."""
+    hold = _hold_as_seen(state, request)
+    runs = request.runs
+    if runs is None or runs < 1:
+        raise UsageFault("A narrow restart needs a number of runs above 0; add `--runs N`.")
+    if request.until is not None and request.until <= now:
+        raise UsageFault("`--until` lies in the past; a narrow restart must end in the future.")
+    scope = Scope.parse(hold.scope) & Scope.parse(request.only or "", state.automations.values())
+    ids = [a.automation_id for a in scope.select(state.automations.values())]
+    ids = [i for i in ids if i in state.covered[hold.hold_id]]
+    if not ids:
+        why = why_no_match(scope, state.automations.values())
+        raise NoMatch(f"{request.only} covers nothing under {hold.hold_id} ({hold.scope}): {why}")
+    decision = _entitled(state, hold, request, VerdictKind.RESTART_NARROW, ids)
+    probation_id = next_id("P", state.probations)
+    payload = {
+        "hold_id": hold.hold_id,
+        "scope": str(scope),
+        "automation_ids": ids,
+        "max_runs": runs,
+        "until": to_text(request.until) if request.until else None,
+        "decision_id": decision.decision_id if decision else "",
+        "break_glass_reason": request.break_glass_reason.strip(),
+    }
+    superseded = [
+        Draft(now, actor, "probation.end", p.probation_id, reason=f"superseded by {probation_id}")
+        for p in state.probations.values()
+        if p.hold_id == hold.hold_id and p.ended_seq is None and set(p.automation_ids) & set(ids)
+    ]
+    draft = Draft(
+        now,
+        actor,
+        "probation.start",
+        probation_id,
+        reason=_why(decision, request),
+        correlation_id=hold.incident_id or hold.hold_id,
+        payload=payload,
+    )
+    desired = dict.fromkeys(ids, (hold.hold_id, "probation"))
+    return Change([*superseded, draft], desired, lambda: prepare_tickets(probation_id, runs))
+
+
+def decide_release(state: State, request: ResumeRequest, actor: str, now: datetime) -> Change:
+    """Return the event of a release: only this hold goes, other holds on the same automations stay."""
+    hold = _hold_as_seen(state, request)
+    covered = sorted(state.covered[hold.hold_id])
+    decision = _entitled(state, hold, request, VerdictKind.RESTART_FULL, covered)
+    payload = {
+        "covered": covered,
+        "decision_id": decision.decision_id if decision else "",
+        "break_glass_reason": request.break_glass_reason.strip(),
+    }
+    draft = Draft(
+        now,
+        actor,
+        "hold.release",
+        hold.hold_id,
+        reason=_why(decision, request),
+        correlation_id=hold.incident_id or hold.hold_id,
+        payload=payload,
+    )
+    still_held = {a for a in covered if len(state.holds_on(a)) > 1}
+    return Change([draft], {a: (hold.hold_id, "running") for a in covered if a not in still_held})
+
+
+def _hold_as_seen(state: State, request: ResumeRequest) -> Hold:
+    hold = standing_hold(state, request.hold_id)
+    changed = state.hold_changed_seq[hold.hold_id]
+    if request.based_on is not None and changed > request.based_on:
+        raise Refused(
+            f"{hold.hold_id} changed at event {changed}, after what you were looking at "
+            f"(event {request.based_on}).",
+            next_step=f"look again with `workbench hold list`, then resume {hold.hold_id}",
+        )
+    return hold
+
+
+def _why(decision: Decision | None, request: ResumeRequest) -> str:
+    if decision is None:
+        return f"break-glass: {request.break_glass_reason.strip()}"
+    return f"{decision.decision_id}: {decision.reason}" if decision.reason else decision.decision_id
+
+
+def _entitled(
+    state: State, hold: Hold, request: ResumeRequest, wanted: VerdictKind, ids: list[str]
+) -> Decision | None:
+    """Return the decision that entitles to the resume, or None for a recorded break-glass reason."""
+    if request.break_glass_reason.strip():
+        if request.decision_id:
+            raise UsageFault("Give either a decision or a break-glass reason, not both.")
+        return None
+    if not request.decision_id:
+        raise Refused(
+            f"{hold.hold_id} is not resumed without a decision: a quiet alert is not evidence.",
+            next_step=f"`workbench review {hold.hold_id}`, then `workbench decide R-N`; "
+            'or `--break-glass "REASON"`, which is recorded and flagged',
+        )
+    decision = state.decisions.get(request.decision_id)
+    if decision is None:
+        known = (
+            ", ".join(d.decision_id for d in state.decisions.values() if d.hold_id == hold.hold_id)
+            or "none"
+        )
+        raise NotFound(
+            f"There is no decision {request.decision_id}; for {hold.hold_id} there is: {known}."
+        )
+    _check_decision(state, hold, decision, wanted, ids)
+    return decision
+
+
+def _check_decision(
+    state: State, hold: Hold, decision: Decision, wanted: VerdictKind, ids: list[str]
+) -> None:
+    again = f"`workbench review {hold.hold_id}`, then `workbench decide`"
+    if decision.hold_id != hold.hold_id:
+        raise Refused(
+            f"{decision.decision_id} is about {decision.hold_id}, not {hold.hold_id}.",
+            next_step=again,
+        )
+    allowed = (
+        {VerdictKind.RESTART_FULL}
+        if wanted is VerdictKind.RESTART_FULL
+        else {wanted, VerdictKind.RESTART_FULL}
+    )
+    if decision.decision not in allowed:
+        raise Refused(
+            f"{decision.decision_id} decided {decision.decision}, which does not allow {wanted}: "
+            f"{decision.reason}",
+            next_step=again,
+        )
+    newer = [
+        d
+        for d in state.decisions.values()
+        if d.hold_id == hold.hold_id and d.decided_seq > decision.decided_seq
+    ]
+    if newer:
+        raise Refused(
+            f"{decision.decision_id} was superseded by {newer[-1].decision_id} ({newer[-1].decision}).",
+            next_step=f"use {newer[-1].decision_id}, or {again}",
+        )
+    outside = sorted(set(ids) - set(decision.automation_ids))
+    if outside:
+        raise Refused(
+            f"{decision.decision_id} is not about {', '.join(outside)}, which this resume would let run.",
+            next_step=again,
+        )

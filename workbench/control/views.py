@@ -1,0 +1,180 @@
+"""What commands and screens show: plain records, without decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from workbench.records import (
+    Automation,
+    Decision,
+    GateState,
+    HeadNote,
+    Hold,
+    HoldState,
+    Mode,
+    Probation,
+    Target,
+    TargetState,
+)
+from workbench.scope import Scope
+
+GATE_ONLY = "stops automations that ask the gate: {asking} of {total}; the others are NOT stopped"
+"""What every preview says until engines are bound (SEMANTICS 2)."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a scope covers, before anything happens."""
+
+    scope: Scope
+    mode: Mode
+    automations: tuple[Automation, ...]
+    already_paused: tuple[str, ...]
+
+    @property
+    def asking(self) -> tuple[Automation, ...]:
+        """Automations that ask the gate, so that a hold stops them."""
+        return tuple(a for a in self.automations if a.asks_gate)
+
+    @property
+    def not_stopped(self) -> tuple[Automation, ...]:
+        """Automations that a hold covers and does not stop today."""
+        return tuple(a for a in self.automations if not a.asks_gate)
+
+    @property
+    def gate_asking_count(self) -> int:
+        """Number of automations that a hold stops today."""
+        return len(self.asking)
+
+    @property
+    def sentence(self) -> str:
+        """Say how much of the scope a hold stops today."""
+        return GATE_ONLY.format(asking=len(self.asking), total=len(self.automations))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say what the operator should know before the click."""
+        found = [self.mode.in_plain_words, self.sentence]
+        if self.mode is Mode.HALT:
+            found.append("The gate cannot cancel a run; a run in flight stops when it asks next.")
+        if self.already_paused:
+            found.append(f"Already under another hold: {', '.join(self.already_paused)}.")
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class PauseReceipt:
+    """What a pause did: the hold, how far it has come at each automation, and where the log stands."""
+
+    hold: Hold
+    preview: Preview
+    targets: tuple[Target, ...]
+    head: HeadNote
+    publication_fault: str = ""
+    is_repeat: bool = False
+
+    @property
+    def confirmed_count(self) -> int:
+        """Number of automations known to have seen the hold."""
+        return sum(t.confirmed_at is not None for t in self.targets)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Tell whether every automation that the hold covers has seen it."""
+        return bool(self.targets) and self.confirmed_count == len(self.targets)
+
+
+@dataclass(frozen=True)
+class ProbationView:
+    """A narrow restart with how much of it has been used."""
+
+    probation: Probation
+    runs_taken: int
+    why_over: str
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether it still lets runs through."""
+        return not self.why_over
+
+
+@dataclass(frozen=True)
+class HoldView:
+    """A hold as a screen shows it."""
+
+    hold: Hold
+    state: HoldState
+    automations: tuple[str, ...]
+    probations: tuple[ProbationView, ...]
+    decisions: tuple[Decision, ...]
+    changed_seq: int
+
+    @property
+    def state_in_words(self) -> str:
+        """Say the state as screens do."""
+        return {
+            HoldState.ACTIVE: "paused",
+            HoldState.LAPSED: "overdue, still paused",
+            HoldState.RELEASED: "released",
+        }[self.state]
+
+
+@dataclass(frozen=True)
+class AutomationStatus:
+    """One automation with the holds on it."""
+
+    automation: Automation
+    state: str
+    hold_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where the store is and what it says of every automation."""
+
+    head: HeadNote
+    now: datetime
+    automations: tuple[AutomationStatus, ...]
+    holds: tuple[HoldView, ...]
+    flags: tuple[str, ...]
+    publication_fault: str = ""
+
+
+@dataclass(frozen=True)
+class CardEntry:
+    """One automation on a card: who can stop it, what happens then, who restarts it."""
+
+    automation: Automation
+    deputy: str
+    contact: str
+    state: str
+    hold_ids: tuple[str, ...]
+    last_asked_at: datetime | None
+    in_flight_count: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """The page an operator opens: everything about stopping and restarting a scope."""
+
+    scope: Scope
+    entries: tuple[CardEntry, ...]
+    preview: Preview
+    head: HeadNote
+
+
+__all__ = [
+    "GATE_ONLY",
+    "AutomationStatus",
+    "Card",
+    "CardEntry",
+    "GateState",
+    "HoldView",
+    "PauseReceipt",
+    "Preview",
+    "ProbationView",
+    "Status",
+    "Target",
+    "TargetState",
+]

@@ -1,0 +1,313 @@
+"""The question an automation asks before it acts: may I go on?
+
+    from workbench.gate import Gate, Paused
+
+    gate = Gate()
+    with gate.run("invoice-triage", run_id):      # refuses to start while held
+        for step in steps:
+            gate.pause_point()                    # stops a long run at the next step
+            step()
+
+Standard library only, and it never opens the store: it reads what the store published. Three answers,
+always: PAUSED, CLEAR, UNKNOWN. UNKNOWN is not "not paused": the caller says what it does then, and the
+default is to stop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import mmap
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from workbench import presence
+from workbench.records import GateAnswer, GateState, Mode
+from workbench.settings import Settings
+from workbench.snapshot import (
+    EPOCH_FILE,
+    EPOCH_SIZE_BYTES,
+    EPOCH_WORD,
+    SEQ_WORD,
+    Published,
+    SnapshotFault,
+    read_snapshot,
+    store_digest,
+)
+from workbench.tickets import TicketBook, TicketFault
+
+__all__ = ["Gate", "GateAnswer", "GateState", "Paused", "Unknown"]
+
+ODD_WAIT_SECONDS = 0.05
+"""How long a publication in progress is waited for (SEMANTICS 4)."""
+
+RESTAT_SECONDS = 1.0
+"""How often the epoch file's identity is checked, and how fresh `age_seconds` is."""
+
+OnUnknown = Literal["stop", "continue"]
+Effect = Literal["write", "read"]
+
+
+class Paused(Exception):
+    """The automation is held; `answer` says by what."""
+
+    def __init__(self, automation_id: str, answer: GateAnswer) -> None:
+        """Say which holds stop the automation."""
+        self.answer = answer
+        held = ", ".join(answer.holds) or "a hold"
+        super().__init__(
+            f"{automation_id} is paused by {held}{f': {answer.reason}' if answer.reason else ''}"
+        )
+
+
+class Unknown(Exception):
+    """The gate cannot tell whether the automation is held; `answer` says why."""
+
+    def __init__(self, automation_id: str, answer: GateAnswer) -> None:
+        """Say why there is no answer."""
+        self.answer = answer
+        super().__init__(f"cannot tell whether {automation_id} is paused: {answer.reason}")
+
+
+@dataclass(frozen=True)
+class _Run:
+    automation_id: str
+    run_id: str
+    on_unknown: OnUnknown
+
+
+@dataclass(frozen=True)
+class _View:
+    """One published state with the answers computed from it.
+
+    Answers live with the state they come from: a thread that is late with an answer puts it into the
+    view it read, never into a newer one.
+    """
+
+    epoch: int
+    published: Published
+    answers: dict[str, GateAnswer]
+
+    def holds_on(self, automation_id: str) -> list[dict[str, Any]]:
+        published = self.published
+        if automation_id in published.automations:
+            return list(published.automations[automation_id])
+        return [*published.everything, *published.named.get(automation_id, [])]
+
+    def answer(self, automation_id: str) -> GateAnswer:
+        found = self.answers.get(automation_id)
+        if found is None:
+            found = self.answers[automation_id] = self._compute(automation_id)
+        return found
+
+    def _compute(self, automation_id: str) -> GateAnswer:
+        published = self.published
+        holds = tuple(hold["hold_id"] for hold in self.holds_on(automation_id))
+        age = max(0.0, (datetime.now(UTC) - _instant(published.published_at)).total_seconds())
+        if holds:
+            return GateAnswer(GateState.PAUSED, holds, published.seq, age)
+        if automation_id not in published.automations:
+            return GateAnswer(
+                GateState.UNKNOWN, (), published.seq, age, f"{automation_id} is not registered"
+            )
+        return GateAnswer(GateState.CLEAR, (), published.seq, age)
+
+
+_current: contextvars.ContextVar[_Run | None] = contextvars.ContextVar(
+    "workbench_gate_run", default=None
+)
+
+
+class Gate:
+    """Answers from one published gate folder; one object per process serves all its threads."""
+
+    def __init__(self, folder: Path | str | None = None) -> None:
+        """Look at a gate folder, by default the one that `WORKBENCH_GATE` names."""
+        self.folder = Path(folder) if folder is not None else Settings.from_environment().gate
+        self._lock = threading.Lock()
+        self._words: memoryview[int] | None = None
+        self._identity: tuple[int, int] | None = None
+        self._view: _View | None = None
+        self._last_view: _View | None = None
+        self._restat_at = 0.0
+        self._presence = presence.Reporter(self.folder)
+
+    def check(self, automation_id: str, effect: Effect = "write") -> GateAnswer:
+        """Answer whether the automation may act; consumes nothing.
+
+        A hold stops reads as well as writes; `effect` is what the automation is about to do. Under a
+        narrow restart only a run that took a ticket (`run`) is let through, and under a drain only
+        a run that was in flight before.
+        """
+        if effect not in ("write", "read"):
+            raise ValueError(f"effect is 'write' or 'read', not {effect!r}")
+        current = _current.get()
+        if current is not None and current.automation_id == automation_id:
+            answer = self._admit(automation_id, current.run_id, is_in_flight=True)
+        else:
+            answer = self._answer(automation_id)
+        self._presence.asked(automation_id, answer.as_of_seq)
+        return answer
+
+    @contextlib.contextmanager
+    def run(
+        self, automation_id: str, run_id: str, *, on_unknown: OnUnknown = "stop"
+    ) -> Iterator[GateAnswer]:
+        """Let one run through, or raise Paused or Unknown before it starts.
+
+        Takes a ticket where a narrow restart limits the number of runs: one per `run_id`, however
+        often it is asked and from whichever process. In a narrow restart UNKNOWN is PAUSED.
+        """
+        answer = self._admit(automation_id, run_id, is_in_flight=False)
+        self._raise_unless_clear(automation_id, answer, on_unknown)
+        token = _current.set(_Run(automation_id, run_id, on_unknown))
+        self._presence.started(automation_id, run_id, answer.as_of_seq)
+        try:
+            yield answer
+        finally:
+            _current.reset(token)
+            self._presence.finished(automation_id, run_id)
+
+    def pause_point(self) -> GateAnswer:
+        """Ask again inside a run; raises Paused or Unknown so that the run stops at this step."""
+        current = _current.get()
+        if current is None:
+            raise RuntimeError(
+                "pause_point() is called inside `with gate.run(automation_id, run_id):`"
+            )
+        answer = self._admit(current.automation_id, current.run_id, is_in_flight=True)
+        self._presence.asked(current.automation_id, answer.as_of_seq)
+        self._raise_unless_clear(current.automation_id, answer, current.on_unknown)
+        return answer
+
+    def _raise_unless_clear(
+        self, automation_id: str, answer: GateAnswer, on_unknown: OnUnknown
+    ) -> None:
+        if answer.state is GateState.PAUSED:
+            self._presence.asked(automation_id, answer.as_of_seq)
+            raise Paused(automation_id, answer)
+        if answer.state is GateState.UNKNOWN and on_unknown != "continue":
+            raise Unknown(automation_id, answer)
+
+    def _admit(self, automation_id: str, run_id: str, *, is_in_flight: bool) -> GateAnswer:
+        view = self._current_view()
+        if isinstance(view, str):
+            return self._unknown(automation_id, view)
+        answer = view.answer(automation_id)
+        if answer.state is not GateState.PAUSED:
+            return answer
+        holds = view.holds_on(automation_id)
+        firm = [hold for hold in holds if hold["probation"] is None]
+        if any(not (is_in_flight and hold["mode"] == Mode.DRAIN) for hold in firm):
+            return (
+                answer  # before any ticket is taken: a ticket is spent only where the run may go on
+            )
+        for hold in holds:
+            if hold["probation"] is not None:
+                refusal = _take_ticket(self.folder, hold["probation"], automation_id, run_id)
+                if refusal:
+                    return replace(answer, reason=refusal)
+        return replace(answer, state=GateState.CLEAR, reason="let through: narrow restart or drain")
+
+    def _answer(self, automation_id: str) -> GateAnswer:
+        view = self._current_view()
+        return (
+            self._unknown(automation_id, view)
+            if isinstance(view, str)
+            else view.answer(automation_id)
+        )
+
+    def _unknown(self, automation_id: str, fault: str) -> GateAnswer:
+        # What was paused when last heard of stays so: not knowing never opens, and in a narrow restart
+        # (the hold is still there) UNKNOWN counts as PAUSED whatever the caller would do with it.
+        known = self._last_view.answer(automation_id) if self._last_view else None
+        if known is not None and known.state is GateState.PAUSED:
+            return replace(known, reason=f"when last heard of; now unknown: {fault}")
+        return GateAnswer(GateState.UNKNOWN, reason=fault)
+
+    def _current_view(self) -> _View | str:
+        words, view = self._words, self._view
+        is_current = (
+            words is not None
+            and view is not None
+            and words[EPOCH_WORD] == view.epoch
+            and time.monotonic() < self._restat_at
+        )
+        return view if is_current and view is not None else self._refresh()
+
+    def _refresh(self) -> _View | str:
+        """Return the published state as it is now, or why it cannot be told."""
+        with self._lock:
+            try:
+                words = self._open()
+                found = self._load(words)
+            except (OSError, SnapshotFault, ValueError) as exc:
+                found = f"the gate folder {self.folder} cannot be read: {exc}"
+            self._view = None if isinstance(found, str) else found
+            self._last_view = self._view or self._last_view
+            return found
+
+    def _open(self) -> memoryview[int]:
+        found = os.stat(self.folder / EPOCH_FILE)
+        if found.st_size != EPOCH_SIZE_BYTES:
+            self._words = None
+            raise SnapshotFault("the epoch file has another size")
+        identity = (found.st_dev, found.st_ino)
+        if self._words is None or self._identity != identity:
+            with open(self.folder / EPOCH_FILE, "rb") as file:
+                area = mmap.mmap(file.fileno(), EPOCH_SIZE_BYTES, access=mmap.ACCESS_READ)
+            self._words = memoryview(area).cast("Q")
+            self._identity = identity
+            self._view = None
+        return self._words
+
+    def _load(self, words: memoryview[int]) -> _View | str:
+        deadline = time.monotonic() + ODD_WAIT_SECONDS
+        while True:
+            epoch = words[EPOCH_WORD]
+            if not epoch & 1:
+                known = self._view
+                published = (
+                    known.published
+                    if known and known.epoch == epoch
+                    else read_snapshot(self.folder)
+                )
+                if published.seq == words[SEQ_WORD] and words[EPOCH_WORD] == epoch:
+                    return self._accept(words, epoch, published)
+            if time.monotonic() >= deadline:
+                return f"publication incomplete at seq {words[SEQ_WORD]}"
+            time.sleep(0.001)
+
+    def _accept(self, words: memoryview[int], epoch: int, published: Published) -> _View | str:
+        named = words[1].to_bytes(8, sys.byteorder) + words[2].to_bytes(8, sys.byteorder)
+        if named != store_digest(published.store_id):
+            return f"epoch and snapshot in {self.folder} are of different stores"
+        self._restat_at = time.monotonic() + RESTAT_SECONDS
+        return _View(epoch, published, {})
+
+
+def _take_ticket(folder: Path, probation: dict[str, Any], automation_id: str, run_id: str) -> str:
+    """Take one ticket of a narrow restart; returns why not, or an empty text."""
+    until = probation.get("until")
+    if until is not None and datetime.now(UTC) >= _instant(until):
+        return f"the narrow restart {probation['probation_id']} ended at {until}"
+    if datetime.now(UTC) < _instant(probation["started_at"]):
+        return (
+            f"the clock stands before the start of the narrow restart {probation['probation_id']}"
+        )
+    book = TicketBook(folder, probation["probation_id"], int(probation["max_runs"]))
+    try:
+        return book.take(automation_id, run_id)
+    except TicketFault as exc:
+        return str(exc)
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)

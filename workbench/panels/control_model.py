@@ -1,0 +1,135 @@
+"""The state of the control panel: always re-read from the store, never kept as the only copy."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+
+import traitlets
+
+from workbench.errors import WorkbenchError
+from workbench.panels.pause_model import PauseModel
+from workbench.panels.ports import PanelControl
+from workbench.panels.resume_model import ResumeModel
+from workbench.records import HeadNote, HoldState, Target
+
+REFRESH_SECONDS = 1.0
+REFRESH_PATIENCE_SECONDS = 2.0
+"""An action waits so long for a re-read that is under way; a hung read must not hold up a pause."""
+
+
+class ControlModel(traitlets.HasTraits):
+    """State of the whole panel: whose store, what is paused, how far, and the two forms.
+
+    Attributes:
+        recorded_at: the instant of a recorded clock, or None; every screen then says DEMO.
+        actor: who the log will name for what is clicked here.
+        head: which store this is and where its log stands.
+        statuses: every automation with its state; `holds` are those that stand, newest first.
+        flags: what somebody should look at; `publication_fault`: why gates may not know the newest state.
+        targets: how far the hold `watched_id` has come.
+        read_at: when the store was last read; `read_problem` says why it cannot be read now.
+    """
+
+    recorded_at = traitlets.Instance(datetime, allow_none=True)
+    actor = traitlets.Unicode()
+    head = traitlets.Instance(HeadNote, allow_none=True)
+    statuses = traitlets.Tuple()
+    holds = traitlets.Tuple()
+    flags = traitlets.Tuple()
+    publication_fault = traitlets.Unicode()
+    watched_id = traitlets.Unicode()
+    targets = traitlets.Tuple()
+    read_at = traitlets.Instance(datetime, allow_none=True)
+    read_problem = traitlets.Unicode()
+
+    def __init__(
+        self, control: PanelControl, *, actor: str = "", recorded_at: datetime | None = None
+    ) -> None:
+        """Take the control layer and read the store once."""
+        super().__init__(actor=actor, recorded_at=recorded_at)
+        self._control = control
+        self._read_lock = threading.Lock()
+        self._stopped = threading.Event()
+        self.pause = PauseModel(control)
+        self.resume = ResumeModel(control)
+        self.pause.observe(lambda change: self.watch(change["new"].hold.hold_id), "receipt")
+        self.resume.observe(lambda _: self.refresh(), "opened_count")
+        self.refresh()
+
+    @property
+    def paused_count(self) -> int:
+        """Return how many automations are paused now; a narrow restart is still a pause."""
+        return sum(bool(status.hold_ids) for status in self.statuses)
+
+    @property
+    def narrow_count(self) -> int:
+        """Return how many automations get through their holds in a narrow restart."""
+        return sum(status.state == "narrow restart" for status in self.statuses)
+
+    @property
+    def overdue_count(self) -> int:
+        """Return how many holds are past their review and still pause."""
+        return sum(view.state is HoldState.LAPSED for view in self.holds)
+
+    def watch(self, hold_id: str) -> None:
+        """Show the targets of a hold."""
+        self.watched_id = hold_id
+        self.refresh()
+
+    def choose_resume(self, hold_id: str) -> None:
+        """Open the resume form of a hold."""
+        chosen = [view for view in self.holds if view.hold.hold_id == hold_id]
+        self.resume.choose(chosen[0] if chosen else None)
+
+    def refresh(self) -> None:
+        """Read everything shown again from the store; failing, keep what is shown and say since when."""
+        if not self._read_lock.acquire(timeout=REFRESH_PATIENCE_SECONDS):
+            self.read_problem = "The store has not answered yet; what is shown may be old."
+            return
+        try:
+            self._read()
+            self.read_problem = ""
+        except WorkbenchError as error:
+            self.read_problem = f"{error.message} ({error.then})"
+        except Exception as error:  # noqa: BLE001 - the thread that re-reads must outlive any one failure
+            self.read_problem = f"{type(error).__name__}: {error}"
+        finally:
+            self._read_lock.release()
+
+    def start(self) -> None:
+        """Re-read once a second from a daemon thread until stopped."""
+        threading.Thread(
+            target=self._refresh_until_stopped, name="panel-refresh", daemon=True
+        ).start()
+
+    def stop(self) -> None:
+        """Re-read no more."""
+        self._stopped.set()
+
+    def _refresh_until_stopped(self) -> None:
+        while not self._stopped.wait(REFRESH_SECONDS):
+            self.refresh()
+
+    def _read(self) -> None:
+        status = self._control.status()
+        self.head = status.head
+        self.holds = status.holds
+        self.statuses = status.automations
+        self.flags = status.flags
+        self.publication_fault = status.publication_fault
+        standing = [view.hold.hold_id for view in status.holds]
+        if self.watched_id not in standing:
+            self.watched_id = standing[0] if standing else ""
+        self.targets = self._look_at_targets()
+        self.resume.follow(status.holds)
+        self.read_at = status.now
+
+    def _look_at_targets(self) -> tuple[Target, ...]:
+        if not self.watched_id:
+            return ()
+        receipt = self.pause.receipt
+        if receipt is not None and receipt.hold.hold_id == self.watched_id:
+            # What arrives after the click is evidence, too, and a review asks for it later.
+            return self._control.observe(self.watched_id)
+        return self._control.targets(self.watched_id)

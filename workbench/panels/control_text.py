@@ -1,0 +1,31 @@
+"""Writes the state of the control panel as plain text, for scheduled runs and terminals."""
+
+from __future__ import annotations
+
+from workbench.control.views import HoldView
+from workbench.panels.control_model import ControlModel
+from workbench.panels.html_parts import counted
+
+
+def write_summary(model: ControlModel) -> str:
+    """Return whose store it is, what is paused and by which holds; nothing in it can be clicked."""
+    lines = ["control panel, read-only"]
+    if model.recorded_at is not None:
+        lines.append(f"DEMO, recorded clock: {model.recorded_at:%Y-%m-%d %H:%M:%S} UTC")
+    if model.head is not None:
+        lines += [
+            f"environment {model.head.environment}",
+            f"place {model.head.place}",
+            model.head.text,
+        ]
+    if model.read_problem:
+        lines.append(f"NOT READ: {model.read_problem}")
+    lines.append(f"{model.paused_count} of {counted(len(model.statuses), 'automation')} paused")
+    return "\n".join([*lines, *map(_write_hold, model.holds)])
+
+
+def _write_hold(view: HoldView) -> str:
+    hold = view.hold
+    since = f"{hold.placed_at:%Y-%m-%d %H:%M:%S} UTC"
+    what = f"{hold.hold_id} {hold.scope} {hold.mode} ({view.state_in_words})"
+    return f"{what} since {since} by {hold.placed_by}: {hold.reason}"

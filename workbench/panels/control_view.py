@@ -1,0 +1,201 @@
+"""Lays the control panel out and links it to its model; decides nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets as widgets
+from traitlets import dlink, link
+
+from workbench.panels import control_html as html
+from workbench.panels.control_model import ControlModel
+from workbench.panels.heartbeat import Heartbeat
+from workbench.panels.html_parts import STYLE, draw_message, styled_page
+from workbench.panels.resume_model import ResumeWay
+from workbench.panels.view_parts import button, drawn, field, placed, radio, section, shown, styled
+from workbench.records import Mode
+
+_HEADLINE = ("statuses", "holds", "flags", "publication_fault", "read_problem")
+
+
+class ControlView(widgets.VBox):
+    """The control panel as a person sees it: state on top, then pause, progress, holds, automations."""
+
+    def __init__(self, model: ControlModel) -> None:
+        """Build every part once; afterwards only values change."""
+        self.model = model
+        self.heartbeat = Heartbeat()
+        self.pause_form = PauseForm(model)
+        self.hold_list = HoldList(model)
+        self.resume_form = ResumeForm(model)
+        pause = model.pause
+        preview = drawn(lambda: html.draw_preview(pause), pause, "preview", "preview_problem")
+        targets = drawn(lambda: html.draw_targets(model), model, "targets", "watched_id")
+        automations = drawn(lambda: html.draw_automations(model), model, "statuses")
+        super().__init__(
+            [
+                widgets.HTML(f"<style>{STYLE}</style>", layout=widgets.Layout(display="none")),
+                drawn(lambda: html.draw_band(model), model, "head"),
+                styled(
+                    widgets.HBox(
+                        [self.heartbeat, drawn(lambda: html.draw_read(model), model, "read_at")]
+                    ),
+                    "wb-live",
+                ),
+                drawn(lambda: html.draw_headline(model), model, *_HEADLINE),
+                styled(
+                    widgets.Box(
+                        [section("Pause", self.pause_form), section("What it covers", preview)]
+                    ),
+                    "wb-columns",
+                ),
+                section("Progress of the pause", targets),
+                section("Holds", self.hold_list, self.resume_form),
+                section("All automations", automations),
+            ]
+        )
+        self.add_class("wb-panel")
+
+    def start(self) -> None:
+        """Begin to beat and to re-read the store."""
+        self.heartbeat.start()
+        self.model.start()
+
+    def stop(self) -> None:
+        """Stop both; the panel then says that it is closed."""
+        self.model.stop()
+        self.heartbeat.stop()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        """Add the last state as plain HTML, for viewers that have no kernel to show a widget with."""
+        return {
+            **super()._repr_mimebundle_(**kwargs),
+            "text/html": styled_page(html.draw_summary(self.model)),
+        }
+
+
+class PauseForm(widgets.VBox):
+    """Search, scope, mode, reason; arm, then confirm with another button."""
+
+    def __init__(self, model: ControlModel) -> None:
+        """Link every field to the pause model."""
+        pause = model.pause
+        self.search = field("Find", "words, for example: refunds agent")
+        self.find = button("Find", pause.find)
+        self.matches = widgets.Select(options=[("", None)], rows=6, description="Matches")
+        self.scope = field("Scope", "kind=agent,provider=acme-llm or * for everything")
+        self.mode = radio(
+            "How", {f"{mode.capitalize()}. {mode.in_plain_words}": mode for mode in Mode}
+        )
+        self.reason = field("Reason", "what you saw, incident id")
+        self.arm = button("Pause…", pause.arm, "wb-pause")
+        self.confirm = button("Confirm", pause.confirm, "wb-confirm")
+        self.cancel = button("Cancel", pause.cancel)
+        armed = styled(widgets.HBox([self.confirm, self.cancel]), "wb-armed")
+        for trait in ("search", "scope", "mode", "reason"):
+            link((pause, trait), (getattr(self, trait), "value"))
+        dlink((pause, "proposals"), (self.matches, "options"), html.proposal_options)
+        dlink(
+            (pause, "armed"),
+            (self.confirm, "description"),
+            lambda it: getattr(it, "sentence", "Confirm"),
+        )
+        dlink((pause, "armed"), (armed.layout, "visibility"), shown)
+        self.search.observe(lambda _: pause.find(), "value")
+        self.matches.observe(lambda change: pause.choose(change["new"]), "value")
+        super().__init__(
+            [
+                widgets.HBox([self.search, self.find]),
+                self.matches,
+                self.scope,
+                self.mode,
+                self.reason,
+                self.arm,
+                armed,
+                drawn(lambda: draw_message(pause.message), pause, "message"),
+            ]
+        )
+
+
+class HoldList(widgets.VBox):
+    """One row for each hold that stands, with buttons that name it."""
+
+    def __init__(self, model: ControlModel) -> None:
+        """Follow the holds of the model."""
+        super().__init__()
+        self.model = model
+        self.rows: dict[str, HoldRow] = {}
+        self.nothing = drawn(lambda: html.draw_no_holds(model), model, "holds")
+        model.observe(lambda _: self.follow(), "holds")
+        self.follow()
+
+    def follow(self) -> None:
+        """Show one row a hold; a row that stays is kept, so that the focus on its buttons is kept."""
+        views = {view.hold.hold_id: view for view in self.model.holds}
+        self.rows = {
+            hold_id: self.rows.get(hold_id) or HoldRow(self.model, hold_id) for hold_id in views
+        }
+        for hold_id, view in views.items():
+            self.rows[hold_id].text.value = html.draw_hold(view)
+        self.children = [self.nothing, *self.rows.values()]
+
+
+class HoldRow(widgets.HBox):
+    """A hold, with a button to watch its progress and one to open its resume form."""
+
+    def __init__(self, model: ControlModel, hold_id: str) -> None:
+        """Name the hold on both buttons, so that neither is ever pressed for another one."""
+        self.text = widgets.HTML()
+        self.watch = button(f"Progress of {hold_id}", lambda: model.watch(hold_id))
+        self.resume = button(f"Resume {hold_id}…", lambda: model.choose_resume(hold_id))
+        super().__init__(
+            [self.text, styled(widgets.HBox([self.watch, self.resume]), "wb-row-buttons")]
+        )
+        self.add_class("wb-hold")
+
+
+class ResumeForm(widgets.VBox):
+    """How far to open the chosen hold and on what grounds; arm, then confirm with another button."""
+
+    def __init__(self, model: ControlModel) -> None:
+        """Link every field to the resume model."""
+        resume = model.resume
+        self.way = radio("How far", {way.in_plain_words: way for way in ResumeWay})
+        self.only = field("Only", "automation=invoice-triage")
+        self.runs = widgets.IntText(description="Runs")
+        self.decision_id = field("Decision", "D-3, from `workbench decide`")
+        self.break_glass_reason = field(
+            "Break-glass reason", "only without a decision: recorded, shown to everybody"
+        )
+        self.arm = button("Resume…", resume.arm, "wb-resume")
+        self.close_form = button("Close", lambda: resume.choose(None))
+        self.confirm = button("Confirm", resume.confirm, "wb-confirm")
+        self.cancel = button("Cancel", resume.cancel)
+        armed = styled(widgets.HBox([self.confirm, self.cancel]), "wb-armed")
+        narrow = widgets.VBox([self.only, self.runs])
+        for trait in ("way", "only", "runs", "decision_id", "break_glass_reason"):
+            link((resume, trait), (getattr(self, trait), "value"))
+        dlink(
+            (resume, "way"), (narrow.layout, "display"), lambda way: placed(way is ResumeWay.NARROW)
+        )
+        dlink(
+            (resume, "armed"),
+            (self.confirm, "description"),
+            lambda it: getattr(it, "sentence", "Confirm"),
+        )
+        dlink((resume, "armed"), (armed.layout, "visibility"), shown)
+        title = drawn(lambda: html.draw_resume_title(resume), resume, "hold")
+        fields = widgets.VBox(
+            [
+                title,
+                self.way,
+                narrow,
+                self.decision_id,
+                self.break_glass_reason,
+                widgets.HBox([self.arm, self.close_form]),
+                armed,
+            ]
+        )
+        fields.add_class("wb-form")
+        dlink((resume, "hold"), (fields.layout, "display"), lambda hold: placed(hold is not None))
+        super().__init__([fields, drawn(lambda: draw_message(resume.message), resume, "message")])

@@ -1,0 +1,73 @@
+// Watches the kernel's beats. When they stop, every control of this output is made inert, because a
+// panel whose kernel was restarted looks alive and its buttons do nothing.
+const CHECK_MS = 500;
+const CONTROLS = "button, select, input, textarea, summary";
+
+function panelOf(el) {
+  return el.closest(".wb-panel") || el.closest(".jp-OutputArea-output") || el.parentElement;
+}
+
+function setInert(panel, isInert) {
+  panel.classList.toggle("wb-stale", isInert);
+  for (const control of panel.querySelectorAll(CONTROLS)) control.toggleAttribute("inert", isInert);
+}
+
+function utcNow() {
+  return new Date().toISOString().slice(11, 19) + " UTC";
+}
+
+function sentence(isStale, isClosed, lastHeard) {
+  if (isClosed) return "CLOSED. Another panel was opened in this kernel; these controls are off. Use the newer one.";
+  if (!isStale) return "Connected";
+  return (
+    `STALE. The kernel has not answered since ${lastHeard}: these controls are off, and what is shown may be old. ` +
+    "Run the cell again, or pause from a terminal: workbench pause SCOPE --reason TEXT"
+  );
+}
+
+function render({ model, el }) {
+  const spoken = document.createElement("span");
+  const clock = document.createElement("span");
+  el.classList.add("wb-beat");
+  clock.setAttribute("aria-hidden", "true"); // it changes each second; a screen reader hears only the transitions
+  el.append(spoken, clock);
+  let lastBeatMs = performance.now();
+  let lastHeard = utcNow();
+  let wasStale = null;
+
+  function check() {
+    const panel = panelOf(el);
+    if (!panel) return;
+    // Without this, `x` or `d d` typed while a button has the focus cuts or deletes the panel's cell.
+    panel.dataset.lmSuppressShortcuts = "true";
+    const isClosed = model.get("is_closed");
+    const isStale = isClosed || performance.now() - lastBeatMs > model.get("silence_ms");
+    if (isStale !== wasStale) {
+      spoken.setAttribute("role", isStale ? "alert" : "status");
+      spoken.textContent = sentence(isStale, isClosed, lastHeard);
+      el.dataset.state = isStale ? "stale" : "live";
+    }
+    clock.textContent = isStale ? "" : lastHeard;
+    // At each check while stale, because a control may have been drawn since the last one.
+    if (isStale || wasStale) setInert(panel, isStale);
+    wasStale = isStale;
+  }
+
+  function hear() {
+    lastBeatMs = performance.now();
+    lastHeard = utcNow();
+    check();
+  }
+
+  model.on("change:beat", hear);
+  model.on("change:is_closed", check);
+  const timer = setInterval(check, CHECK_MS);
+  check();
+  return () => {
+    clearInterval(timer);
+    model.off("change:beat", hear);
+    model.off("change:is_closed", check);
+  };
+}
+
+export default { render };

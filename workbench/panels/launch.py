@@ -1,0 +1,71 @@
+"""Opens the control panel: live for a person, as read-only text where nobody is at the screen."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from workbench.control import open_control
+from workbench.control.actor import actor_text
+from workbench.errors import WorkbenchError
+from workbench.panels.control_html import draw_summary
+from workbench.panels.control_model import ControlModel
+from workbench.panels.control_text import write_summary
+from workbench.panels.guard import Message
+from workbench.panels.html_parts import draw_message, styled_page
+from workbench.settings import Settings
+
+if TYPE_CHECKING:
+    from workbench.panels.control_view import ControlView
+
+_one_at_a_time = threading.Lock()
+_open_views: list[ControlView] = []
+
+
+class PanelText:
+    """The panel without a single control: its last state, or why it cannot be opened."""
+
+    def __init__(self, text: str, html: str) -> None:
+        """Keep both forms; nothing is read afterwards."""
+        self._text = text
+        self._html = html
+
+    def __repr__(self) -> str:
+        """Return plain text, for a terminal or a log."""
+        return self._text
+
+    def _repr_html_(self) -> str:
+        """Return the same as HTML, for an executed notebook."""
+        return self._html
+
+
+def control_panel(*, role: str | None = None, unattended: bool = False) -> ControlView | PanelText:
+    """Open the control panel of the store that the settings name.
+
+    What is clicked is recorded as done by this process's user, for `role` where one is given.
+    One panel is live in a kernel: opening another closes the former one, which then says so. With
+    `unattended` (or WORKBENCH_UNATTENDED=1, as in scheduled runs) it is read-only text.
+    """
+    try:
+        settings = Settings.from_environment()
+        control = open_control(settings, role=role)
+        actor = actor_text(role, control.state().owners)
+    except WorkbenchError as error:
+        refusal = Message.of_error(error)
+        return PanelText(f"{error.message}\nNext: {error.then}", styled_page(draw_message(refusal)))
+    model = ControlModel(control, actor=actor, recorded_at=settings.demo_clock_at)
+    if unattended or settings.is_unattended:
+        return PanelText(write_summary(model), styled_page(draw_summary(model)))
+    return _open_live(model)
+
+
+def _open_live(model: ControlModel) -> ControlView:
+    from workbench.panels.control_view import ControlView
+
+    view = ControlView(model)
+    with _one_at_a_time:
+        while _open_views:
+            _open_views.pop().stop()
+        _open_views.append(view)
+    view.start()
+    return view

@@ -1,0 +1,41 @@
+"""What the control panel asks of the control layer; the models know nothing else of it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from workbench.control.placing import PauseRequest
+from workbench.control.resuming import ResumeRequest
+from workbench.control.views import PauseReceipt, Preview, Status
+from workbench.records import Hold, Mode, Probation, Target
+from workbench.scope import Proposal
+
+
+class PanelControl(Protocol):
+    """Commands and questions of the panel; each call opens and closes its own store connection."""
+
+    def find(self, text: str) -> list[Proposal]:
+        """Propose the smallest scopes for some words."""
+
+    def preview(self, scope_text: str, mode: Mode) -> Preview:
+        """List every automation a pause would cover, and which of them it would not stop."""
+
+    def pause(
+        self, request: PauseRequest, *, command_id: str | None, wait_seconds: float
+    ) -> PauseReceipt:
+        """Record a hold; the same command id again gives the first result."""
+
+    def resume_narrow(self, request: ResumeRequest, *, command_id: str | None) -> Probation:
+        """Let a part of a hold through for so many runs."""
+
+    def resume_full(self, request: ResumeRequest, *, command_id: str | None) -> Hold:
+        """Release a hold."""
+
+    def status(self) -> Status:
+        """Say which store this is, what each automation's state is, and which holds stand."""
+
+    def targets(self, hold_id: str) -> tuple[Target, ...]:
+        """Say how far a hold has come at each automation, those not yet there first."""
+
+    def observe(self, hold_id: str) -> tuple[Target, ...]:
+        """Say the same, and record what is new of it."""

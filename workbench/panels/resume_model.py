@@ -1,0 +1,192 @@
+"""Let part of a hold through, or release it whole: with a decision, or by a recorded break-glass reason."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import traitlets
+
+from workbench.control.resuming import ResumeRequest
+from workbench.control.views import HoldView
+from workbench.errors import NotFound, Refused, UsageFault
+from workbench.panels.guard import NOTHING, GuardedModel, Message, guarded
+from workbench.panels.pause_model import SETTLE_SECONDS
+from workbench.panels.ports import PanelControl
+
+DEFAULT_RUN_COUNT = 5
+
+
+class ResumeWay(StrEnum):
+    """How far a hold is opened."""
+
+    NARROW = "narrow"
+    FULL = "full"
+
+    @property
+    def in_plain_words(self) -> str:
+        """Say in one sentence what happens to the hold."""
+        return {
+            ResumeWay.NARROW: "Narrow restart: the hold stays; one part gets through for so many runs.",
+            ResumeWay.FULL: "Full restart: the hold is released; everything it alone holds runs again.",
+        }[self]
+
+
+@dataclass(frozen=True)
+class ArmedResume:
+    """One resume that waits for its confirmation; the token is the id of the command it becomes."""
+
+    token: str
+    way: ResumeWay
+    request: ResumeRequest
+
+    @property
+    def sentence(self) -> str:
+        """Say what confirming does, in the words of the button."""
+        asked = self.request
+        grounds = f"on {asked.decision_id}" if asked.decision_id else "by BREAK-GLASS"
+        if self.way is ResumeWay.FULL:
+            return f"Confirm: release {asked.hold_id} whole, {grounds}"
+        noun = "run" if asked.runs == 1 else "runs"
+        return f"Confirm: {asked.runs} {noun} of {asked.only} through {asked.hold_id}, {grounds}"
+
+
+class ResumeModel(GuardedModel):
+    """State of the resume form of one hold; any edit after arming disarms it.
+
+    Attributes:
+        hold: the hold chosen from the list, or None: then there is no form.
+        only: the part that a narrow restart lets through, as a scope.
+        runs: after so many runs a narrow restart ends by itself.
+        armed: the resume that waits for its confirmation, or None.
+        opened_count: how many resumes this form has carried out.
+    """
+
+    hold = traitlets.Instance(HoldView, allow_none=True)
+    way = traitlets.UseEnum(ResumeWay, default_value=ResumeWay.NARROW)
+    only = traitlets.Unicode()
+    runs = traitlets.Int(DEFAULT_RUN_COUNT)
+    decision_id = traitlets.Unicode()
+    break_glass_reason = traitlets.Unicode()
+    armed = traitlets.Instance(ArmedResume, allow_none=True)
+    opened_count = traitlets.Int()
+
+    def __init__(self, control: PanelControl) -> None:
+        """Take the control layer that answers and carries out."""
+        super().__init__()
+        self._control = control
+
+    @property
+    def hold_id(self) -> str:
+        """Return the short id of the chosen hold, empty when none is."""
+        return "" if self.hold is None else str(self.hold.hold.hold_id)
+
+    @property
+    def blocked_because(self) -> Message | None:
+        """Return the first thing missing, with the command that gets it, or None."""
+        if self.hold is None:
+            return Message("Choose a hold from the list first.", is_alert=True)
+        if self.way is ResumeWay.NARROW and not self.only.strip():
+            return Message(
+                f"Say which part of {self.hold_id} may run, for example `automation=NAME`.",
+                is_alert=True,
+            )
+        if self.way is ResumeWay.NARROW and self.runs < 1:
+            return Message(
+                "Give at least 1 run; the narrow restart ends by itself after that many.",
+                is_alert=True,
+            )
+        if not self.decision_id.strip() and not self.break_glass_reason.strip():
+            return Message(
+                f"{self.hold_id} opens on a decision; that the alert stopped is no ground to restart.",
+                f"type `workbench review {self.hold_id}`, then `workbench decide`, and give the decision's "
+                "id here; or give a break-glass reason, which is recorded and flagged",
+                is_alert=True,
+            )
+        return None
+
+    def choose(self, view: HoldView | None) -> None:
+        """Open an empty form for a hold, or close the form with None."""
+        with self.hold_trait_notifications():
+            self.armed = None
+            self.only = self.decision_id = self.break_glass_reason = ""
+            self.runs, self.way = DEFAULT_RUN_COUNT, ResumeWay.NARROW
+            self.hold, self.message = view, NOTHING
+
+    def follow(self, holds: tuple[HoldView, ...]) -> None:
+        """Take over what changed at the chosen hold since the form was opened; an armed form disarms."""
+        if self.hold is None:
+            return
+        hold_id, seen_seq = self.hold_id, self.hold.changed_seq
+        now = next((view for view in holds if view.hold.hold_id == hold_id), None)
+        if now is None:
+            self.choose(None)
+            self.message = Message(f"{hold_id} stands no longer.")
+        elif now.changed_seq != seen_seq:
+            self.hold = now
+
+    @guarded
+    def arm(self) -> None:
+        """Ask for the confirmation, or say what is missing and how to get it."""
+        threading.Event().wait(SETTLE_SECONDS)
+        if self.armed is not None:
+            return
+        hold, why_not = self.hold, self.blocked_because
+        if hold is None or why_not is not None:
+            self.message = why_not or NOTHING
+            return
+        self.armed = ArmedResume(uuid.uuid4().hex, self.way, self._request(hold))
+        self.message = Message("Read the button, then confirm. Nothing runs yet.")
+
+    @guarded
+    def confirm(self) -> None:
+        """Open the hold, once: the token is spent before the command goes out, and a refusal is shown."""
+        armed, self.armed = self.armed, None
+        if armed is None:
+            return
+        try:
+            self._carry_out(armed)
+        except (UsageFault, Refused, NotFound):
+            raise
+        except Exception:
+            # Recorded or not is not known; the same id pressed again cannot open twice.
+            self.armed = armed
+            raise
+
+    @guarded
+    def cancel(self) -> None:
+        """Take the armed resume back; nothing was recorded."""
+        self.armed = None
+        self.message = Message("Cancelled; nothing was recorded.")
+
+    def _request(self, view: HoldView) -> ResumeRequest:
+        is_narrow = self.way is ResumeWay.NARROW
+        return ResumeRequest(
+            view.hold.hold_id,
+            only=self.only.strip() if is_narrow else None,
+            runs=self.runs if is_narrow else None,
+            decision_id=self.decision_id.strip(),
+            break_glass_reason=self.break_glass_reason.strip(),
+            based_on=view.changed_seq,
+        )
+
+    def _carry_out(self, armed: ArmedResume) -> None:
+        if armed.way is ResumeWay.FULL:
+            released = self._control.resume_full(armed.request, command_id=armed.token)
+            done = f"{released.hold_id} is released; what no other hold covers may run again."
+        else:
+            probation = self._control.resume_narrow(armed.request, command_id=armed.token)
+            names = ", ".join(probation.automation_ids)
+            done = f"{probation.max_runs} runs of {names} may pass; {probation.hold_id} stays for the rest."
+        self.choose(None)
+        self.message = Message(done)
+        self.opened_count += 1
+
+    @traitlets.observe("way", "only", "runs", "decision_id", "break_glass_reason", "hold")
+    def _disarm(self, change: Any) -> None:
+        if self.armed is not None:
+            self.armed = None
+            self.message = Message("The form was changed: no longer armed. Press Resume again.")

@@ -1,0 +1,69 @@
+"""Widgets that every panel is laid out with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any, TypeVar
+
+import ipywidgets as widgets
+import traitlets
+
+_SHOWN = {True: "visible", False: "hidden"}
+_PLACED = {True: "", False: "none"}
+_LABEL = {"description_width": "8.5em"}
+
+W = TypeVar("W", bound=widgets.DOMWidget)
+
+
+def styled(widget: W, *css: str) -> W:
+    """Give a widget the style classes of the panel's style sheet."""
+    for name in css:
+        widget.add_class(name)
+    return widget
+
+
+def shown(thing: object) -> str:
+    """Return the visibility of a part that keeps its room: buttons must not move under the pointer."""
+    return _SHOWN[thing is not None]
+
+
+def placed(is_there: bool) -> str:
+    """Return the display of a part that takes room only when it is there."""
+    return _PLACED[is_there]
+
+
+def field(label: str, hint: str) -> widgets.Text:
+    """Return a labelled text field that tells its value when it is left or Enter is pressed."""
+    return styled(
+        widgets.Text(description=label, placeholder=hint, continuous_update=False, style=_LABEL),
+        "wb-field",
+    )
+
+
+def radio(label: str, options: Mapping[str, Any]) -> widgets.RadioButtons:
+    """Return a labelled choice whose options are whole sentences."""
+    return styled(
+        widgets.RadioButtons(description=label, options=list(options.items()), style=_LABEL),
+        "wb-field",
+    )
+
+
+def button(text: str, action: Callable[[], None], *css: str) -> widgets.Button:
+    """Return a button with text on it, never an icon alone."""
+    made = styled(widgets.Button(description=text), "wb-button", *css)
+    made.on_click(lambda _: action())
+    return made
+
+
+def section(title: str, *parts: widgets.Widget) -> widgets.VBox:
+    """Return a titled part of the panel."""
+    heading = widgets.HTML(f"<h3 class='wb-heading'>{escape(title)}</h3>")
+    return styled(widgets.VBox([heading, *parts]), "wb-section")
+
+
+def drawn(draw: Callable[[], str], model: traitlets.HasTraits, *names: str) -> widgets.HTML:
+    """Return HTML that is drawn again whenever one of the model's traits changes."""
+    made = widgets.HTML(draw())
+    model.observe(lambda _: made.set_trait("value", draw()), list(names))
+    return made

@@ -1,0 +1,152 @@
+"""Which processes ask the gate, which log position they have seen, and what they have in flight.
+
+Each process keeps one small file per automation in the gate folder. A hold on an automation that is
+stopped only by the gate is confirmed by these files: the process has seen the hold's position.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from workbench.snapshot import SEEN_FOLDER
+
+REFRESH_SECONDS = 1.0
+"""How often a process that keeps asking renews the time of its file."""
+
+
+@dataclass(frozen=True)
+class Presence:
+    """What one process said of one automation.
+
+    Attributes:
+        seen_seq: newest log position it has read; None while it could read none.
+        seen_at: when it first read that position.
+        asked_at: when it last asked (to about a second).
+        in_flight: ids of the runs that it is inside of.
+        is_alive: the process still runs on this machine.
+    """
+
+    automation_id: str
+    pid: int
+    seen_seq: int | None
+    seen_at: datetime
+    asked_at: datetime
+    in_flight: tuple[str, ...]
+    is_alive: bool
+
+
+class Reporter:
+    """Writes this process's presence; never lets a failure reach the automation."""
+
+    def __init__(self, folder: Path) -> None:
+        """Report into a gate folder."""
+        self._folder = folder / SEEN_FOLDER
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._seen: dict[str, tuple[int | None, str]] = {}
+        self._runs: dict[str, list[str]] = {}
+        self._written_at: dict[str, float] = {}
+        self.last_fault = ""
+
+    def asked(self, automation_id: str, seq: int | None) -> None:
+        """Note that an automation asked, writing only when there is something new to say."""
+        known = self._seen.get(automation_id)
+        is_same = known is not None and known[0] == seq and self._pid == os.getpid()
+        if (
+            is_same
+            and time.monotonic() - self._written_at.get(automation_id, 0.0) < REFRESH_SECONDS
+        ):
+            return
+        with self._lock:
+            if not is_same:
+                self._seen[automation_id] = (seq, datetime.now(UTC).isoformat())
+            self._write(automation_id)
+
+    def started(self, automation_id: str, run_id: str, seq: int | None) -> None:
+        """Note that a run is in flight."""
+        with self._lock:
+            if automation_id not in self._seen or self._seen[automation_id][0] != seq:
+                self._seen[automation_id] = (seq, datetime.now(UTC).isoformat())
+            self._runs.setdefault(automation_id, []).append(run_id)
+            self._write(automation_id)
+
+    def finished(self, automation_id: str, run_id: str) -> None:
+        """Note that a run has ended."""
+        with self._lock:
+            with contextlib.suppress(ValueError):
+                self._runs.get(automation_id, []).remove(run_id)
+            self._write(automation_id)
+
+    def _write(self, automation_id: str) -> None:
+        pid = os.getpid()
+        if pid != self._pid:  # a forked child speaks for itself, not for its parent's runs
+            self._pid, self._runs = pid, {}
+        seq, seen_at = self._seen.get(automation_id, (None, datetime.now(UTC).isoformat()))
+        body = {
+            "automation_id": automation_id,
+            "pid": pid,
+            "started": started_ticks(pid),
+            "seen_seq": seq,
+            "seen_at": seen_at,
+            "asked_at": datetime.now(UTC).isoformat(),
+            "in_flight": self._runs.get(automation_id, []),
+        }
+        path = self._folder / f"{automation_id}.{pid}.json"
+        temporary = self._folder / f".{automation_id}.{pid}"
+        try:
+            temporary.write_bytes(json.dumps(body).encode())
+            os.replace(temporary, path)
+            self.last_fault = ""
+        except OSError as exc:
+            # The gate must answer even where it may not write; the automation then stays UNCONFIRMED.
+            self.last_fault = f"{path}: {exc.strerror}"
+        self._written_at[automation_id] = time.monotonic()
+
+
+def started_ticks(pid: int) -> str:
+    """Return when a process started, in the kernel's ticks, so that a reused pid is not mistaken for it."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]
+
+
+def is_alive(pid: int, started: str) -> bool:
+    """Tell whether the process that reported still runs here."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it runs under another user
+    found = started_ticks(pid)
+    return not found or not started or found == started
+
+
+def read_presences(folder: Path) -> dict[str, list[Presence]]:
+    """Return what all processes said, by automation; files that cannot be read are left out."""
+    found: dict[str, list[Presence]] = {}
+    for path in sorted((folder / SEEN_FOLDER).glob("*.json")):
+        try:
+            body = json.loads(path.read_bytes())
+            entry = Presence(
+                automation_id=str(body["automation_id"]),
+                pid=int(body["pid"]),
+                seen_seq=body["seen_seq"],
+                seen_at=datetime.fromisoformat(body["seen_at"]),
+                asked_at=datetime.fromisoformat(body["asked_at"]),
+                in_flight=tuple(body["in_flight"]),
+                is_alive=is_alive(int(body["pid"]), str(body["started"])),
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        found.setdefault(entry.automation_id, []).append(entry)
+    return found

@@ -1,0 +1,389 @@
+"""The vocabulary: frozen records and closed sets of words that every layer shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What sort of automation it is."""
+
+    WORKFLOW = "workflow"
+    WATCHER = "watcher"
+    AGENT = "agent"
+    PLAYBOOK = "playbook"
+    CUSTOM_TOOL = "custom_tool"
+
+
+class RunStatus(StrEnum):
+    """Normalised state of a run or step; `raw_status` keeps the source's own word."""
+
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    WAITING = "waiting"
+    HELD = "held"
+    RETRYING = "retrying"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"
+
+
+class Mode(StrEnum):
+    """How a hold stops what it covers, from mildest to strongest."""
+
+    DRAIN = "drain"
+    FREEZE = "freeze"
+    HALT = "halt"
+
+    @property
+    def strength(self) -> int:
+        """Rank for "the strongest mode counts": drain 0, freeze 1, halt 2."""
+        return list(Mode).index(self)
+
+    @property
+    def in_plain_words(self) -> str:
+        """Say in one sentence what the mode does to work that runs and work that waits."""
+        return {
+            Mode.DRAIN: "Nothing new starts; runs in flight finish.",
+            Mode.FREEZE: "Nothing new starts; a run in flight stops at its next step and can go on later.",
+            Mode.HALT: "Nothing new starts; runs in flight are cancelled.",
+        }[self]
+
+
+class Purpose(StrEnum):
+    """Why a hold is there."""
+
+    INCIDENT = "incident"
+    DRILL = "drill"
+    MAINTENANCE = "maintenance"
+    GUARD = "guard"
+
+
+class HoldState(StrEnum):
+    """Life of a hold: ACTIVE -> LAPSED (overdue, still paused) -> RELEASED; ACTIVE -> RELEASED."""
+
+    ACTIVE = "active"
+    LAPSED = "lapsed"
+    RELEASED = "released"
+
+
+class GateState(StrEnum):
+    """The three answers of the gate."""
+
+    PAUSED = "PAUSED"
+    CLEAR = "CLEAR"
+    UNKNOWN = "UNKNOWN"
+
+
+class TargetState(StrEnum):
+    """How far a pause has come at one automation; screens show the four steps apart."""
+
+    RECORDED = "recorded"
+    DELIVERED = "delivered"
+    CONFIRMED = "confirmed"
+    QUIET = "quiet"
+    UNCONFIRMED = "UNCONFIRMED"
+
+
+class Outcome(StrEnum):
+    """How an audited action ended."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+
+
+class CheckStatus(StrEnum):
+    """How a check of a review ended."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    NO_EVIDENCE = "NO EVIDENCE"
+
+
+class VerdictKind(StrEnum):
+    """What a report computes and a person decides."""
+
+    KEEP_PAUSED = "keep_paused"
+    RESTART_NARROW = "restart_narrow"
+    RESTART_FULL = "restart_full"
+    ESCALATE = "escalate"
+
+
+@dataclass(frozen=True)
+class Automation:
+    """One automation of the registry.
+
+    Attributes:
+        tools: names of the tools it uses; a scope's `tool=` matches any of them.
+        expected_interval_seconds: seconds between two starts, where it runs on a schedule.
+        asks_gate: it asks the gate before it acts, so that a hold stops it today.
+        checklist: the production checklist of the source text; a missing answer is an empty string.
+    """
+
+    automation_id: str
+    kind: str
+    category: str
+    environment: str
+    owner: str
+    restart_owner: str = ""
+    deputy: str = ""
+    engine: str = ""
+    engine_ref: str = ""
+    provider: str = ""
+    tools: tuple[str, ...] = ()
+    title: str = ""
+    expected_interval_seconds: int | None = None
+    asks_gate: bool = False
+    cleanup: tuple[str, ...] = ()
+    alert_match: str = ""
+    checklist: Mapping[str, str] = field(default_factory=dict)
+    is_retired: bool = False
+
+
+CHECKLIST: tuple[str, ...] = (
+    "trigger",
+    "input_data",
+    "output",
+    "approval_requirement",
+    "retry_behaviour",
+    "failure_notification",
+    "kill_switch",
+)
+"""What the source text asks to define before an automation is enabled."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A role that owns automations: who its members are and how they are reached."""
+
+    owner_id: str
+    members: tuple[str, ...] = ()
+    deputy: str = ""
+    contact: str = ""
+
+
+@dataclass(frozen=True)
+class Category:
+    """A category of automations with the owner and restart owner that its automations inherit."""
+
+    category_id: str
+    owner: str
+    restart_owner: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event of the audited log; `body` is the exact stored text that the hash covers."""
+
+    seq: int
+    store_id: str
+    occurred_at: datetime
+    actor: str
+    action: str
+    target: str
+    outcome: str
+    reason: str
+    correlation_id: str
+    payload: Mapping[str, Any]
+    prev_hash: str
+    hash: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The only thing that pauses.
+
+    Attributes:
+        covered_at_placement: ids that matched when it was placed; they stay covered whatever changes.
+        review_by: instant after which it reads *overdue, still paused*; None when not set.
+        auto_release_at: declared automatic release of a drill or maintenance hold.
+    """
+
+    hold_id: str
+    scope: str
+    purpose: Purpose
+    mode: Mode
+    reason: str
+    incident_id: str
+    placed_by: str
+    placed_at: datetime
+    placed_seq: int
+    review_by: datetime | None = None
+    covered_at_placement: tuple[str, ...] = ()
+    released_at: datetime | None = None
+    released_by: str = ""
+    released_seq: int | None = None
+
+    def state_at(self, instant: datetime) -> HoldState:
+        """Return the state at an instant; time alone never takes it further than LAPSED."""
+        if self.released_seq is not None:
+            return HoldState.RELEASED
+        if self.review_by is not None and instant >= self.review_by:
+            return HoldState.LAPSED
+        return HoldState.ACTIVE
+
+
+@dataclass(frozen=True)
+class Probation:
+    """A narrow restart: lets part of a hold through, for so many runs and until an instant."""
+
+    probation_id: str
+    hold_id: str
+    scope: str
+    automation_ids: tuple[str, ...]
+    max_runs: int
+    until: datetime | None
+    started_by: str
+    started_at: datetime
+    started_seq: int
+    decision_id: str = ""
+    break_glass_reason: str = ""
+    ended_at: datetime | None = None
+    ended_why: str = ""
+    ended_seq: int | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A named person accepting or overriding a verdict, for a frozen list of automations."""
+
+    decision_id: str
+    hold_id: str
+    report_id: str
+    verdict: VerdictKind
+    decision: VerdictKind
+    reason: str
+    automation_ids: tuple[str, ...]
+    report_digest: str
+    decided_by: str
+    decided_at: datetime
+    decided_seq: int
+
+    @property
+    def is_override(self) -> bool:
+        """Tell whether the person decided otherwise than the report computed."""
+        return self.decision != self.verdict
+
+
+@dataclass(frozen=True)
+class ReportRef:
+    """A report as the store knows it.
+
+    Attributes:
+        digest: SHA-256 of its verdict.json.
+        automation_ids: the frozen list that the review was about.
+    """
+
+    report_id: str
+    name: str
+    hold_id: str
+    verdict: VerdictKind
+    is_complete: bool
+    digest: str
+    automation_ids: tuple[str, ...]
+    manifest_version: int
+    log_seq: int
+    log_hash: str
+    as_of: datetime
+    recorded_by: str
+    recorded_at: datetime
+    recorded_seq: int
+    reason: str = ""
+    folder: str = ""
+
+
+@dataclass(frozen=True)
+class HeadNote:
+    """Where the log stood: a copy of it outside the store is the evidence against tampering."""
+
+    store_id: str
+    environment: str
+    seq: int
+    hash: str
+    place: str = ""
+
+    @property
+    def text(self) -> str:
+        """Return the note as one line for print-outs and reports."""
+        return f"log head {self.seq} {self.hash[:16]} of store {self.store_id} ({self.environment}), unsigned"
+
+
+@dataclass(frozen=True)
+class GateAnswer:
+    """What the gate says, with the log position it speaks for.
+
+    Attributes:
+        age_seconds: since the published snapshot was last known to be current.
+    """
+
+    state: GateState
+    holds: tuple[str, ...] = ()
+    as_of_seq: int | None = None
+    age_seconds: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """How far one hold has come at one automation; None means not yet."""
+
+    automation_id: str
+    state: TargetState
+    recorded_at: datetime | None = None
+    delivered_at: datetime | None = None
+    confirmed_at: datetime | None = None
+    quiet_at: datetime | None = None
+    last_asked_at: datetime | None = None
+    in_flight_count: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of a review.
+
+    Attributes:
+        number: what was measured, in `unit`; None where nothing could be measured.
+        threshold: what it is compared with, as text; `threshold_source` says where that comes from.
+        row_count: rows of evidence behind it.
+        query: dotted name of the query that gave the rows.
+        is_critical: lack of evidence here blocks every restart.
+    """
+
+    name: str
+    question: str
+    status: CheckStatus
+    sentence: str
+    number: float | None = None
+    unit: str = ""
+    threshold: str = ""
+    threshold_source: str = ""
+    row_count: int = 0
+    query: str = ""
+    is_critical: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a review concludes: a pure function of its frozen snapshot."""
+
+    kind: VerdictKind
+    reason: str
+    first_blocker: str = ""
+    next_command: str = ""
+    narrow_scope: str = ""
+    narrow_run_count: int | None = None
+    detectable_failure_rate: float | None = None
+    escalation_reasons: tuple[str, ...] = ()

@@ -1,0 +1,212 @@
+"""Makes a report: sync and seal, run, judge, render, record; everything short of complete says INCOMPLETE."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from workbench.control.commands import Control
+from workbench.control.deciding import ReportEntry
+from workbench.errors import QueryError
+from workbench.records import HeadNote, VerdictKind
+from workbench.reports.page import stamp, to_html
+from workbench.reports.parameters import ReportParameters, check_parameters
+from workbench.reports.runner import Execution, RunLimits, execute
+from workbench.reports.shelf import MakingPlace, Shelf, write_json
+from workbench.reports.sync import load_store_rows, store_rows
+from workbench.scope import Scope
+from workbench.settings import Settings
+from workbench.store.state import State
+from workbench.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class MadeReport:
+    """A report that was made, complete or not.
+
+    Attributes:
+        document: content of verdict.json; empty when the report is incomplete.
+        incomplete_because: None when it is complete.
+    """
+
+    report_id: str
+    name: str
+    folder: Path
+    html: Path
+    document: Mapping[str, Any]
+    incomplete_because: str | None
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether anybody may decide on it."""
+        return self.incomplete_because is None
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """The two positions a report is computed from, and the automations it is about."""
+
+    manifest_version: int
+    head: HeadNote
+    automation_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which report was asked for, with its checked parameters and its positions."""
+
+    name: str
+    parameters: ReportParameters
+    sealed: Sealed
+
+
+def notebooks_folder() -> Path:
+    """Return the folder of the notebooks: beside the package in a checkout, inside it in a wheel."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package.parent / "notebooks", package / "_shipped" / "notebooks"):
+        if folder.is_dir():
+            return folder
+    raise QueryError(f"There is no notebooks folder beside or inside {package.name}; the installation is not whole.")
+
+
+def make_report(
+    control: Control,
+    settings: Settings,
+    name: str,
+    *,
+    given: Mapping[str, Any],
+    limits: RunLimits | None = None,
+    notebook: Path | None = None,
+) -> MadeReport:
+    """Make one report from checked parameters and record it; raises only when nothing could be made at all.
+
+    A report that could not be computed comes back as an incomplete one that says why.
+    """
+    asked = check_parameters(name, given)
+    shelf = Shelf(settings.home)
+    lock = f"{name}-{hashlib.sha256(asked.scope.encode()).hexdigest()[:12]}"
+    with shelf.only_maker(lock):
+        sealed = take_positions(control, settings, asked)
+        place = shelf.begin({"report": name, "log_head": _head_document(sealed.head)})
+        source = notebook or notebooks_folder() / f"{asked.notebook}.ipynb"
+        parameters = check_parameters(
+            name,
+            {
+                **asked.values(),
+                "manifest_version": sealed.manifest_version,
+                "log_seq": sealed.head.seq,
+                "run_ticket": place.ticket_id,
+            },
+        )
+        try:
+            execution = execute(
+                source,
+                place.folder / f"{name}.ipynb",
+                parameters.values(),
+                sentinel=place.sentinel,
+                settings=settings,
+                limits=limits,
+            )
+            return _keep(control, place, execution, Asked(name, parameters, sealed))
+        except BaseException:
+            # What was interrupted is no report, not even an incomplete one that somebody asked to keep.
+            place.abandon()
+            raise
+
+
+def take_positions(control: Control, settings: Settings, asked: ReportParameters) -> Sealed:
+    """Bring the warehouse up to our own store and pin the pair that the report will be computed from."""
+    state = control.state()
+    head = HeadNote(state.store_id, state.environment, state.seq, state.head_hash)
+    warehouse = Warehouse.open(settings.home)
+    version = asked.manifest_version or load_store_rows(warehouse, store_rows(state))
+    return Sealed(version, head, automations_about(state, asked.scope, asked.hold_id))
+
+
+def automations_about(state: State, scope_text: str, hold_id: str) -> tuple[str, ...]:
+    """Return the ids a review is about: of the hold's, or of all, those that the scope covers."""
+    scope = Scope.parse(scope_text)
+    covered = {automation.automation_id for automation in scope.select(state.automations.values())}
+    held = state.covered.get(hold_id)
+    if held is None:
+        return tuple(sorted(covered))
+    if scope_text == state.holds[hold_id].scope:
+        return tuple(sorted(held))
+    return tuple(sorted(covered & held))
+
+
+def _head_document(head: HeadNote) -> dict[str, Any]:
+    return {"store_id": head.store_id, "environment": head.environment, "seq": head.seq, "hash": head.hash}
+
+
+def _keep(control: Control, place: MakingPlace, execution: Execution, asked: Asked) -> MadeReport:
+    """Write everything, record it, and give it its name; the page is drawn before the store hears of it."""
+    because = execution.incomplete_because or _payload_fault(execution.payload)
+    document: Mapping[str, Any] = {} if because else execution.payload["verdict"]
+    digest = "" if because else _write_findings(place.folder, execution.payload)
+    token = f"REPORT-{place.ticket_id}"
+    files = _write_page(place.folder, execution.notebook, asked, token=token, because=because)
+    ref = control.record_report(_entry(asked, document, digest, because))
+    for path in files:
+        path.write_text(path.read_text(encoding="utf-8").replace(token, ref.report_id), encoding="utf-8")
+    folder = place.finish(ref.report_id)
+    return MadeReport(ref.report_id, asked.name, folder, folder / files[0].name, document, because)
+
+
+def _payload_fault(payload: Mapping[str, Any]) -> str | None:
+    if "verdict" in payload and "seal" in payload:
+        return None
+    return "The last cell left no verdict and no seal."
+
+
+def _write_findings(folder: Path, payload: Mapping[str, Any]) -> str:
+    write_json(folder / "seal.json", payload["seal"])
+    text = write_json(folder / "verdict.json", payload["verdict"])
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _entry(asked: Asked, document: Mapping[str, Any], digest: str, because: str | None) -> ReportEntry:
+    sealed = asked.sealed
+    return ReportEntry(
+        name=asked.name,
+        hold_id=asked.parameters.hold_id,
+        verdict=VerdictKind(document.get("verdict", VerdictKind.KEEP_PAUSED)),
+        is_complete=because is None,
+        digest=digest,
+        automation_ids=sealed.automation_ids,
+        manifest_version=sealed.manifest_version,
+        log_seq=sealed.head.seq,
+        log_hash=sealed.head.hash,
+        as_of=asked.parameters.instant("as_of"),
+        reason=because or str(document.get("reason", "")),
+    )
+
+
+def _write_page(
+    folder: Path, notebook: nbformat.NotebookNode, asked: Asked, *, token: str, because: str | None
+) -> tuple[Path, Path]:
+    """Stamp the notebook and write page and notebook; both names say INCOMPLETE when it is."""
+    stamp(notebook, title=f"{token} {asked.parameters.title}", incomplete_because=because)
+    stem = f"{asked.name}.INCOMPLETE" if because else asked.name
+    (folder / f"{asked.name}.ipynb").unlink(missing_ok=True)
+    source, page = folder / f"{stem}.ipynb", folder / f"{stem}.html"
+    nbformat.write(notebook, source)  # type: ignore[no-untyped-call]
+    page.write_text(to_html(notebook), encoding="utf-8")
+    return page, source
+
+
+def read_document(folder: Path) -> Mapping[str, Any]:
+    """Return a finished report's verdict.json, or nothing where it has none."""
+    path = folder / "verdict.json"
+    try:
+        found: Mapping[str, Any] = json.loads(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return {}
+    return found
+

@@ -1,0 +1,56 @@
+"""From an executed notebook to one HTML file that opens without a network."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+import nbformat
+from nbconvert import HTMLExporter
+
+from workbench.plots import plain_text
+from workbench.reports.markup import css
+
+TEMPLATE_FOLDER = Path(__file__).with_name("template")
+
+
+def stamp(notebook: nbformat.NotebookNode, *, title: str, incomplete_because: str | None) -> None:
+    """Write a report's title and state into the notebook itself, so that both files carry it."""
+    notebook.metadata["workbench"] = {
+        "title": plain_text(title),
+        "state": "INCOMPLETE" if incomplete_because else "COMPLETE",
+        "incomplete_because": plain_text(incomplete_because or ""),
+    }
+    if incomplete_because:
+        text = f"# INCOMPLETE\n\nThis report could not be completed. Decide nothing on it. {_inert(incomplete_because)}"
+        cell = nbformat.v4.new_markdown_cell(text, metadata={"tags": ["incomplete"]})  # type: ignore[no-untyped-call]
+        notebook.cells.insert(0, cell)
+
+
+def _inert(text: str) -> str:
+    return html.escape(plain_text(text)).replace("`", "&#96;").replace("[", "&#91;").replace("*", "&#42;")
+
+
+def to_html(notebook: nbformat.NotebookNode) -> str:
+    """Return the notebook as one self-contained page: no script, no prompt, no request."""
+    shown = nbformat.from_dict(notebook)  # type: ignore[no-untyped-call]
+    shown.cells = [cell for cell in shown.cells if not _is_hidden(cell)]
+    exporter = HTMLExporter(
+        template_name="report",
+        extra_template_basedirs=[str(TEMPLATE_FOLDER)],
+        require_js_url="",
+        mathjax_url="",
+        jquery_url="",
+        exclude_input=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
+    exporter.register_filter("strip_ansi", plain_text)
+    page, _ = exporter.from_notebook_node(shown, resources={"report_css": css()})
+    return page
+
+
+def _is_hidden(cell: nbformat.NotebookNode) -> bool:
+    tags = cell.metadata.get("tags", [])
+    # The stamp of the page itself stands above everything; papermill's own markers would repeat it.
+    return bool({"incomplete", "papermill-error-cell-tag", "page-style"} & set(tags))

@@ -1,0 +1,89 @@
+"""The seal: everything that a verdict was computed from, so that it can be computed again and compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from workbench.queries import load_query
+from workbench.records import HeadNote
+
+SEALED_PACKAGES = ("workbench", "duckdb", "pandas", "scipy", "altair", "papermill", "nbconvert", "vl-convert-python")
+
+
+def canonical(value: Any) -> str:
+    """Return a value as sorted compact JSON, so that equal content has equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 of a value's canonical JSON."""
+    return hashlib.sha256(canonical(value).encode("ascii")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Seal:
+    """What a report was computed from.
+
+    Attributes:
+        report: name of the report, such as `restart-decision`.
+        manifest_version: the warehouse's state; versions that a seal names are never deleted.
+        log_head: where the store's log stood.
+        query_digests: SHA-256 of each query's text, by dotted name.
+        package_versions: of what computes and draws.
+        parameters: what was asked (without the run's ticket).
+    """
+
+    report: str
+    manifest_version: int
+    log_head: HeadNote
+    query_digests: Mapping[str, str]
+    package_versions: Mapping[str, str]
+    parameters: Mapping[str, str | int]
+
+    def content(self) -> dict[str, Any]:
+        """Return the seal as plain JSON values, its own digest not included."""
+        return {
+            "report": self.report,
+            "manifest_version": self.manifest_version,
+            "log_head": {
+                "store_id": self.log_head.store_id,
+                "environment": self.log_head.environment,
+                "seq": self.log_head.seq,
+                "hash": self.log_head.hash,
+            },
+            "query_digests": dict(sorted(self.query_digests.items())),
+            "package_versions": dict(sorted(self.package_versions.items())),
+            "parameters": dict(sorted(self.parameters.items())),
+            "parameters_digest": digest(dict(self.parameters)),
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the whole content."""
+        return digest(self.content())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the content of `seal.json`."""
+        return {**self.content(), "seal_digest": self.digest}
+
+
+def query_digests(names: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256 of each named query's text."""
+    return {name: load_query(name).sha256 for name in sorted(set(names))}
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of what computes and draws a report."""
+    return {name: _version(name) for name in SEALED_PACKAGES}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "from a checkout"

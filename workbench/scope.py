@@ -1,0 +1,209 @@
+"""Scopes: conjunctions of equalities that say which automations a command is about."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from workbench.errors import ScopeError
+from workbench.records import Automation
+
+KEYS: tuple[str, ...] = (
+    "environment",
+    "kind",
+    "category",
+    "automation",
+    "owner",
+    "engine",
+    "provider",
+    "tool",
+)
+"""Keys a scope may name; `tool` may be given several times, each must be one of the automation's tools."""
+
+SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+"""Values: an allow-list, so that look-alike letters, spaces and other case never match by accident."""
+
+EVERYTHING = "*"
+
+
+def values_of(automation: Automation, key: str) -> tuple[str, ...]:
+    """Return the values an automation has under a scope key; several only for `tool`."""
+    if key == "tool":
+        return automation.tools
+    field = "automation_id" if key == "automation" else key
+    value: str = getattr(automation, field)
+    return (value,) if value else ()
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A conjunction of equalities in canonical order; no terms at all means everything."""
+
+    terms: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str, known: Iterable[Automation] = ()) -> Scope:
+        """Read `kind=agent,provider=acme-llm` or `*`; raises ScopeError naming the nearest known value."""
+        automations = tuple(known)
+        stripped = text.strip(" ")
+        if stripped == EVERYTHING:
+            return cls()
+        if not stripped:
+            raise ScopeError(
+                "The scope is empty; write `*` for everything or `kind=agent` for a part."
+            )
+        return cls(_canonical(_term(part, automations) for part in stripped.split(",")))
+
+    @classmethod
+    def of_automation(cls, automation_id: str) -> Scope:
+        """Return the scope of one automation."""
+        return cls((("automation", automation_id),))
+
+    @property
+    def is_everything(self) -> bool:
+        """Tell whether this is `*`, safe mode."""
+        return not self.terms
+
+    def covers(self, automation: Automation) -> bool:
+        """Tell whether the automation has every value that the scope names."""
+        return all(value in values_of(automation, key) for key, value in self.terms)
+
+    def names(self, automation_id: str) -> bool:
+        """Tell whether the scope is `*` or exactly this automation, registered or not."""
+        return self.is_everything or self.terms == (("automation", automation_id),)
+
+    def select(self, automations: Iterable[Automation]) -> tuple[Automation, ...]:
+        """Return the covered automations that are not retired, by id."""
+        found = (a for a in automations if not a.is_retired and self.covers(a))
+        return tuple(sorted(found, key=lambda a: a.automation_id))
+
+    def __and__(self, other: Scope) -> Scope:
+        """Return the narrower scope that both hold; raises ScopeError where they contradict."""
+        return Scope(_canonical((*self.terms, *(t for t in other.terms if t not in self.terms))))
+
+    def __str__(self) -> str:
+        """Write the scope in its canonical form."""
+        return ",".join(f"{key}={value}" for key, value in self.terms) or EVERYTHING
+
+
+def _canonical(terms: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    found = list(terms)
+    for key in {key for key, _ in found if key != "tool"}:
+        values = [value for other, value in found if other == key]
+        if len(values) > 1:
+            raise ScopeError(f"The scope names `{key}` twice ({', '.join(values)}); give it once.")
+    return tuple(sorted(set(found), key=lambda term: (KEYS.index(term[0]), term[1])))
+
+
+def _term(part: str, automations: tuple[Automation, ...]) -> tuple[str, str]:
+    key, equals, value = part.partition("=")
+    key = key.strip(" ")
+    value = value.strip(" ")
+    if not equals:
+        raise ScopeError(f"{part!r} is not of the form key=value; keys are {', '.join(KEYS)}.")
+    if key not in KEYS:
+        near = difflib.get_close_matches(key.lower(), KEYS, 1)
+        hint = f"; did you mean `{near[0]}`?" if near else f"; keys are {', '.join(KEYS)}."
+        raise ScopeError(f"{key!r} is not a key of a scope{hint}")
+    if not SLUG.fullmatch(value):
+        near_value = nearest(value, key, automations)
+        hint = f"; the nearest known value is `{near_value}`" if near_value else ""
+        raise ScopeError(
+            f"{value!r} is not a valid value of `{key}` (letters a-z, digits, . _ -){hint}."
+        )
+    return key, value
+
+
+def nearest(value: str, key: str, automations: Iterable[Automation]) -> str | None:
+    """Return the known value of a key that is most like the given one, or None."""
+    known = sorted({found for a in automations for found in values_of(a, key)})
+    folded = value.casefold().strip()
+    matches = difflib.get_close_matches(folded, known, 1, cutoff=0.5)
+    return matches[0] if matches else None
+
+
+def why_no_match(scope: Scope, automations: Iterable[Automation]) -> str:
+    """Say which part of a scope matches nothing and what is nearest to it."""
+    known = tuple(a for a in automations if not a.is_retired)
+    if not known:
+        return "no automation is registered yet; run `workbench registry apply FILE`."
+    for key, value in scope.terms:
+        if any(value in values_of(a, key) for a in known):
+            continue
+        near = nearest(value, key, known)
+        return f"no automation has {key}={value}" + (
+            f"; did you mean {key}={near}?" if near else "."
+        )
+    return "each part matches some automation, but no automation has all of them."
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A scope proposed for a text, with how many automations it covers and why it was proposed."""
+
+    scope: Scope
+    automation_ids: tuple[str, ...]
+    why: str
+
+    @property
+    def count(self) -> int:
+        """Number of automations covered."""
+        return len(self.automation_ids)
+
+
+def propose(text: str, automations: Iterable[Automation], limit: int = 8) -> list[Proposal]:
+    """Propose the smallest scopes for words such as "stripe refunds", best first.
+
+    Each word is looked for in ids, titles and every value a scope can name. A scope is proposed for a
+    value that a word hits, and for pairs of such values, ordered by how many words they answer, then by
+    how few automations they cover.
+    """
+    known = tuple(a for a in automations if not a.is_retired)
+    words = [word for word in re.split(r"[^a-z0-9]+", text.casefold()) if word]
+    hits: dict[tuple[str, str], set[str]] = {}
+    for automation in known:
+        for key in KEYS:
+            for value in values_of(automation, key):
+                found = {
+                    w
+                    for w in words
+                    if _hits(w, value if key != "automation" else f"{value} {automation.title}")
+                }
+                if found:
+                    hits.setdefault((key, value), set()).update(found)
+    candidates = [((term,), found) for term, found in hits.items()]
+    terms = sorted(hits)
+    candidates += [
+        ((a, b), hits[a] | hits[b])
+        for i, a in enumerate(terms)
+        for b in terms[i + 1 :]
+        if a[0] != b[0]
+        and "automation" not in (a[0], b[0])
+        and len(hits[a] | hits[b]) > max(len(hits[a]), len(hits[b]))
+    ]
+    return _ranked(candidates, known)[:limit]
+
+
+def _hits(word: str, value: str) -> bool:
+    parts = re.split(r"[^a-z0-9]+", value.casefold())
+    stem = word[:-1] if len(word) > 3 and word.endswith("s") else word
+    return any(
+        part.startswith(stem) or (len(part) > 3 and stem.startswith(part)) for part in parts if part
+    )
+
+
+def _ranked(
+    candidates: list[tuple[tuple[tuple[str, str], ...], set[str]]], known: tuple[Automation, ...]
+) -> list[Proposal]:
+    found: dict[tuple[str, ...], tuple[tuple[int, int, int, str], Proposal]] = {}
+    for terms, words in candidates:
+        scope = Scope(_canonical(terms))
+        covered = tuple(a.automation_id for a in scope.select(known))
+        if not covered:
+            continue
+        rank = (-len(words), len(covered), len(terms), str(scope))
+        if covered not in found or rank < found[covered][0]:
+            found[covered] = (rank, Proposal(scope, covered, f"matches {', '.join(sorted(words))}"))
+    return [proposal for _, proposal in sorted(found.values(), key=lambda item: item[0])]

