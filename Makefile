@@ -31,7 +31,7 @@ lab: setup ## open JupyterLab on the control panel
 	@$(BIN)/workbench lab
 
 test: $(VENV)/.stamp-dev ## run every test (browser tests skip where no Chromium is)
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup --nbval --nbval-current-env \
+	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder --nbval --nbval-current-env \
 		--nbval-cell-timeout 120 --nbval-sanitize-with tests/notebooks/nbval.cfg
 
 check: $(VENV)/.stamp-dev ## lint, format, types, layers, notebooks, budgets
@@ -58,13 +58,15 @@ $(VENV)/.stamp-uv: requirements-uv.lock
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "make setup needs Python 3.11 or newer; found $$(python3 --version 2>&1 || true)." >&2; \
 		echo "Install it, or name it: make setup PYTHON=/path/to/python3.11" >&2; exit 1; fi
+	@echo "Making $(VENV) with $$($(PYTHON) --version) ..."
 	@$(PYTHON) -m venv $(VENV) || { \
 		echo "make setup: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	@touch $@
 
 $(VENV)/.stamp-runtime: requirements.lock $(VENV)/.stamp-uv
-	@$(UV) pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	@echo "Installing $$(grep -c '^[a-z].*==' requirements.lock) locked packages, each checked against its hash ..."
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	@touch $@
 
 # The package itself: editable, built by the locked hatchling, so that no network is asked.
@@ -73,5 +75,6 @@ $(VENV)/.stamp-package: pyproject.toml $(VENV)/.stamp-runtime
 	@touch $@
 
 $(VENV)/.stamp-dev: requirements-dev.lock $(VENV)/.stamp-package
-	@$(UV) pip install --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@echo "Installing what the tests need ..."
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@

@@ -8,10 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import gate, pause
+from benchmarks import gate, load, pause
 from benchmarks.measure import Ratio, in_words
 
-BENCHMARKS = (pause.measure, gate.measure)
+BENCHMARKS = (pause.measure, gate.measure, load.measure)
 
 
 def table(ratios: list[Ratio]) -> str:

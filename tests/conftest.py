@@ -8,9 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from workbench.clock import FixedClock
 
@@ -59,6 +61,23 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(place_folders(root))
     os.environ.pop("WORKBENCH_CLOCK", None)
     os.environ.pop("WORKBENCH_UNATTENDED", None)
+    if config.getoption("nbval", False):
+        _start_kernels_without_ports(root)
+
+
+def _start_kernels_without_ports(root: Path) -> None:
+    """Let nbval talk to its kernels over files: a TCP port found free may be taken when it is used."""
+    import nbval.kernel
+    from jupyter_client.manager import KernelManager
+
+    class FileKernelManager(KernelManager):
+        """A kernel manager that opens no port."""
+
+        def __init__(self, **options: Any) -> None:
+            place = tempfile.mkdtemp(prefix="k", dir=root)
+            super().__init__(transport="ipc", ip=f"{place}/k", **options)
+
+    nbval.kernel.KernelManager = FileKernelManager
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -68,18 +87,22 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(root, ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests on one worker, and all browser tests on the same one.
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Keep a file's tests on one worker, and everything that drives a browser on the same one.
 
-    Cells of one notebook share a kernel, module fixtures are dear, and two browsers at once on
-    two cores only make each other late.
+    Cells of one notebook share a kernel, module fixtures are dear, and two browsers at once on two
+    cores only make each other late. (`--dist loadgroup` would say so with marks, but xdist 3.8 sets
+    them where pytest 9.2 no longer looks.)
     """
-    for item in items:
-        if item.get_closest_marker("xdist_group"):
-            continue
-        group = "browser" if item.get_closest_marker("browser") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(Path(group).stem))
+    return FileScheduling(config, log)
+
+
+class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
+    """Hands out whole files; files of browser tests count as one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.split("::", 1)[0]
+        return "browser" if "browser" in path else path
 
 
 @pytest.fixture(autouse=True)

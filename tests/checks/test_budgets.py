@@ -16,7 +16,13 @@ POSITIONAL_PARAMETERS = 2
 COMMAND_OPTIONS = 10
 """A click command takes its options by name, one parameter each; nobody calls it from Python."""
 
-WAIVERS: dict[str, str] = {}
+_LAYOUT = "a form is laid out in one place, a line a widget; it decides nothing"
+WAIVERS: dict[str, str] = {
+    "workbench/records.py": "the vocabulary: split, half of the words would be overlooked",
+    "workbench/panels/control_view.py:ControlView.__init__": _LAYOUT,
+    "workbench/panels/control_view.py:PauseForm.__init__": _LAYOUT,
+    "workbench/panels/control_view.py:ResumeForm.__init__": _LAYOUT,
+}
 """`path:function` or `path` -> why the budget does not fit it. Hard stops: 60 lines, 500 lines."""
 
 HARD_FUNCTION_LINES = 60
