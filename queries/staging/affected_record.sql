@@ -2,6 +2,7 @@
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
 -- $is_text: boolean, the file gives every value as text (CSV), so a number may stand in quotes
+create or replace temp table checked as
 with field as (
     select
         line_number,
@@ -46,6 +47,7 @@ typed as (
             missing_problem('change_seq', change_seq),
             whole_number_problem('change_seq', change_seq, 0),
             key_problem('automation_id', automation_id),
+            control_problem(concat(source_id, run_id, record_type, record_id, automation_id)),
             missing_problem('changed_at', changed_at),
             instant_problem('changed_at', changed_at),
             truth_problem('customer_facing', customer_facing),

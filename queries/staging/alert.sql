@@ -1,6 +1,7 @@
 -- One row per line read for alert: its values as the table has them, or the first reason to reject the line.
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
+create or replace temp table checked as
 with field as (
     select
         line_number,
@@ -32,6 +33,7 @@ typed as (
         coalesce(
             key_problem('source_id', source_id),
             key_problem('alert_id', alert_id),
+            control_problem(concat(source_id, alert_id)),
             missing_problem('fired_at', fired_at),
             instant_problem('fired_at', fired_at),
             instant_problem('resolved_at', resolved_at),

@@ -1,6 +1,7 @@
 -- One row per line read for approval: its values as the table has them, or the first reason to reject the line.
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
+create or replace temp table checked as
 with field as (
     select
         line_number,
@@ -39,6 +40,7 @@ typed as (
             key_problem('source_id', source_id),
             key_problem('approval_id', approval_id),
             key_problem('automation_id', automation_id),
+            control_problem(concat(source_id, approval_id, automation_id)),
             missing_problem('requested_at', requested_at),
             instant_problem('requested_at', requested_at),
             instant_problem('expires_at', expires_at),

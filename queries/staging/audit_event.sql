@@ -1,6 +1,7 @@
 -- One row per line read for audit_event: its values as the table has them, or the first reason to reject the line.
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
+create or replace temp table checked as
 with field as (
     select
         line_number,
@@ -41,7 +42,8 @@ typed as (
             missing_problem('occurred_at', occurred_at),
             instant_problem('occurred_at', occurred_at),
             instant_problem('recorded_at', recorded_at),
-            key_problem('action', action)
+            key_problem('action', action),
+            control_problem(concat(source_id, event_id, action))
         ) as reject_reason
     from field
 )

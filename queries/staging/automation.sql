@@ -2,6 +2,7 @@
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
 -- $is_text: boolean, the file gives every value as text (CSV), so a number may stand in quotes
+create or replace temp table checked as
 with field as (
     select
         line_number,
@@ -55,6 +56,7 @@ typed as (
         coalesce(
             key_problem('source_id', source_id),
             key_problem('automation_id', automation_id),
+            control_problem(concat(source_id, automation_id)),
             whole_number_problem('expected_interval_seconds', expected_interval_seconds, 0),
             instant_problem('retired_at', retired_at),
             instant_problem('last_drill_at', last_drill_at)

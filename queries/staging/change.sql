@@ -1,6 +1,7 @@
 -- One row per line read for change: its values as the table has them, or the first reason to reject the line.
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
+create or replace temp table checked as
 with field as (
     select
         line_number,
@@ -26,6 +27,7 @@ typed as (
         coalesce(
             key_problem('source_id', source_id),
             key_problem('change_id', change_id),
+            control_problem(concat(source_id, change_id)),
             missing_problem('changed_at', changed_at),
             instant_problem('changed_at', changed_at)
         ) as reject_reason

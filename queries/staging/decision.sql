@@ -1,6 +1,7 @@
 -- One row per line read for decision: its values as the table has them, or the first reason to reject the line.
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
+create or replace temp table checked as
 with field as (
     select
         line_number,
@@ -30,6 +31,7 @@ typed as (
         coalesce(
             key_problem('source_id', source_id),
             key_problem('decision_id', decision_id),
+            control_problem(concat(source_id, decision_id)),
             missing_problem('decided_at', decided_at),
             instant_problem('decided_at', decided_at)
         ) as reject_reason

@@ -2,6 +2,7 @@
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
 -- $is_text: boolean, the file gives every value as text (CSV), so a number may stand in quotes
+create or replace temp table checked as
 with field as (
     select
         line_number,
@@ -41,6 +42,7 @@ typed as (
         coalesce(
             key_problem('source_id', source_id),
             key_problem('hold_id', hold_id),
+            control_problem(concat(source_id, hold_id)),
             missing_problem('placed_at', placed_at),
             instant_problem('placed_at', placed_at),
             instant_problem('released_at', released_at),

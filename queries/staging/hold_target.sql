@@ -1,6 +1,7 @@
 -- One row per line read for hold_target: its values as the table has them, or the first reason to reject the line.
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
+create or replace temp table checked as
 with field as (
     select
         line_number,
@@ -29,6 +30,7 @@ typed as (
             key_problem('source_id', source_id),
             key_problem('hold_id', hold_id),
             key_problem('automation_id', automation_id),
+            control_problem(concat(source_id, hold_id, automation_id)),
             instant_problem('recorded_at', recorded_at),
             instant_problem('delivered_at', delivered_at),
             instant_problem('confirmed_at', confirmed_at),

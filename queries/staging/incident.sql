@@ -1,6 +1,7 @@
 -- One row per line read for incident: its values as the table has them, or the first reason to reject the line.
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
+create or replace temp table checked as
 with field as (
     select
         line_number,
@@ -34,6 +35,7 @@ typed as (
         coalesce(
             key_problem('source_id', source_id),
             key_problem('incident_id', incident_id),
+            control_problem(concat(source_id, incident_id)),
             instant_problem('started_at', started_at),
             instant_problem('detected_at', detected_at),
             instant_problem('acknowledged_at', acknowledged_at),

@@ -1,5 +1,6 @@
 -- One row per list of keys that occurs in the block: which are not known, and whether one stands twice.
 -- $known_keys: varchar[], names that the table or the mapping knows
+create or replace temp table key_shape as
 select
     keys,
     len(list_distinct(keys)) <> len(keys) as has_repeats,

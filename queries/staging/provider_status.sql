@@ -1,6 +1,7 @@
 -- One row per line read for provider_status: its values as the table has them, or the first reason to reject the line.
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
+create or replace temp table checked as
 with field as (
     select
         line_number,
@@ -34,7 +35,12 @@ typed as (
             missing_problem('since_at', since_at),
             instant_problem('since_at', since_at),
             instant_problem('until_at', until_at),
-            key_problem('incident_ref', coalesce(nullif(incident_ref, ''), '-'))
+            key_problem('incident_ref', coalesce(nullif(incident_ref, ''), '-')),
+            control_problem(concat(source_id, provider, component, incident_ref)),
+            case
+                when try_cast(until_at as timestamptz) < try_cast(since_at as timestamptz)
+                    then 'until_at is before since_at'
+            end
         ) as reject_reason
     from field
 )

@@ -1,5 +1,6 @@
 -- One row per good line: each field of the table as text, and numbers, truths and objects as JSON.
 -- $structure: varchar, JSON object of column names and the type to read them as
+create or replace temp table raw_field as
 select
     line_number,
     unnest(from_json(line, $structure))

@@ -1,7 +1,7 @@
 -- One row per line of the block whose values were rejected, with the reason.
 select
     line_number,
-    reject_reason as reason
+    reject_reason
 from checked
 where reject_reason is not null
 order by line_number

@@ -1,7 +1,9 @@
 -- One row per line read for run: its values as the table has them, or the first reason to reject the line.
+-- Where the file gives no first_seen_at or updated_at, they are the earliest and latest instant of the row.
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
 -- $is_text: boolean, the file gives every value as text (CSV), so a number may stand in quotes
+create or replace temp table checked as
 with field as (
     select
         line_number,
@@ -81,6 +83,7 @@ typed as (
             key_problem('run_id', run_id),
             key_problem('automation_id', automation_id),
             key_problem('status', status),
+            control_problem(concat(source_id, run_id, automation_id, status)),
             instant_problem('first_seen_at', first_seen_at),
             instant_problem('scheduled_at', scheduled_at),
             instant_problem('queued_at', queued_at),
@@ -94,7 +97,18 @@ typed as (
             instant_problem('context_as_of', context_as_of),
             labels_problem(labels),
             case when cost_amount is not null and cost_currency is null then 'cost_currency is missing' end,
-            case when cost_currency is not null and not regexp_full_match(cost_currency, '[A-Z]{3}') then 'cost_currency is not a three-letter code' end
+            case
+                when cost_currency is not null and not regexp_full_match(cost_currency, '[A-Z]{3}')
+                    then 'cost_currency is not a three-letter code'
+            end,
+            case
+                when coalesce(first_seen_at, scheduled_at, queued_at, started_at, finished_at, updated_at) is null
+                    then 'no instant says when the run was: give started_at, scheduled_at or first_seen_at'
+            end,
+            case
+                when try_cast(finished_at as timestamptz) < try_cast(started_at as timestamptz)
+                    then 'finished_at is before started_at'
+            end
         ) as reject_reason
     from field
 )
@@ -111,12 +125,14 @@ select
     status,
     raw_status,
     run_mode,
-    first_seen_at,
+    coalesce(first_seen_at, least(scheduled_at, queued_at, started_at, finished_at, updated_at)) as first_seen_at,
     scheduled_at,
     queued_at,
     started_at,
     finished_at,
-    updated_at,
+    coalesce(
+        updated_at, greatest(first_seen_at, scheduled_at, queued_at, started_at, finished_at)
+    ) as updated_at,
     vanished_at,
     attempt_count,
     parent_run_id,

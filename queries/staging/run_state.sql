@@ -1,6 +1,7 @@
 -- One row per line read for run_state: its values as the table has them, or the first reason to reject the line.
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
+create or replace temp table checked as
 with field as (
     select
         line_number,
@@ -28,7 +29,8 @@ typed as (
             key_problem('run_id', run_id),
             missing_problem('entered_at', entered_at),
             instant_problem('entered_at', entered_at),
-            key_problem('status', status)
+            key_problem('status', status),
+            control_problem(concat(source_id, run_id, status))
         ) as reject_reason
     from field
 )

@@ -1,6 +1,7 @@
 -- One row per line read for source_watermark: its values as the table has them, or the first reason to reject the line.
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
+create or replace temp table checked as
 with field as (
     select
         line_number,
@@ -20,6 +21,7 @@ typed as (
         coalesce(
             key_problem('source_id', source_id),
             key_problem('table_name', table_name),
+            control_problem(concat(source_id, table_name)),
             missing_problem('loaded_until_at', loaded_until_at),
             instant_problem('loaded_until_at', loaded_until_at),
             missing_problem('checked_at', checked_at),

@@ -2,6 +2,7 @@
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
 -- $is_text: boolean, the file gives every value as text (CSV), so a number may stand in quotes
+create or replace temp table checked as
 with field as (
     select
         line_number,
@@ -42,8 +43,13 @@ typed as (
             whole_number_problem('attempt', attempt, 1),
             key_problem('automation_id', automation_id),
             key_problem('status', status),
+            control_problem(concat(source_id, run_id, step_id, automation_id, status)),
             instant_problem('started_at', started_at),
-            instant_problem('finished_at', finished_at)
+            instant_problem('finished_at', finished_at),
+            case
+                when try_cast(finished_at as timestamptz) < try_cast(started_at as timestamptz)
+                    then 'finished_at is before started_at'
+            end
         ) as reject_reason
     from field
 )

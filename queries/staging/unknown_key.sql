@@ -6,7 +6,9 @@ from (
     select unnest(key_shape.unknown_keys) as name
     from raw_line
     inner join key_shape on raw_line.keys = key_shape.keys
-    where not exists (select 1 from refused_line where refused_line.line_number = raw_line.line_number)
+    where
+        len(key_shape.unknown_keys) > 0
+        and not exists (select 1 from refused_line where refused_line.line_number = raw_line.line_number)
 ) as found
 group by name
 order by name

@@ -1,4 +1,5 @@
 -- One row per good line with fields that have no column: those fields as labels.
+create or replace temp table unknown_label as
 select
     raw_line.line_number,
     map_from_entries(

@@ -1,4 +1,4 @@
 -- Records one fact about the store.
--- $name: text
+-- $key: text
 -- $value: text
-insert into meta (name, value) values ($name, $value)
+insert into meta (name, value) values ($key, $value)

@@ -1,6 +1,6 @@
 -- One row per change to an automation or to what it depends on.
 -- Key: source_id, change_id.
--- Partition day: changed_at.
+-- Partition month: changed_at.
 create table change (
     source_id varchar not null, -- where it was read from
     change_id varchar not null, -- id of the change

@@ -1,6 +1,6 @@
 -- One row per decision of a person.
 -- Key: source_id, decision_id.
--- Partition day: decided_at.
+-- Partition month: decided_at.
 create table decision (
     source_id varchar not null, -- the store
     decision_id varchar not null, -- id of the decision, D-3

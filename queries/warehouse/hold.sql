@@ -1,6 +1,6 @@
 -- One row per hold of our own store.
 -- Key: source_id, hold_id.
--- Partition day: placed_at.
+-- Partition month: placed_at.
 create table hold (
     source_id varchar not null, -- the store
     hold_id varchar not null, -- id of the hold, H-7

@@ -1,6 +1,6 @@
 -- One row per automation that a hold covers, with how far the pause came there.
 -- Key: source_id, hold_id, automation_id.
--- Partition day: recorded_at.
+-- Partition month: recorded_at.
 create table hold_target (
     source_id varchar not null, -- the store
     hold_id varchar not null, -- id of the hold

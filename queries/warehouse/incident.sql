@@ -1,6 +1,6 @@
 -- One row per incident.
 -- Key: source_id, incident_id.
--- Partition day: started_at.
+-- Partition month: started_at.
 create table incident (
     source_id varchar not null, -- where it was read from
     incident_id varchar not null, -- id of the incident

@@ -1,6 +1,6 @@
 -- One row per stretch of time in which a component of a provider had one status.
 -- Key: source_id, provider, component, since_at, incident_ref.
--- Partition day: since_at.
+-- Partition month: since_at.
 create table provider_status (
     source_id varchar not null, -- where it was read from
     provider varchar not null, -- provider

@@ -76,7 +76,8 @@ class Mapping(BaseModel):
     def rules(self) -> dict[str, FieldRule]:
         """Return every column's rule, short forms written out."""
         return {
-            column: FieldRule(any_of=(rule,)) if isinstance(rule, str) else rule for column, rule in self.fields.items()
+            column: FieldRule(any_of=(rule,)) if isinstance(rule, str) else rule
+            for column, rule in self.fields.items()
         }
 
     @cached_property
@@ -109,7 +110,9 @@ class Mapping(BaseModel):
         words = self.words.get(column)
         return words.get(str(value).strip().lower(), value) if words else value
 
-    def _keep_the_rest(self, record: MappingType[str, Any], found: dict[str, Any], columns: frozenset[str]) -> None:
+    def _keep_the_rest(
+        self, record: MappingType[str, Any], found: dict[str, Any], columns: frozenset[str]
+    ) -> None:
         labels: dict[str, Any] = {}
         for name, value in record.items():
             if name in self.used_fields or value is None:
@@ -145,7 +148,9 @@ def load_mapping(name_or_file: str) -> Mapping:
     if name_or_file not in shipped_names():
         path = Path(name_or_file)
         if not path.is_file():
-            raise BadSettings(f"no mapping {name_or_file!r}: shipped are {', '.join(shipped_names())}, or name a TOML file")
+            raise BadSettings(
+                f"no mapping {name_or_file!r}: shipped are {', '.join(shipped_names())}, or name a TOML file"
+            )
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
         return Mapping(**{"name": path.stem, **said})

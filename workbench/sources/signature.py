@@ -8,9 +8,16 @@ MAX_SIGNATURE_LENGTH = 200
 """Characters kept of a signature; enough to tell causes apart, short enough for a table row."""
 
 _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b"), "<uuid>"),
     (
-        re.compile(r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?\b"),
+        re.compile(
+            r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b"
+        ),
+        "<uuid>",
+    ),
+    (
+        re.compile(
+            r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?\b"
+        ),
         "<time>",
     ),
     (re.compile(r"\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b"), "<time>"),
@@ -21,7 +28,8 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b0[xX][0-9a-fA-F]+\b"), "<hex>"),
     (re.compile(r"\b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{6,}\b"), "<hex>"),
     (re.compile(r"\b(?=\w*\d)(?=\w*[A-Za-z])\w*\d{3,}\w*\b"), "<id>"),
-    (re.compile(r"(?<![A-Za-z<])[-+]?\d+(?:[.,]\d+)*%?"), "<n>"),
+    # An HTTP status names the cause, so it stays.
+    (re.compile(r"(?<!HTTP )(?<!status )(?<!code )(?<![A-Za-z<\d])[-+]?\d+(?:[.,]\d+)*%?"), "<n>"),
     (re.compile(r"\s+"), " "),
 )
 

@@ -55,7 +55,7 @@ def parse_object(line: str) -> dict[str, Any]:
         raise exc if isinstance(exc, NotStrict) else NotStrict(f"is not JSON: {exc}") from exc
     if not isinstance(found, dict):
         raise NotStrict(f"is {_said(found)}, not an object")
-    if "\\u" in line and _has_lone_surrogate(found):
+    if ("\\u" in line or not line.isascii()) and _has_lone_surrogate(found):
         raise NotStrict("has half of a surrogate pair")
     return found
 

@@ -1,0 +1,15 @@
+-- How far each pause came at each automation: one row per hold and automation, as it was at $as_of.
+-- $since: timestamptz, UTC, inclusive
+-- $as_of: timestamptz, UTC, exclusive; later confirmations are not known yet
+select
+    hold_id,
+    automation_id,
+    recorded_at,
+    case when delivered_at < $as_of then delivered_at end as delivered_at,
+    case when confirmed_at < $as_of then confirmed_at end as confirmed_at,
+    case when quiet_at < $as_of then quiet_at end as quiet_at,
+    case when last_write_at < $as_of then last_write_at end as last_write_at
+from hold_target
+where recorded_at >= $since
+    and recorded_at < $as_of
+order by recorded_at, hold_id, automation_id

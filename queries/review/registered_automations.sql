@@ -1,0 +1,20 @@
+-- The registry as it is known: one row per automation that is not retired at $as_of.
+-- $as_of: timestamptz, UTC, exclusive; what was retired later still counts
+select
+    automation_id,
+    kind,
+    category,
+    environment,
+    owner,
+    restart_owner,
+    deputy,
+    engine,
+    provider,
+    cast(tools as varchar) as tools,
+    expected_interval_seconds,
+    approval_requirement,
+    kill_switch,
+    last_drill_at
+from automation
+where retired_at is null or retired_at >= $as_of
+order by automation_id

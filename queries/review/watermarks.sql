@@ -1,0 +1,11 @@
+-- How far each source is known to be loaded: one row per source and table, with its age at $as_of.
+-- A source that was read after $as_of has age 0: everything before $as_of is there.
+-- $as_of: timestamptz, UTC
+select
+    source_id,
+    table_name,
+    loaded_until_at,
+    checked_at,
+    greatest(epoch($as_of) - epoch(loaded_until_at), 0) as age_seconds
+from source_watermark
+order by table_name, source_id

@@ -1,0 +1,3 @@
+-- One row: how many lines the batch has accepted.
+select count(*) as row_count
+from staged

@@ -1,0 +1,288 @@
+"""Given rows, expect rows, one query after the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.queries.given import TRIAGE, WINDOW, Given
+from tests.review.world import AS_OF, DAY, at
+
+RUN = {**TRIAGE, **WINDOW, "environment": None}
+
+
+def _column(frame: pd.DataFrame, name: str) -> list[Any]:
+    return [None if pd.isna(value) else value for value in frame[name]]
+
+
+def test_registered_automations_leaves_out_the_retired() -> None:
+    """An automation that was retired before the end is gone, one retired later is still there."""
+    given = Given().table(
+        "automation",
+        """
+        automation_id | kind  | retired_at
+        gone          | agent | 09:00
+        leaving       | agent | 12:00
+        triage        | agent | -
+        """,
+    )
+    assert _column(given.ask("review.registered_automations", as_of=AS_OF), "automation_id") == [
+        "leaving",
+        "triage",
+    ]
+
+
+def test_holds_do_not_know_their_future() -> None:
+    """A release after the end is not known yet; a hold released before the window or placed after it is left out."""
+    given = Given().table(
+        "hold",
+        """
+        hold_id | placed_at | released_at | released_by
+        H-1     | 02:00     | 03:00       | lead
+        H-2     | 09:00     | 10:00       | lead
+        H-3     | 10:30     | 11:30       | lead
+        H-4     | 11:10     | -           | -
+        """,
+    )
+    found = given.ask("review.holds", since=at("04:00"), as_of=AS_OF)
+    assert _column(found, "hold_id") == ["H-2", "H-3"]
+    assert _column(found, "released_at") == [at("10:00"), None]
+    assert _column(found, "released_by") == ["lead", None]
+
+
+def test_hold_targets_do_not_know_later_confirmations() -> None:
+    """What was confirmed after the end reads as not confirmed."""
+    given = Given().table(
+        "hold_target",
+        """
+        hold_id | automation_id | recorded_at | delivered_at | confirmed_at
+        H-1     | triage        | 10:59:50    | 10:59:51     | 11:00:05
+        """,
+    )
+    found = given.ask("review.hold_targets", **WINDOW)
+    assert _column(found, "delivered_at") == [at("10:59:51")]
+    assert _column(found, "confirmed_at") == [None]
+
+
+def test_decisions_of_the_window() -> None:
+    """Decisions inside the window come in the order in which they were made."""
+    given = Given().table(
+        "decision",
+        """
+        decision_id | hold_id | verdict      | decision     | decided_at
+        D-2         | H-1     | keep_paused  | restart_full | 10:50
+        D-1         | H-1     | escalate     | escalate     | 10:40
+        D-3         | H-1     | restart_full | restart_full | 11:00
+        """,
+    )
+    assert _column(given.ask("review.decisions", **WINDOW), "decision_id") == ["D-1", "D-2"]
+
+
+def test_runs_are_as_they_were_at_the_end() -> None:
+    """A run that ended later is running, one that started later is scheduled, and other automations are not looked at."""
+    given = Given().table(
+        "run",
+        """
+        run_id | automation_id | status    | first_seen_at | scheduled_at | started_at | finished_at | environment
+        r1     | triage        | succeeded | 10:00         | 10:00        | 10:00      | 10:01       | production
+        r2     | triage        | failed    | 10:59         | 10:59        | 10:59      | 11:02       | production
+        r3     | triage        | succeeded | 10:59:30      | 11:05        | 11:05      | 11:06       | staging
+        r4     | other         | succeeded | 10:00         | 10:00        | 10:00      | 10:01       | production
+        """,
+    )
+    found = given.ask("review.runs", **RUN)
+    assert _column(found, "run_id") == ["r1", "r2", "r3"]
+    assert _column(found, "status") == ["succeeded", "running", "scheduled"]
+    assert _column(found, "finished_at") == [at("10:01"), None, None]
+    assert _column(found, "attempt_count") == [1, 1, 1]
+    assert _column(given.ask("review.runs", **{**RUN, "environment": "staging"}), "run_id") == [
+        "r3"
+    ]
+
+
+def test_failed_steps_name_the_place_once() -> None:
+    """A failed step speaks for its run; a failed run without one speaks for itself; a retry that helped is told."""
+    given = (
+        Given()
+        .table(
+            "run",
+            """
+            run_id | automation_id | status    | first_seen_at | started_at | finished_at | error_signature
+            r1     | triage        | failed    | 10:00         | 10:00      | 10:01       | HTTP 500
+            r2     | triage        | failed    | 10:02         | 10:02      | 10:03       | killed
+            r3     | triage        | succeeded | 10:04         | 10:04      | 10:06       | -
+            """,
+        )
+        .table(
+            "step",
+            """
+            run_id | step_id | attempt | automation_id | status    | started_at | finished_at | error_signature
+            r1     | ask     | 1       | triage        | failed    | 10:00      | 10:00:30    | HTTP 500
+            r3     | ask     | 1       | triage        | crashed   | 10:04      | 10:04:30    | -
+            r3     | ask     | 2       | triage        | succeeded | 10:05      | 10:05:30    | -
+            """,
+        )
+    )
+    found = given.ask("review.failed_steps", **RUN)
+    assert _column(found, "run_id") == ["r1", "r2", "r3"]
+    assert _column(found, "step_id") == ["ask", "", "ask"]
+    assert _column(found, "error_signature") == ["HTTP 500", "killed", "(no error text)"]
+    assert _column(found, "run_status") == ["failed", "failed", "succeeded"]
+
+
+def test_audit_events_of_actor_run_and_target() -> None:
+    """An event counts when the automation acted, was acted on, or a person acted within one of its runs."""
+    given = (
+        Given()
+        .table(
+            "run",
+            "run_id | automation_id | status | first_seen_at\nr1 | triage | succeeded | 10:00",
+        )
+        .table(
+            "audit_event",
+            """
+            event_id | occurred_at | actor  | action            | target_kind | target_id | correlation_id | payload
+            e1       | 10:00       | triage | run.started       | run         | r1        | r1             | -
+            e2       | 10:01       | desk   | approval.granted  | invoice     | INV-1     | r1             | {"approval_id": "A-1"}
+            e3       | 10:02       | desk   | automation.change | automation  | triage    | -              | -
+            e4       | 10:03       | other  | run.started       | run         | r9        | r9             | -
+            e5       | 11:00       | triage | run.started       | run         | r1        | r1             | -
+            """,
+        )
+    )
+    found = given.ask("review.audit_events", **TRIAGE, **WINDOW)
+    assert _column(found, "event_id") == ["e1", "e2", "e3"]
+    assert _column(found, "automation_id") == ["triage", "triage", "desk"]
+    assert _column(found, "approval_id") == [None, "A-1", None]
+
+
+def test_operator_events_are_those_of_people() -> None:
+    """What people did outside of runs is listed, what the automations did is not."""
+    given = Given().table(
+        "audit_event",
+        """
+        event_id | occurred_at | actor  | action           | correlation_id
+        e1       | 10:00       | lead   | incident.opened  | -
+        e2       | 10:01       | triage | incident.noted   | -
+        e3       | 10:02       | lead   | approval.granted | r1
+        e4       | 10:03       | -      | deployment.pause | -
+        """,
+    )
+    assert _column(given.ask("review.operator_events", **TRIAGE, **WINDOW), "event_id") == [
+        "e1",
+        "e4",
+    ]
+
+
+def test_approvals_keep_what_is_undecided_whatever_its_age() -> None:
+    """An old undecided request is listed, an old decided one is not, and an answer after the end is not known."""
+    given = Given().table(
+        "approval",
+        """
+        approval_id | automation_id | requested_at | decided_at | decision | decided_by
+        A-1         | triage        | 01:00        | -          | -        | -
+        A-2         | triage        | 01:10        | 01:20      | granted  | desk
+        A-3         | triage        | 10:50        | 11:10      | granted  | desk
+        """,
+    )
+    found = given.ask("review.approvals", **TRIAGE, since=at("09:00"), as_of=AS_OF)
+    assert _column(found, "approval_id") == ["A-1", "A-3"]
+    assert _column(found, "decision") == [None, None]
+
+
+def test_provider_status_that_overlaps_the_window() -> None:
+    """A stretch that began before the window and reached into it counts; one that ends later is open."""
+    given = Given().table(
+        "provider_status",
+        """
+        provider | component | since_at | until_at | status
+        acme     | api       | 01:00    | 02:00    | degraded
+        acme     | api       | 08:00    | 09:30    | degraded
+        acme     | api       | 10:00    | 12:00    | partial_outage
+        else     | api       | 10:00    | -        | degraded
+        """,
+    )
+    found = given.ask("review.provider_status", providers=["acme"], since=at("09:00"), as_of=AS_OF)
+    assert _column(found, "since_at") == [at("08:00"), at("10:00")]
+    assert _column(found, "until_at") == [at("09:30"), None]
+
+
+def test_affected_records_assume_the_worst_of_what_is_not_said() -> None:
+    """Unsaid reversibility is unknown, unsaid visibility is customer-facing, a later verification is not known."""
+    given = Given().table(
+        "affected_record",
+        """
+        run_id | record_type | record_id | change_seq | automation_id | changed_at | change | reversibility | customer_facing | verified_at
+        r1     | invoice     | INV-1     | 1          | triage        | 10:00      | update | -             | -               | 11:30
+        r1     | invoice     | INV-2     | 2          | triage        | 10:01      | update | reversible    | no              | 10:30
+        """,
+    )
+    found = given.ask("review.affected_records", **TRIAGE, **WINDOW)
+    assert _column(found, "reversibility") == ["unknown", "reversible"]
+    assert _column(found, "customer_facing") == [True, False]
+    assert _column(found, "verified_at") == [None, at("10:30")]
+
+
+def test_alerts_are_as_they_were() -> None:
+    """An alert that went green after the end still fires."""
+    given = Given().table(
+        "alert",
+        """
+        alert_id | fired_at | automation_id | resolved_at | acknowledged_at | acknowledged_by
+        AL-1     | 10:00    | triage        | 11:30       | 10:05           | desk
+        AL-2     | 10:10    | other         | -           | -               | -
+        """,
+    )
+    found = given.ask("review.alerts", **TRIAGE, **WINDOW)
+    assert _column(found, "alert_id") == ["AL-1"]
+    assert _column(found, "resolved_at") == [None]
+    assert _column(found, "acknowledged_by") == ["desk"]
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "instant"),
+    [("changes", "change_id", "changed_at"), ("incidents", "incident_id", "started_at")],
+)
+def test_the_window_is_half_open(name: str, column: str, instant: str) -> None:
+    """What happened at the begin counts, what happened at the end does not."""
+    table = name.removesuffix("s")
+    text = f"{column} | {instant}\nx1 | 00:00\nx2 | 11:00"
+    assert _column(Given().table(table, text).ask(f"review.{name}", **WINDOW), column) == ["x1"]
+
+
+@pytest.mark.parametrize("name", ["runs", "failed_steps"])
+def test_windows_split_without_loss(name: str) -> None:
+    """The rows of [a, c) are those of [a, b) and [b, c) together, each once."""
+    lines = "\n".join(
+        f"r{n} | triage | failed | {9 + n // 4:02d}:{15 * (n % 4):02d} | {9 + n // 4:02d}:{15 * (n % 4):02d} | {9 + n // 4:02d}:{15 * (n % 4):02d}:05"
+        for n in range(8)
+    )
+    given = Given().table(
+        "run",
+        "run_id | automation_id | status | first_seen_at | started_at | finished_at\n" + lines,
+    )
+    parts = [(DAY, at("10:00")), (at("10:00"), AS_OF)]
+    ask = {"automation_ids": ["triage"], "environment": None}
+    whole = _column(given.ask(f"review.{name}", **ask, since=DAY, as_of=AS_OF), "run_id")
+    split = [
+        i
+        for a, b in parts
+        for i in _column(given.ask(f"review.{name}", **ask, since=a, as_of=b), "run_id")
+    ]
+    assert len(whole) == 8
+    assert split == whole
+
+
+def test_watermarks_tell_their_age() -> None:
+    """The age is measured to the end of the window; what was read later has age 0."""
+    given = Given().table(
+        "source_watermark",
+        """
+        source_id | table_name | loaded_until_at | checked_at
+        a         | run        | 10:50           | 10:50
+        b         | run        | 11:30           | 11:30
+        """,
+    )
+    assert _column(given.ask("review.watermarks", as_of=AS_OF), "age_seconds") == [600.0, 0.0]

@@ -1,0 +1,103 @@
+"""`workbench sql`: ask the warehouse one SELECT."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import unicodedata
+from typing import Any
+
+import click
+import pandas as pd
+
+from workbench.cli.present import as_json, printable, table
+from workbench.settings import Settings
+from workbench.warehouse import Warehouse
+from workbench.warehouse.tables import dictionary
+
+_SHOWN_CELL = 60
+"""Characters of a cell on the terminal; --json and --csv give all."""
+
+
+@click.command()
+@click.argument("text", required=False)
+@click.option("--list-tables", is_flag=True, help="Tables and columns with their meaning.")
+@click.option(
+    "--version", "version", type=int, help="An old version of the warehouse, as a report names it."
+)
+@click.option("--json", "is_json", is_flag=True, help="One JSON object a row.")
+@click.option(
+    "--csv", "is_csv", is_flag=True, help="CSV whose cells no spreadsheet runs as a formula."
+)
+def command(
+    text: str | None, list_tables: bool, version: int | None, is_json: bool, is_csv: bool
+) -> None:
+    """Print the rows of one SELECT over the warehouse.
+
+    workbench sql "select automation_id, status, count(*) as runs from run group by 1, 2 order by 1, 2"
+    """
+    if is_json and is_csv:
+        raise click.UsageError("choose --json or --csv")
+    if list_tables:
+        found = pd.DataFrame(dictionary())
+    elif text:
+        settings = Settings.from_environment()
+        with Warehouse.open(settings.home, settings.clock()).snapshot(version) as snapshot:
+            found = snapshot.sql(text)
+    else:
+        raise click.UsageError("give a SELECT, or --list-tables")
+    if is_json:
+        click.echo(as_json(_records(found)))
+    elif is_csv:
+        click.echo(as_csv(found), nl=False)
+    else:
+        click.echo(
+            table(list(map(printable, found.columns)), _cells(found)) if len(found.columns) else ""
+        )
+        click.echo(f"{len(found):,} rows", err=True)
+
+
+def as_csv(found: pd.DataFrame) -> str:
+    """Return CSV in which no cell, header included, begins as a formula: run history is text others choose."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([guarded(name) for name in found.columns])
+    for row in found.itertuples(index=False):
+        writer.writerow([guarded(_plain(cell)) for cell in row])
+    return out.getvalue()
+
+
+def guarded(cell: Any) -> Any:
+    """Put an apostrophe before text that a spreadsheet would run; numbers stay numbers."""
+    if not isinstance(cell, str):
+        return cell
+    first = unicodedata.normalize("NFKC", cell.lstrip(" "))[:1]
+    return f"'{cell}" if first and first in "=+-@|%\t\r\n\0" else cell
+
+
+def _records(found: pd.DataFrame) -> list[dict[str, Any]]:
+    names = list(map(str, found.columns))
+    return [
+        dict(zip(names, map(_plain, row), strict=True)) for row in found.itertuples(index=False)
+    ]
+
+
+def _cells(found: pd.DataFrame) -> list[list[str]]:
+    return [list(map(_shown, row)) for row in found.itertuples(index=False)]
+
+
+def _shown(cell: Any) -> str:
+    text = "" if (plain := _plain(cell)) is None else str(plain)
+    return text if len(text) <= _SHOWN_CELL else text[: _SHOWN_CELL - 3] + "..."
+
+
+def _plain(cell: Any) -> Any:
+    """Return a cell as a plain Python value; missing is None, instants are ISO text in UTC."""
+    if isinstance(cell, dict | list | tuple):
+        return json.dumps(cell, default=str, ensure_ascii=False)
+    if pd.isna(cell):
+        return None
+    if isinstance(cell, pd.Timestamp):
+        return cell.isoformat().replace("+00:00", "Z")
+    return cell.item() if hasattr(cell, "item") else cell

@@ -1,0 +1,136 @@
+"""Brings what an engine changed into the warehouse: idempotent, with overlap, and rows that vanished are marked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from workbench.engines.interface import Bound, EngineReader, as_row
+from workbench.records import Automation
+from workbench.warehouse.batch import LoadReport
+from workbench.warehouse.manifest import Watermark
+from workbench.warehouse.shelf import Warehouse
+
+OVERLAP = timedelta(minutes=10)
+"""Read again before the watermark: engines commit out of order, and two clocks differ."""
+
+UNKNOWN_KIND = "unknown"
+"""Kind of what an engine runs and the registry does not name."""
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What one reading of an engine brought.
+
+    Attributes:
+        vanished_count: runs that were not over and that the engine does not have any more.
+        unbound: what the engine ran under names that the registry binds to no automation.
+    """
+
+    source_id: str
+    engine_version: str
+    since: datetime | None
+    until: datetime
+    loads: tuple[LoadReport, ...]
+    vanished_count: int
+    unbound: tuple[str, ...]
+    findings: tuple[str, ...]
+    manifest_version: int
+
+
+class RegistryBinding:
+    """Finds automations by the registry's binding: `engine_ref`, the tag `automation:<id>`, or the id as a name."""
+
+    def __init__(self, automations: Sequence[Automation], engine: str) -> None:
+        """Bind the automations that run on this engine, or name none."""
+        self._by_id = {one.automation_id: one for one in automations if one.engine in ("", engine)}
+        self._by_ref = {one.engine_ref: one for one in self._by_id.values() if one.engine_ref}
+
+    def find(self, names: Sequence[str], tags: Sequence[str]) -> Bound:
+        """Return the bound automation; without one the first and widest name stands in, of unknown kind."""
+        tagged = [tag.removeprefix("automation:") for tag in tags if tag.startswith("automation:")]
+        for found in (
+            *(self._by_id.get(tag) for tag in tagged),
+            *(self._by_ref.get(name) for name in names),
+            *(self._by_id.get(name) for name in names),
+        ):
+            if found is not None:
+                return Bound(
+                    automation_id=found.automation_id,
+                    kind=found.kind,
+                    category=found.category or None,
+                    environment=found.environment or None,
+                    provider=found.provider or None,
+                )
+        return Bound(automation_id=names[-1], kind=UNKNOWN_KIND, is_known=False)
+
+
+def sync_engine(
+    warehouse: Warehouse,
+    reader: EngineReader,
+    *,
+    source_id: str,
+    now: datetime,
+    since: datetime | None = None,
+) -> SyncReport:
+    """Read everything that may have changed since the watermark (or `since`) and publish it in one version.
+
+    When the engine fails midway an EngineError is raised and nothing of this reading is in the warehouse.
+    """
+    health = reader.probe()
+    begin = since or _begin(warehouse, source_id)
+    with warehouse.snapshot() as snapshot:
+        known_open = _records(snapshot.query("sync.open_runs", source_id=source_id))
+    runs = {run.run_id: run for run in reader.runs(begin, now)}
+    unseen = [run_id for run_id in known_open if run_id not in runs]
+    runs.update({run.run_id: run for run in reader.runs_by_id(unseen, now)})
+    vanished = [_vanished(known_open[run_id], now) for run_id in unseen if run_id not in runs]
+    run_ids = sorted(runs)
+    tables = {
+        "run": [*map(as_row, (runs[run_id] for run_id in run_ids)), *vanished],
+        "run_state": list(map(as_row, reader.states(run_ids))),
+        "step": list(map(as_row, reader.steps(run_ids))),
+        "audit_event": list(map(as_row, reader.audit(begin, now))),
+        "approval": list(map(as_row, reader.approvals())),
+    }
+    loads = warehouse.put_rows(
+        tables,
+        source_id=source_id,
+        watermarks=[Watermark(source_id, name, now, now) for name in tables],
+    )
+    return SyncReport(
+        source_id=source_id,
+        engine_version=health.version,
+        since=begin,
+        until=now,
+        loads=tuple(loads),
+        vanished_count=len(vanished),
+        unbound=tuple(sorted(getattr(reader, "unbound", ()))),
+        findings=health.findings,
+        manifest_version=warehouse.version,
+    )
+
+
+def _begin(warehouse: Warehouse, source_id: str) -> datetime | None:
+    marks = [mark.loaded_until_at for mark in warehouse.watermarks() if mark.source_id == source_id]
+    return min(marks) - OVERLAP if marks else None
+
+
+def _records(found: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    rows = found.astype(object).where(found.notna(), None).to_dict("records")
+    return {row["run_id"]: {str(name): _plain(cell) for name, cell in row.items()} for row in rows}
+
+
+def _plain(cell: Any) -> Any:
+    if isinstance(cell, pd.Timestamp):
+        return cell.to_pydatetime()
+    return cell.item() if hasattr(cell, "item") else cell
+
+
+def _vanished(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    known = {name: cell for name, cell in row.items() if cell is not None}
+    return {**known, "vanished_at": now, "updated_at": now}
