@@ -1,0 +1,180 @@
+"""Check: did the pause hold, and is that proven yet?"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from workbench.records import Check, CheckStatus
+from workbench.review.ground import (
+    Finding,
+    Ground,
+    Section,
+    clock,
+    counted,
+    listed,
+    seconds_from,
+    spoken,
+    worst,
+)
+from workbench.review.pausing import LEAK, LET_THROUGH, PauseAudit, audit_pause
+
+NAME = "pause_held"
+QUERY = "review.runs"
+
+
+def check_pause(ground: Ground) -> Finding:
+    """Judge the hold under review by what started and wrote after its receipt."""
+    audit = audit_pause(ground, ground.hold)
+    due = next_starts_due(ground, audit)
+    limit = float(ground.limits.pause_effective_seconds)
+    status = worst(
+        CheckStatus.FAIL if audit.leak_count or slow_targets(audit, limit) else CheckStatus.PASS,
+        CheckStatus.PASS if due["is_past"].all() else CheckStatus.NO_EVIDENCE,
+    )
+    check = Check(
+        name=NAME,
+        question="Did the pause hold: did anything start or write after it?",
+        status=status,
+        sentence=_sentence(ground, audit, due),
+        number=float(audit.leak_count),
+        unit="leaks",
+        threshold=f"0 later than {limit:g} s after the command, and the next start was due",
+        threshold_source=ground.limits.source("pause_effective_seconds"),
+        row_count=len(audit.starts) + len(audit.writes),
+        query=QUERY,
+        is_critical=True,
+    )
+    return Finding(check, _section(ground, audit, due), _escalations(ground, audit))
+
+
+def slow_targets(audit: PauseAudit, limit: float) -> list[str]:
+    """Return the automations whose gate or engine got the pause later than policy allows."""
+    waited = seconds_from(audit.targets["delivered_at"], audit.targets["recorded_at"])
+    return sorted(audit.targets[waited > limit]["automation_id"])
+
+
+def next_starts_due(ground: Ground, audit: PauseAudit) -> pd.DataFrame:
+    """Return, per automation, when its next start would have been due after the pause, and whether that is past."""
+    rows = []
+    for automation_id, receipt in audit.receipts.items():
+        automation = ground.automations.get(str(automation_id))
+        interval = automation.expected_interval_seconds if automation else None
+        gap = float(interval) if interval else _usual_gap(ground, str(automation_id))
+        due = receipt + pd.Timedelta(seconds=gap) if gap is not None else pd.NaT
+        rows.append((automation_id, receipt, gap, due, pd.isna(due) or due <= ground.as_of))
+    columns = ["automation_id", "receipt_at", "interval_seconds", "next_start_due_at", "is_past"]
+    return pd.DataFrame(rows, columns=columns).astype({"is_past": bool})
+
+
+def _usual_gap(ground: Ground, automation_id: str) -> float | None:
+    runs = ground.table("runs")
+    mine = runs[
+        (runs["automation_id"] == automation_id) & (runs["started_at"] < ground.first_paused_at)
+    ]
+    gaps = mine["started_at"].sort_values().diff().dt.total_seconds().dropna()
+    return float(gaps.median()) if len(gaps) else None
+
+
+def _sentence(ground: Ground, audit: PauseAudit, due: pd.DataFrame) -> str:
+    watched = spoken(seconds_from(ground.as_of, ground.paused_at))
+    notes = []
+    if audit.refused_count:
+        notes.append(
+            f"{counted(audit.refused_count, 'started run')} refused at the gate before any write"
+        )
+    if audit.let_through_count:
+        notes.append(f"{counted(audit.let_through_count, 'run')} let through by a narrow restart")
+    if silent := sorted(audit.targets[audit.targets["confirmed_at"].isna()]["automation_id"]):
+        notes.append(f"not confirmed by {listed(silent)}")
+    if len(audit.finished_after):
+        notes.append(f"{counted(len(audit.finished_after), 'run')} in flight at the pause")
+    more = f" ({'; '.join(notes)})" if notes else ""
+    if audit.leak_count:
+        return (
+            f"LEAKED: {counted(len(audit.leaked_starts), 'run')} started and did work after the pause, and "
+            f"{counted(len(audit.leaked_writes), 'write')} came after it, the last {spoken(audit.latency_seconds)} "
+            f"after the command{more}."
+        )
+    slow = slow_targets(audit, float(ground.limits.pause_effective_seconds))
+    if slow:
+        return f"SLOW: the pause reached {listed(slow)} later than policy allows{more}."
+    waiting = due[~due["is_past"]]
+    if not waiting.empty:
+        last = waiting["next_start_due_at"].max()
+        return f"NOT YET PROVEN: 0 starts and 0 writes in {watched}, but the next start is due {clock(last)}{more}."
+    effect = (
+        f"last start or write {spoken(audit.latency_seconds)} after the command; "
+        if audit.latency_seconds
+        else ""
+    )
+    return f"HELD: {effect}nothing started or wrote after it, watched {watched}{more}."
+
+
+def _escalations(ground: Ground, audit: PauseAudit) -> tuple[str, ...]:
+    found = []
+    limit = float(ground.limits.pause_effective_seconds)
+    if audit.leak_count:
+        found.append(
+            f"the pause leaked: {counted(len(audit.leaked_starts), 'run')} and "
+            f"{counted(len(audit.leaked_writes), 'write')} after it, up to {spoken(audit.latency_seconds)} late "
+            f"(policy: {limit:g} s)"
+        )
+    if slow := slow_targets(audit, limit):
+        found.append(f"the pause was slow: it reached {listed(slow)} after more than {limit:g} s")
+    return tuple(found)
+
+
+def _section(ground: Ground, audit: PauseAudit, due: pd.DataFrame) -> Section:
+    starts = audit.starts[
+        [
+            "automation_id",
+            "run_id",
+            "started_at",
+            "after_seconds",
+            "kind",
+            "trigger",
+            "triggered_by",
+            "status",
+            "error_message",
+        ]
+    ]
+    writes = audit.writes[
+        ["automation_id", "run_id", "changed_at", "after_seconds", "kind", "change", "record_type", "record_id",
+         "reversibility", "verified_at"]
+    ]  # fmt: skip
+    in_flight = audit.finished_after[
+        ["automation_id", "run_id", "started_at", "finished_at", "after_seconds", "status"]
+    ]
+    targets = audit.targets[
+        ["automation_id", "recorded_at", "delivered_at", "confirmed_at", "quiet_at"]
+    ]
+    tables = {
+        "How far the pause came at each automation": targets.reset_index(drop=True),
+        "When the next start would have been due": due,
+        "Runs that started after the pause": starts[starts["kind"] != LET_THROUGH],
+        "Writes after the pause": writes[writes["kind"] != LET_THROUGH],
+        "Runs in flight at the pause": in_flight,
+    }
+    return Section(
+        "Pause proof",
+        _sentence(ground, audit, due),
+        {k: v for k, v in tables.items() if len(v)},
+        gantt(ground),
+    )
+
+
+def gantt(ground: Ground) -> dict[str, pd.DataFrame]:
+    """Return the runs as bars and the pauses as bands, from a little before the onset to the end."""
+    runs = ground.table("runs")
+    since = ground.onset_at - (ground.as_of - ground.onset_at) * 0.15
+    runs = runs[runs["started_at"].notna() & (runs["started_at"] >= since)].copy()
+    runs["what"] = runs["status"].map({"failed": "failed", "crashed": "failed"}).fillna("clean")
+    for _, hold in ground.chain.iterrows():
+        audit = audit_pause(ground, hold)
+        leaks = {*audit.leaked_starts["run_id"], *audit.leaked_writes["run_id"]}
+        through = set(audit.starts[audit.starts["kind"] == LET_THROUGH]["run_id"])
+        runs.loc[runs["run_id"].isin(through) & (runs["what"] == "clean"), "what"] = LET_THROUGH
+        runs.loc[runs["run_id"].isin(leaks), "what"] = LEAK
+    bands = ground.chain[["hold_id", "placed_at", "released_at"]].reset_index(drop=True)
+    bars = runs[["automation_id", "started_at", "finished_at", "what"]].reset_index(drop=True)
+    return {"pause_gantt": bars, "pause_gantt_bands": bands}

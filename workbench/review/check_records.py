@@ -1,0 +1,149 @@
+"""Check: which records may be wrong, and who has looked at them?"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from workbench.records import Check, CheckStatus
+from workbench.review.ground import Finding, Ground, Section, counted
+from workbench.review.pausing import audit_pause
+
+BINDING = ("irreversible", "unknown")
+"""Classes that must be verified before a restart: nobody can take them back, or nobody knows."""
+
+
+def check_records(ground: Ground) -> Finding:
+    """Judge what was written since the onset by whether it can be taken back and whether a person verified it."""
+    records = records_since_onset(ground)
+    open_records = must_verify(records)
+    while_paused = records[records["is_under_review"] & records["verified_at"].isna()]
+    duplicates = repeated_sends(records)
+    sentence = _sentence(records, open_records, len(while_paused), len(duplicates))
+    check = Check(
+        name="affected_records",
+        question="Which records were written since the onset, and were those that bind verified?",
+        status=CheckStatus.FAIL if len(open_records) else CheckStatus.PASS,
+        sentence=sentence,
+        number=float(len(open_records)),
+        unit="records to verify",
+        threshold="0 unverified that are irreversible, unknown, customer-facing, sent twice or written while paused",
+        threshold_source="what cannot be taken back, or customers saw, is looked at before more is written",
+        row_count=len(records),
+        query="review.affected_records",
+        is_critical=True,
+    )
+    escalations: tuple[str, ...] = ()
+    if len(while_paused):
+        escalations = (
+            f"production records may have changed: {counted(len(while_paused), 'write')} while paused, not verified",
+        )
+    tables = {
+        "Records since the onset, by class": by_class(records),
+        "Records to verify before a restart": _shown(open_records),
+        "Created or sent more than once": duplicates,
+    }
+    section = Section("Affected records", sentence, {k: v for k, v in tables.items() if len(v)})
+    return Finding(check, section, escalations)
+
+
+def records_since_onset(ground: Ground) -> pd.DataFrame:
+    """Return the changes since the onset, with whether they leaked past any hold, or past that under review."""
+    records = ground.table("affected_records")
+    records = records[records["changed_at"] >= ground.onset_at].copy()
+    leaks = {
+        str(hold["hold_id"]): audit_pause(ground, hold).leaked_writes
+        for _, hold in ground.chain.iterrows()
+    }
+    keys = {name: set(_keys(rows)) for name, rows in leaks.items()}
+    found = _keys(records)
+    records["is_after_pause"] = [any(key in of_hold for of_hold in keys.values()) for key in found]
+    records["is_under_review"] = [key in keys[ground.request.hold_id] for key in found]
+    records["customer_facing"] = records["customer_facing"].fillna(True).astype(bool)
+    return records.reset_index(drop=True)
+
+
+def _keys(records: pd.DataFrame) -> list[tuple[object, ...]]:
+    return list(
+        zip(
+            records["run_id"],
+            records["record_type"],
+            records["record_id"],
+            records["change_seq"],
+            strict=True,
+        )
+    )
+
+
+def must_verify(records: pd.DataFrame) -> pd.DataFrame:
+    """Return the unverified changes that block a restart."""
+    twice = repeated_sends(records)
+    repeated = set(zip(twice["record_type"], twice["record_id"], strict=True))
+    is_repeated = pd.Series(
+        [
+            pair in repeated
+            for pair in zip(records["record_type"], records["record_id"], strict=True)
+        ],
+        index=records.index,
+        dtype=bool,
+    )
+    binds = records["reversibility"].isin(BINDING) | records["customer_facing"]
+    wanted = binds | is_repeated | records["is_after_pause"]
+    return records[wanted & records["verified_at"].isna()].reset_index(drop=True)
+
+
+def repeated_sends(records: pd.DataFrame) -> pd.DataFrame:
+    """Return what was created or sent more than once to the same record: a retry that acted twice."""
+    once = records[records["change"].isin(("send", "create"))]
+    grouped = once.groupby(["automation_id", "record_type", "record_id", "change"], sort=True)
+    counts = grouped.agg(
+        change_count=("changed_at", "size"),
+        first_changed_at=("changed_at", "min"),
+        last_changed_at=("changed_at", "max"),
+    )
+    return counts[counts["change_count"] > 1].reset_index()
+
+
+def by_class(records: pd.DataFrame) -> pd.DataFrame:
+    """Return counts by automation and reversibility: written, customer-facing, unverified, after the pause."""
+    shown = records.assign(is_unverified=records["verified_at"].isna())
+    grouped = shown.groupby(["automation_id", "reversibility"], sort=True)
+    return grouped.agg(
+        record_count=("record_id", "size"),
+        customer_facing_count=("customer_facing", "sum"),
+        unverified_count=("is_unverified", "sum"),
+        after_pause_count=("is_after_pause", "sum"),
+    ).reset_index()
+
+
+def _shown(records: pd.DataFrame) -> pd.DataFrame:
+    ordered = records.sort_values(
+        ["is_after_pause", "reversibility", "changed_at"],
+        ascending=[False, True, True],
+        kind="stable",
+    )
+    columns = [
+        "automation_id", "record_type", "record_id", "changed_at", "change", "reversibility", "customer_facing",
+        "is_after_pause", "before", "after", "run_id",
+    ]  # fmt: skip
+    return ordered[columns].reset_index(drop=True)
+
+
+def _sentence(
+    records: pd.DataFrame, open_records: pd.DataFrame, paused_count: int, twice_count: int
+) -> str:
+    if records.empty:
+        return "No record was written since the onset."
+    unverified = records["verified_at"].isna()
+    said = (
+        f"{counted(len(records), 'record')} written since the onset, {int(unverified.sum()):,} unverified, of those "
+        f"{int((unverified & records['reversibility'].isin(BINDING)).sum()):,} irreversible or unknown and "
+        f"{int((unverified & records['customer_facing']).sum()):,} seen by customers"
+    )
+    paused = (
+        f"; {counted(paused_count, 'unverified write')} came while paused" if paused_count else ""
+    )
+    twice = (
+        f"; {counted(twice_count, 'record')} created or sent more than once" if twice_count else ""
+    )
+    end = "" if len(open_records) else "; none of them blocks a restart"
+    return f"{said}{paused}{twice}{end}."

@@ -1,0 +1,193 @@
+"""Checks on runs: does the history since the pause speak for a restart, and what waits to start?"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from workbench.records import Check, CheckStatus
+from workbench.review.ground import Finding, Ground, Section, counted, percent, spoken
+from workbench.review.pausing import audit_pause
+from workbench.review.periods import (
+    BASELINE,
+    INCIDENT,
+    moments,
+    period_rates,
+    run_buckets,
+    since_counts,
+    with_period,
+)
+from workbench.review.statistics import clean_runs_needed, lower_bound, upper_bound
+
+WAITING = ("scheduled", "queued", "held", "waiting", "retrying", "starting")
+
+
+def check_run_history(ground: Ground) -> Finding:
+    """Judge the runs since the pause by the exact bounds of their failure rate."""
+    runs = with_period(ground)
+    rates = period_rates(runs)
+    failures, count = since_counts(runs)
+    limit, confidence = ground.limits.max_failure_rate, ground.limits.confidence
+    needed = clean_runs_needed(failures, count, max_rate=limit, confidence=confidence)
+    if count and lower_bound(failures, count, confidence=confidence) > limit:
+        status = CheckStatus.FAIL
+    else:
+        status = CheckStatus.NO_EVIDENCE if needed else CheckStatus.PASS
+    check = Check(
+        name="run_history",
+        question="Do the runs since the pause show that it works again?",
+        status=status,
+        sentence=_history_sentence(ground, rates, (failures, count, needed)),
+        number=float(count),
+        unit="runs since the pause",
+        threshold=f"upper 95 % bound of the failure rate at most {percent(limit)}",
+        threshold_source=ground.limits.source("max_failure_rate"),
+        row_count=len(runs),
+        query="review.runs",
+    )
+    shown_since = ground.onset_at - (ground.as_of - ground.onset_at)
+    figures = {
+        "runs_over_time": run_buckets(runs, shown_since, ground.as_of),
+        "runs_over_time_marks": moments(ground),
+        "pause_gantt_bands": ground.chain[["hold_id", "placed_at", "released_at"]].reset_index(
+            drop=True
+        ),
+        "rate_intervals": rates[rates["run_count"] > 0].reset_index(drop=True),
+    }
+    tables = {
+        "Runs, failures, durations, retries and cost by period": rates,
+        "Failures by automation and period": _by_automation(runs),
+    }
+    return Finding(check, Section("Run history", check.sentence, tables, figures))
+
+
+def _history_sentence(ground: Ground, rates: pd.DataFrame, counts: tuple[int, int, int]) -> str:
+    failures, count, needed = counts
+    known = zip(rates["period"], rates["failure_count"], rates["run_count"], strict=True)
+    was = [
+        f"{period} {percent(int(bad) / int(runs))} of {counted(int(runs), 'run')}"
+        for period, bad, runs in known
+        if period in (BASELINE, INCIDENT) and runs
+    ]
+    before = f" Failed before: {', '.join(was)}." if was else ""
+    if not count:
+        leaks = len(audit_pause(ground, ground.hold).leaked_starts)
+        aside = f" ({counted(leaks, 'leaked run')} not counted)" if leaks else ""
+        return f"No runs since the pause{aside}, so nothing shows that it works; {needed} clean runs are needed.{before}"
+    bound = percent(upper_bound(failures, count, confidence=ground.limits.confidence))
+    more = f"; {needed} more clean runs are needed" if needed else ""
+    return f"{failures} of {counted(count, 'run')} since the pause failed, which bounds the rate at {bound}{more}.{before}"
+
+
+def _by_automation(runs: pd.DataFrame) -> pd.DataFrame:
+    ended = runs[runs["is_counted"] & runs["period"].notna()]
+    grouped = ended.groupby(["automation_id", "period"], sort=True)
+    found = grouped.agg(
+        run_count=("run_id", "size"), failure_count=("is_failed", "sum")
+    ).reset_index()
+    found["failure_rate"] = found["failure_count"] / found["run_count"]
+    return found
+
+
+def check_backlog(ground: Ground) -> Finding:
+    """Judge what waits to start, and whether every started run is accounted for."""
+    runs = ground.table("runs")
+    waiting = _waiting(ground, runs)
+    balance = conservation(runs)
+    late_count = int(waiting["is_late"].sum())
+    missing = int(balance["unaccounted_count"].sum())
+    limit = int(ground.limits.waiting_run_limit)
+    status = CheckStatus.FAIL if late_count > limit or missing else CheckStatus.PASS
+    skipped = skipped_starts(ground)
+    sentence = _backlog_sentence(waiting, balance, skipped)
+    check = Check(
+        name="backlog",
+        question="What would fire on resume, and is every started run accounted for?",
+        status=status,
+        sentence=sentence,
+        number=float(late_count),
+        unit="late runs",
+        threshold=f"at most {limit} late runs; started = finished + failed + cancelled + in flight",
+        threshold_source=ground.limits.source("waiting_run_limit"),
+        row_count=len(waiting),
+        query="review.runs",
+    )
+    shown = ["automation_id", "run_id", "status", "scheduled_at", "is_late", "trigger"]
+    tables = {
+        "Where every started run is": balance,
+        "Starts skipped while paused, which a catch-up would replay": skipped,
+        "Runs waiting to start": waiting[shown],
+    }
+    return Finding(
+        check,
+        Section(
+            "Backlog and what would fire", sentence, {k: v for k, v in tables.items() if len(v)}
+        ),
+    )
+
+
+def _waiting(ground: Ground, runs: pd.DataFrame) -> pd.DataFrame:
+    waits = runs["status"].isin(WAITING) & runs["started_at"].isna() & runs["vanished_at"].isna()
+    waiting = runs[waits & runs["finished_at"].isna()].copy()
+    waiting["is_late"] = waiting["scheduled_at"].notna() & (waiting["scheduled_at"] < ground.as_of)
+    return waiting.reset_index(drop=True)
+
+
+def conservation(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return, per automation, where its started runs are; `unaccounted_count` must be 0."""
+    started = runs[runs["started_at"].notna()].copy()
+    started["place"] = started["status"].map(
+        {
+            "succeeded": "finished",
+            "failed": "failed",
+            "crashed": "failed",
+            "cancelled": "cancelled",
+            "skipped": "cancelled",
+        }
+    )
+    in_flight = started["status"].isin(("running", "retrying", "waiting", "held", "starting"))
+    started.loc[in_flight & started["vanished_at"].isna(), "place"] = "in_flight"
+    started["place"] = started["place"].fillna("unaccounted")
+    places = ("finished", "failed", "cancelled", "in_flight", "unaccounted")
+    rows = []
+    for automation_id, mine in started.groupby("automation_id", sort=True):
+        counts = mine["place"].value_counts()
+        row = {"automation_id": automation_id, "started_count": len(mine)}
+        rows.append(row | {f"{place}_count": int(counts.get(place, 0)) for place in places})
+    columns = ["automation_id", "started_count", *(f"{place}_count" for place in places)]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def skipped_starts(ground: Ground) -> pd.DataFrame:
+    """Return how many scheduled starts fell into the paused time of the hold under review."""
+    until = ground.hold["released_at"] if pd.notna(ground.hold["released_at"]) else ground.as_of
+    paused_seconds = (until - ground.paused_at).total_seconds()
+    rows = [
+        (
+            a.automation_id,
+            a.expected_interval_seconds,
+            paused_seconds,
+            int(paused_seconds // a.expected_interval_seconds),
+        )
+        for a in ground.automations.values()
+        if a.expected_interval_seconds
+    ]
+    return pd.DataFrame(
+        rows, columns=["automation_id", "interval_seconds", "paused_seconds", "skipped_start_count"]
+    )
+
+
+def _backlog_sentence(waiting: pd.DataFrame, balance: pd.DataFrame, skipped: pd.DataFrame) -> str:
+    missing = int(balance["unaccounted_count"].sum())
+    kept = (
+        "every started run is accounted for"
+        if not missing
+        else f"{counted(missing, 'started run')} cannot be found again"
+    )
+    in_flight = int(balance["in_flight_count"].sum())
+    flight = f", {counted(in_flight, 'run')} still in flight" if in_flight else ""
+    missed = int(skipped["skipped_start_count"].sum())
+    catch_up = ""
+    if missed:
+        catch_up = f" A catch-up of all would start {counted(missed, 'run')} for {spoken(skipped['paused_seconds'].iloc[0])} of pause; skip them."
+    late = int(waiting["is_late"].sum())
+    return f"{counted(len(waiting), 'run')} waiting, {late} of them late; {kept}{flight}.{catch_up}"

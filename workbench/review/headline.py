@@ -1,0 +1,65 @@
+"""The contrast in plain words: what the alert says, what the evidence says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from workbench.records import CheckStatus, Verdict, VerdictKind
+from workbench.review.ground import Finding, Ground, Headline, clock, counted, listed, spoken
+from workbench.review.periods import SINCE, with_period
+
+WORDS = {
+    VerdictKind.ESCALATE: "escalate",
+    VerdictKind.KEEP_PAUSED: "keep paused",
+    VerdictKind.RESTART_NARROW: "restart narrowly",
+    VerdictKind.RESTART_FULL: "restart in full",
+}
+
+
+def contrast(ground: Ground, findings: Sequence[Finding], verdict: Verdict) -> Headline:
+    """Return the two sides and one sentence that puts them together."""
+    alert_says, is_green = _alert_side(ground)
+    evidence_says = _evidence_side(ground, findings)
+    colour = "The alert is green" if is_green else "The alert is not green"
+    run_count = int((with_period(ground)["period"] == SINCE).sum())
+    because = (
+        "and nothing has run since the pause, so it could not be anything else"
+        if is_green and not run_count
+        else f"after {counted(run_count, 'run')} since the pause"
+    )
+    return Headline(
+        alert_says, evidence_says, f"{colour}, {because}; the evidence says: {WORDS[verdict.kind]}."
+    )
+
+
+def _alert_side(ground: Ground) -> tuple[str, bool]:
+    alerts = ground.table("alerts")
+    alerts = alerts[alerts["fired_at"] >= ground.onset_at]
+    firing = alerts[alerts["resolved_at"].isna()]
+    if len(firing):
+        said = f"{counted(len(firing), 'alert')} still firing: {listed(firing['alert_id'])}."
+        return said, False
+    if alerts.empty:
+        return "No alert fired since the onset.", True
+    last = alerts.sort_values("resolved_at").iloc[-1]
+    ago = spoken((ground.as_of - last["resolved_at"]).total_seconds())
+    said = f"All clear: {counted(len(alerts), 'alert')} since the onset, all resolved, the last at {clock(last['resolved_at'])} ({ago} ago)."
+    return said, True
+
+
+def _evidence_side(ground: Ground, findings: Sequence[Finding]) -> str:
+    by_name = {finding.check.name: finding.check for finding in findings}
+    run_count = int((with_period(ground)["period"] == SINCE).sum())
+    parts = [f"{counted(run_count, 'run')} since the pause"]
+    leaks = int(by_name["pause_held"].number or 0)
+    parts.append(f"{counted(leaks, 'leak')} through it")
+    if count := int(by_name["affected_records"].number or 0):
+        parts.append(f"{counted(count, 'record')} to verify")
+    if count := int(by_name["pending_approvals"].number or 0):
+        parts.append(f"{counted(count, 'approval')} that could fire")
+    provider = by_name["provider_status"]
+    if provider.status is CheckStatus.FAIL:
+        parts.append("the provider still in trouble")
+    gaps = sum(check.status is CheckStatus.NO_EVIDENCE for check in by_name.values())
+    failed = sum(check.status is CheckStatus.FAIL for check in by_name.values())
+    return f"{listed(parts, limit=9)}: {failed} checks FAIL, {gaps} have NO EVIDENCE, of {len(by_name)}."

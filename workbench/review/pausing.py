@@ -1,0 +1,187 @@
+"""What started and what wrote after a pause: let through, refused at the gate, still settling, or a leak.
+
+A run belongs to a hold from the hold's receipt for that automation until its release. A run that asked the
+gate, was refused and wrote nothing is no leak: it shows that the gate worked. What happens within the time
+that policy gives a pause to take effect is `settling`; a leak is what did work after that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from workbench.records import Mode
+from workbench.review.ground import PROBATION, Ground, seconds_from
+
+REFUSED = "refused at the gate"
+LET_THROUGH = "let through"
+SETTLING = "settling"
+LEAK = "leak"
+IN_FLIGHT = "in flight, drains"
+STOPPED_STATUSES = ("cancelled", "held", "skipped", "waiting")
+ENDED_STATUSES = ("succeeded", "failed", "crashed", "cancelled", "skipped")
+
+
+@dataclass(frozen=True)
+class PauseAudit:
+    """One hold against what really ran under it.
+
+    Attributes:
+        starts: runs that started after the receipt, with `kind` and `after_seconds`.
+        writes: changes made after the receipt, with `kind` and `after_seconds`.
+        finished_after: runs that were in flight at the receipt and ended after it, or still run.
+        receipts: automation_id -> instant from which the hold counted there.
+    """
+
+    hold: pd.Series[Any]
+    starts: pd.DataFrame
+    writes: pd.DataFrame
+    finished_after: pd.DataFrame
+    receipts: pd.Series[Any]
+    targets: pd.DataFrame
+
+    @cached_property
+    def leaked_starts(self) -> pd.DataFrame:
+        """Runs that started after the pause had to be effective and were not refused."""
+        return self.starts[self.starts["kind"] == LEAK]
+
+    @cached_property
+    def leaked_writes(self) -> pd.DataFrame:
+        """Changes made after the pause had to be effective, by runs that nobody let through."""
+        return self.writes[self.writes["kind"] == LEAK]
+
+    @property
+    def refused_count(self) -> int:
+        """Runs that started after the receipt and were refused before any write."""
+        return int((self.starts["kind"] == REFUSED).sum())
+
+    @property
+    def let_through_count(self) -> int:
+        """Runs that a narrow restart let through."""
+        return int((self.starts["kind"] == LET_THROUGH).sum())
+
+    @property
+    def leak_count(self) -> int:
+        """Leaked starts and leaked writes together."""
+        return len(self.leaked_starts) + len(self.leaked_writes)
+
+    @property
+    def latency_seconds(self) -> float:
+        """Seconds from the command to the last start or write that nobody let through; 0 when there was none."""
+        kinds = (LEAK, SETTLING)
+        late = [
+            float(rows.loc[rows["kind"].isin(kinds), "after_seconds"].max())
+            for rows in (self.starts, self.writes)
+            if rows["kind"].isin(kinds).any()
+        ]
+        return max(late, default=0.0)
+
+    @property
+    def last_leak_at(self) -> pd.Timestamp | None:
+        """Instant of the last leaked start or write."""
+        instants = [*self.leaked_starts["started_at"], *self.leaked_writes["changed_at"]]
+        return max(instants, default=None)
+
+
+def audit_pause(ground: Ground, hold: pd.Series[Any]) -> PauseAudit:
+    """Compare one hold with the runs and writes under it; worked out once for each hold of a ground."""
+    key = f"pause {hold['hold_id']}"
+    if key not in ground.memo:
+        ground.memo[key] = _audit(ground, hold)
+    found: PauseAudit = ground.memo[key]
+    return found
+
+
+def _audit(ground: Ground, hold: pd.Series[Any]) -> PauseAudit:
+    targets = ground.table("hold_targets")
+    targets = targets[targets["hold_id"] == hold["hold_id"]]
+    receipts = _receipts(ground, hold, targets)
+    until = hold["released_at"] if pd.notna(hold["released_at"]) else ground.as_of
+    runs = ground.table("runs")
+    runs["receipt_at"] = runs["automation_id"].map(receipts)
+    runs = runs[runs["started_at"].notna()]
+    records = ground.table("affected_records")
+    records["receipt_at"] = records["automation_id"].map(receipts)
+    later = records[
+        (records["changed_at"] >= records["receipt_at"]) & (records["changed_at"] < until)
+    ]
+    starts = runs[(runs["started_at"] >= runs["receipt_at"]) & (runs["started_at"] < until)].copy()
+    starts["after_seconds"] = seconds_from(starts["started_at"], hold["placed_at"])
+    limit = float(ground.limits.pause_effective_seconds)
+    let_through = _let_through_ids(ground, hold, starts)
+    writers = set(later["run_id"])
+    starts["kind"] = [
+        _start_kind(row, row["run_id"] in let_through, row["run_id"] in writers, limit)
+        for _, row in starts.iterrows()
+    ]
+    crossing = runs[(runs["started_at"] < runs["receipt_at"])]
+    crossing = crossing[
+        crossing["finished_at"].isna() | (crossing["finished_at"] > crossing["receipt_at"])
+    ]
+    crossing = crossing[
+        ~crossing["status"].isin(ENDED_STATUSES) | crossing["finished_at"].notna()
+    ].copy()
+    crossing["after_seconds"] = seconds_from(crossing["finished_at"], hold["placed_at"])
+    writes = _writes(later, hold, let_through, limit=limit, in_flight=set(crossing["run_id"]))
+    return PauseAudit(hold, starts, writes, crossing, receipts, targets)
+
+
+def _receipts(ground: Ground, hold: pd.Series[Any], targets: pd.DataFrame) -> pd.Series[Any]:
+    known = targets.set_index("automation_id")
+    first = known["delivered_at"].fillna(known["recorded_at"])
+    return first.reindex(list(ground.request.automation_ids)).fillna(hold["placed_at"])
+
+
+def _let_through_ids(ground: Ground, hold: pd.Series[Any], starts: pd.DataFrame) -> set[str]:
+    probations = ground.table(PROBATION)
+    probations = probations[probations["hold_id"] == hold["hold_id"]]
+    found: set[str] = set()
+    for _, probation in probations.iterrows():
+        mine = starts[
+            (starts["automation_id"] == probation["automation_id"])
+            & (starts["started_at"] >= probation["started_at"])
+        ]
+        if pd.notna(probation["ended_at"]):
+            mine = mine[mine["started_at"] <= probation["ended_at"]]
+        found |= set(mine["run_id"])
+    return found
+
+
+def _start_kind(row: pd.Series[Any], is_let_through: bool, has_written: bool, limit: float) -> str:
+    if is_let_through:
+        return LET_THROUGH
+    if _was_refused(row) and not has_written:
+        return REFUSED
+    return SETTLING if row["after_seconds"] <= limit else LEAK
+
+
+def _was_refused(row: pd.Series[Any]) -> bool:
+    message = row["error_message"] if isinstance(row["error_message"], str) else ""
+    return row["status"] in STOPPED_STATUSES and "paused by" in message
+
+
+def _writes(
+    later: pd.DataFrame,
+    hold: pd.Series[Any],
+    let_through: set[str],
+    *,
+    limit: float,
+    in_flight: set[str],
+) -> pd.DataFrame:
+    writes = later.copy()
+    writes["after_seconds"] = seconds_from(writes["changed_at"], hold["placed_at"])
+    drains = hold["mode"] == Mode.DRAIN
+    writes["kind"] = [
+        LET_THROUGH
+        if run_id in let_through
+        else IN_FLIGHT
+        if drains and run_id in in_flight
+        else SETTLING
+        if after <= limit
+        else LEAK
+        for run_id, after in zip(writes["run_id"], writes["after_seconds"], strict=True)
+    ]
+    return writes

@@ -1,0 +1,152 @@
+"""The restart review: which queries it needs, and what their results say about starting again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pandas as pd
+
+from workbench.records import Check, Verdict, VerdictKind
+from workbench.review.check_audit import check_approvals, check_audit_chain
+from workbench.review.check_freshness import check_freshness, stale_tables, weigh_freshness
+from workbench.review.check_pause import check_pause
+from workbench.review.check_people import check_noise, check_ownership, check_prevention
+from workbench.review.check_provider import check_provider
+from workbench.review.check_records import check_records
+from workbench.review.check_runs import check_backlog, check_run_history
+from workbench.review.check_steps import check_failed_steps
+from workbench.review.ground import Finding, Ground, Headline, Section
+from workbench.review.headline import contrast
+from workbench.review.periods import since_counts, with_period
+from workbench.review.request import QueryCall, ReviewRequest
+from workbench.review.statistics import clean_runs_needed
+from workbench.review.verdict import Proposal, conclude, decide_kind
+
+MAX_LOOKED_AT_ALONE = 12
+"""Automations that are judged one by one to find which may start; beyond that a person narrows the scope."""
+
+CHECKS = (
+    check_pause,
+    check_run_history,
+    check_failed_steps,
+    check_audit_chain,
+    check_approvals,
+    check_provider,
+    check_records,
+    check_backlog,
+    check_prevention,
+    check_ownership,
+    check_noise,
+    check_freshness,
+)
+"""In the order in which a person reads them."""
+
+
+@dataclass(frozen=True)
+class RestartReview:
+    """What a restart review found: the verdict, its checks, the contrast, and a section for each check."""
+
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    headline: Headline
+    sections: Mapping[str, Section]
+
+
+def restart_queries(request: ReviewRequest) -> list[QueryCall]:
+    """Return the queries whose results `assess_restart` needs, each bounded by the request's window."""
+    window = {"since": request.since, "as_of": request.as_of}
+    ids = {"automation_ids": list(request.automation_ids)}
+    environment = {"environment": request.environment}
+    holds_since = request.since - timedelta(days=request.thresholds.baseline_days * 12)
+    long_window = {"since": holds_since, "as_of": request.as_of}
+    return [
+        QueryCall("review.registered_automations", {"as_of": request.as_of}),
+        QueryCall("review.holds", long_window),
+        QueryCall("review.hold_targets", long_window),
+        QueryCall("review.decisions", window),
+        QueryCall("review.runs", {**ids, **environment, **window}),
+        QueryCall("review.failed_steps", {**ids, **environment, **window}),
+        QueryCall("review.audit_events", {**ids, **window}),
+        QueryCall("review.approvals", {**ids, **window}),
+        QueryCall("review.provider_status", {"providers": list(request.providers), **window}),
+        QueryCall("review.affected_records", {**ids, **window}),
+        QueryCall("review.alerts", {**ids, **window}),
+        QueryCall("review.changes", window),
+        QueryCall("review.incidents", window),
+        QueryCall("review.watermarks", {"as_of": request.as_of}),
+    ]
+
+
+def assess_restart(request: ReviewRequest, tables: Mapping[str, pd.DataFrame]) -> RestartReview:
+    """Judge whether what is held may start again, and how much of it: a pure function of its arguments."""
+    ground = Ground(request, tables)
+    findings = findings_of(ground)
+    checks = tuple(finding.check for finding in findings)
+    escalations = tuple(reason for finding in findings for reason in finding.escalations)
+    verdict = conclude(checks, escalations, propose(ground, checks, escalations))
+    return RestartReview(
+        verdict=verdict,
+        checks=checks,
+        headline=contrast(ground, findings, verdict),
+        sections={finding.check.name: finding.section for finding in findings},
+    )
+
+
+def findings_of(ground: Ground) -> list[Finding]:
+    """Run every check, then weigh what rests on stale tables."""
+    return weigh_freshness([check(ground) for check in CHECKS], stale_tables(ground))
+
+
+def propose(ground: Ground, checks: tuple[Check, ...], escalations: tuple[str, ...]) -> Proposal:
+    """Return what could start: all that was asked about, or the automations that pass alone."""
+    request = ground.request
+    failures, count = since_counts(with_period(ground))
+    limits = request.thresholds
+    kind = decide_kind(checks, escalations, is_proven=False)
+    ids = narrow_ids(ground, kind)
+    return Proposal(
+        hold_id=request.hold_id,
+        scope=request.only or request.scope,
+        narrow_scope=_scope_text(request, ids),
+        narrow_ids=ids,
+        run_count=int(limits.narrow_run_count),
+        is_production=any(a.environment == "production" for a in ground.automations.values())
+        or not ground.automations,
+        clean_run_count=count - failures,
+        needed_run_count=clean_runs_needed(
+            failures, count, max_rate=limits.max_failure_rate, confidence=limits.confidence
+        ),
+    )
+
+
+def narrow_ids(ground: Ground, kind: VerdictKind) -> tuple[str, ...]:
+    """Return the automations to start with: one whose own review allows it, the least binding writer first."""
+    ids = ground.request.automation_ids
+    if kind is VerdictKind.RESTART_NARROW and (len(ids) == 1 or ground.request.only):
+        return ids
+    if kind is VerdictKind.ESCALATE or len(ids) == 1 or len(ids) > MAX_LOOKED_AT_ALONE:
+        return ()
+    allowed = [i for i in ids if is_allowed_alone(ground, i)]
+    return tuple(sorted(allowed, key=lambda i: (_binding_count(ground, i), i))[:1])
+
+
+def is_allowed_alone(ground: Ground, automation_id: str) -> bool:
+    """Tell whether the review of one automation alone would let it start."""
+    findings = findings_of(ground.narrowed_to(automation_id))
+    escalations = [reason for finding in findings for reason in finding.escalations]
+    kind = decide_kind([f.check for f in findings], escalations, is_proven=False)
+    return kind is VerdictKind.RESTART_NARROW
+
+
+def _binding_count(ground: Ground, automation_id: str) -> int:
+    records = ground.table("affected_records")
+    mine = records[records["automation_id"] == automation_id]
+    return int(mine["reversibility"].isin(("irreversible", "unknown")).sum())
+
+
+def _scope_text(request: ReviewRequest, ids: tuple[str, ...]) -> str:
+    if not ids:
+        return ""
+    return request.only or (f"automation={ids[0]}" if len(ids) == 1 else request.scope)

@@ -1,0 +1,144 @@
+"""The verdict: a pure function of the checks, with one documented precedence.
+
+1. `escalate` when any escalation trigger is true: the pause was slow or leaked beyond policy, the restart
+   owner is unclear, or production records may have changed while paused.
+2. `keep_paused` on any FAIL, or when a critical check lacks evidence: pause held, audit chain, pending
+   approvals, provider status, affected records.
+3. `restart_narrow` when anything else lacks evidence. Under a hold nothing runs, so run history and failed
+   steps always do: this is the normal way out. In production also when no narrow restart has brought the
+   required clean runs yet.
+4. `restart_full` otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from workbench.records import Check, CheckStatus, Verdict, VerdictKind
+from workbench.review.ground import counted, listed, percent
+from workbench.review.statistics import detectable_rate
+
+CRITICAL = ("pause_held", "audit_chain", "pending_approvals", "provider_status", "affected_records")
+"""Checks whose lack of evidence keeps everything paused."""
+
+PERMISSIVENESS = (
+    VerdictKind.ESCALATE,
+    VerdictKind.KEEP_PAUSED,
+    VerdictKind.RESTART_NARROW,
+    VerdictKind.RESTART_FULL,
+)
+"""Verdicts from the strictest to the most permissive."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What may start again and how: the part of a verdict that is not a judgement.
+
+    Attributes:
+        narrow_scope: what a narrow restart would let through; empty where nothing may.
+        narrow_ids: its automations.
+        run_count: runs of the narrow restart.
+        is_production: a full restart then needs clean runs from a narrow one first.
+        clean_run_count: clean runs that narrow restarts of this hold have brought.
+        needed_run_count: clean runs still needed.
+    """
+
+    hold_id: str
+    scope: str
+    narrow_scope: str = ""
+    narrow_ids: tuple[str, ...] = ()
+    run_count: int = 20
+    is_production: bool = True
+    clean_run_count: int = 0
+    needed_run_count: int = 59
+
+
+def decide_kind(
+    checks: Sequence[Check], escalations: Sequence[str], *, is_proven: bool
+) -> VerdictKind:
+    """Return the verdict's kind by the precedence above; `is_proven` means a full restart needs no more runs."""
+    if escalations:
+        return VerdictKind.ESCALATE
+    statuses = {check.status for check in checks}
+    lacking = {check.name for check in checks if check.status is CheckStatus.NO_EVIDENCE}
+    present = {check.name for check in checks}
+    if CheckStatus.FAIL in statuses or lacking & set(CRITICAL) or not set(CRITICAL) <= present:
+        return VerdictKind.KEEP_PAUSED
+    if lacking or not is_proven:
+        return VerdictKind.RESTART_NARROW
+    return VerdictKind.RESTART_FULL
+
+
+def conclude(checks: Sequence[Check], escalations: Sequence[str], proposal: Proposal) -> Verdict:
+    """Return the verdict with its reason, first blocker and the next command."""
+    is_proven = not proposal.is_production or (
+        proposal.clean_run_count > 0 and proposal.needed_run_count == 0
+    )
+    kind = decide_kind(checks, escalations, is_proven=is_proven)
+    blocker = first_blocker(checks)
+    is_narrow = kind is VerdictKind.RESTART_NARROW
+    return Verdict(
+        kind=kind,
+        reason=_reason(kind, checks, escalations, proposal),
+        first_blocker=blocker.sentence if blocker and kind is not VerdictKind.RESTART_FULL else "",
+        next_command=_next_command(kind, proposal),
+        narrow_scope=proposal.narrow_scope,
+        narrow_run_count=proposal.run_count if is_narrow else None,
+        detectable_failure_rate=detectable_rate(proposal.run_count) if is_narrow else None,
+        escalation_reasons=tuple(escalations),
+    )
+
+
+def first_blocker(checks: Sequence[Check]) -> Check | None:
+    """Return the check that stands in the way first: a FAIL, else a critical gap, else any gap."""
+    failed = [check for check in checks if check.status is CheckStatus.FAIL]
+    lacking = [check for check in checks if check.status is CheckStatus.NO_EVIDENCE]
+    critical = [check for check in lacking if check.name in CRITICAL]
+    return next(iter([*failed, *critical, *lacking]), None)
+
+
+def _reason(
+    kind: VerdictKind, checks: Sequence[Check], escalations: Sequence[str], proposal: Proposal
+) -> str:
+    failed = [check for check in checks if check.status is CheckStatus.FAIL]
+    lacking = [check for check in checks if check.status is CheckStatus.NO_EVIDENCE]
+    blocker = first_blocker(checks)
+    if kind is VerdictKind.ESCALATE:
+        more = f"; {counted(len(failed), 'check')} failed" if failed else ""
+        said = "; ".join(escalations)
+        return f"{said[0].upper()}{said[1:]}{more}."
+    if kind is VerdictKind.KEEP_PAUSED and blocker is not None:
+        others = len(failed) + sum(check.name in CRITICAL for check in lacking) - 1
+        more = (
+            f" And {counted(others, 'more check stands', 'more checks stand')} in the way."
+            if others > 0
+            else ""
+        )
+        return f"{blocker.sentence}{more}"
+    if kind is VerdictKind.RESTART_NARROW:
+        rate = percent(detectable_rate(proposal.run_count))
+        gaps = listed([check.name.replace("_", " ") for check in lacking])
+        short = (
+            f"Nothing failed, but evidence is lacking on {gaps}"
+            if lacking
+            else "Nothing failed, but too few runs show it"
+        )
+        return (
+            f"{short}: let {listed(proposal.narrow_ids)} through for {proposal.run_count} runs, which speak against a "
+            f"failure rate above {rate} if none fails; {proposal.needed_run_count} clean runs are needed for a full restart."
+        )
+    if kind is VerdictKind.RESTART_FULL:
+        return f"Every check passed, after {counted(proposal.clean_run_count, 'clean run')} since the pause."
+    return "Nothing could be judged."
+
+
+def _next_command(kind: VerdictKind, proposal: Proposal) -> str:
+    if kind is VerdictKind.ESCALATE:
+        return f"workbench card {proposal.scope}"
+    if kind is VerdictKind.RESTART_NARROW:
+        return f"workbench resume {proposal.hold_id} --only {proposal.narrow_scope} --runs {proposal.run_count}"
+    if kind is VerdictKind.RESTART_FULL:
+        return f"workbench resume {proposal.hold_id} --full"
+    only = f" --only {proposal.narrow_scope}" if proposal.narrow_scope else ""
+    return f"workbench review {proposal.hold_id}{only}"
