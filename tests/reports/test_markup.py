@@ -10,11 +10,29 @@ import pandas as pd
 import pytest
 
 from tests.reports import hostile
-from workbench.plots import label, pareto, plain_text, to_svg
+from workbench.plots.decision import pareto
+from workbench.plots.drawing import to_svg
+from workbench.plots.text import label, plain_text
 from workbench.reports.markup import cell_text, chip, figure, heading, paragraph, safe
 from workbench.reports.tables import TableNote, amount, duration, label_of, table, when
 
-INERT_TAGS = set("div p h2 h3 code br table caption thead tbody tr th td span figure figcaption dl dt dd aside strong".split())
+INERT_TAGS = {
+    "div",
+    "p",
+    "h2",
+    "h3",
+    "code",
+    "br",
+    "span",
+    "aside",
+    "strong",
+    "figure",
+    "figcaption",
+    "dl",
+    "dt",
+    "dd",
+}
+INERT_TAGS |= {"table", "caption", "thead", "tbody", "tr", "th", "td"}
 
 
 class Reader(HTMLParser):
@@ -43,10 +61,19 @@ def seen_in(html: str) -> Reader:
 def test_hostile_text_is_inert_everywhere(text: str) -> None:
     """Paragraphs, headings, cells and captions carry hostile text without any active markup."""
     frame = pd.DataFrame({"error_signature": [text], text: [text]})
-    for piece in (paragraph(text), heading(text, anchor=text), table(frame, TableNote(text)), figure("", text)):
+    for piece in (
+        paragraph(text),
+        heading(text, anchor=text),
+        table(frame, TableNote(text)),
+        figure("", text),
+    ):
         seen = seen_in(piece.html)
         assert seen.tags <= INERT_TAGS
-        assert not [name for name in seen.attributes if name.startswith("on") or name in {"src", "href", "style"}]
+        assert not [
+            name
+            for name in seen.attributes
+            if name.startswith("on") or name in {"src", "href", "style"}
+        ]
         assert "\x1b" not in piece.html
         assert "\u202e" not in piece.html
         assert "\x00" not in piece.html
@@ -108,9 +135,18 @@ def test_columns_are_formatted_by_their_names() -> None:
         }
     )
     found = table(frame).html
-    for expected in ("started (UTC)", "2026-11-23 18:00:00", "13.9 %", "3 min 05 s", "250 ms", "✓ PASS", ">yes<", "–"):
+    for expected in (
+        "started (UTC)",
+        "2026-11-23 18:00:00",
+        "13.9 %",
+        "3 min 05 s",
+        "250 ms",
+        "✓ PASS",
+        ">yes<",
+        "\u2013",
+    ):
         assert expected in found
-    assert label_of("run_count") == "run"
+    assert label_of("run_count") == "runs"
     assert when(datetime(2026, 11, 23, 18, 0, 0, 250_000, tzinfo=UTC)) == "2026-11-23 18:00:00.250"
     assert duration(93_600) == "1 d 2 h"
     assert amount("run_count", 12345) == "12,345"

@@ -10,10 +10,10 @@ from workbench.errors import UsageFault
 from workbench.reports.parameters import RestartDecisionParameters, check_parameters
 
 GOOD: dict[str, Any] = {
-    "scope": "provider=acme-llm,kind=agent",
-    "since": "2026-11-23T18:00:00+02:00",
-    "as_of": "2026-11-23T20:00:00Z",
     "hold_id": "H-7",
+    "only": "provider=acme-llm,kind=agent",
+    "as_of": "2026-11-23T20:00:00+02:00",
+    "since": "",
 }
 
 
@@ -21,8 +21,9 @@ def test_good_parameters_come_out_canonical() -> None:
     """Scopes are put in order and instants in UTC, so that equal requests have equal digests."""
     found = check_parameters("restart-decision", GOOD)
     assert isinstance(found, RestartDecisionParameters)
-    assert found.scope == "kind=agent,provider=acme-llm"
-    assert found.since == "2026-11-23T16:00:00.000000Z"
+    assert found.only == "kind=agent,provider=acme-llm"
+    assert found.as_of == "2026-11-23T18:00:00.000000Z"
+    assert found.optional_instant("since") is None
     assert check_parameters("restart-decision", found.values()) == found
 
 
@@ -54,13 +55,13 @@ def test_a_wrong_parameter_is_refused_by_name(change: dict[str, Any], says: str)
 def test_a_scope_is_checked_as_a_scope() -> None:
     """A scope with an unknown key is refused before anything starts."""
     with pytest.raises(UsageFault, match="not a key of a scope"):
-        check_parameters("restart-decision", {**GOOD, "scope": "vendor=acme"})
+        check_parameters("restart-decision", {**GOOD, "only": "vendor=acme"})
 
 
 def test_missing_parameters_are_named() -> None:
     """Each missing parameter is listed."""
-    with pytest.raises(UsageFault, match="since is missing.*as_of is missing"):
-        check_parameters("restart-decision", {"scope": "*"})
+    with pytest.raises(UsageFault, match=r"hold_id is missing.*as_of is missing"):
+        check_parameters("restart-decision", {"only": "*"})
 
 
 def test_an_unknown_report_is_named() -> None:

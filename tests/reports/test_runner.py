@@ -19,7 +19,9 @@ def run(tmp_path: Path, *sources: str, limits: RunLimits | None = None) -> Execu
     settings = Settings(store=tmp_path / "store", gate=tmp_path / "gate", home=tmp_path / "home")
     source = write_notebook(tmp_path, *sources)
     target = tmp_path / "out.ipynb"
-    return execute(source, target, {"label": "x"}, sentinel=SENTINEL, settings=settings, limits=limits)
+    return execute(
+        source, target, {"label": "x"}, sentinel=SENTINEL, settings=settings, limits=limits
+    )
 
 
 def test_a_run_to_the_end_is_complete_and_sees_the_settings(tmp_path: Path) -> None:
@@ -35,7 +37,9 @@ def test_a_run_to_the_end_is_complete_and_sees_the_settings(tmp_path: Path) -> N
     [
         pytest.param("1 / 0", "ZeroDivisionError", id="error"),
         pytest.param("import sys; sys.exit(0)", "SystemExit", id="exit-0"),
-        pytest.param("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "kernel died", id="killed"),
+        pytest.param(
+            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "kernel died", id="killed"
+        ),
     ],
 )
 def test_a_run_that_breaks_off_is_incomplete(tmp_path: Path, cell: str, because: str) -> None:
@@ -54,7 +58,9 @@ def test_a_cell_that_hangs_is_stopped(tmp_path: Path) -> None:
 def test_silence_at_the_end_is_incomplete(tmp_path: Path) -> None:
     """Cells that all ran prove nothing when the last one did not say this run's words."""
     execution = run(tmp_path, "print('TINY-REPORT-COMPLETE of another run')")
-    assert execution.incomplete_because == "The last cell did not print the words that end this run."
+    assert (
+        execution.incomplete_because == "The last cell did not print the words that end this run."
+    )
 
 
 def test_no_word_of_papermill_is_believed(tmp_path: Path) -> None:

@@ -6,16 +6,29 @@ from pathlib import Path
 
 import nbformat
 
+REPORT_PARAMETERS = """hold_id: str = ''
+as_of: str = ''
+only: str = ''
+onset: str = ''
+since: str = ''
+manifest_version: int = 0
+log_seq: int = 0
+run_ticket: str = ''"""
 SENTINEL = "TINY-REPORT-COMPLETE 7c1f"
 
 
-def write_notebook(folder: Path, *sources: str, name: str = "tiny.ipynb") -> Path:
-    """Write a notebook with a parameters cell and the given code cells; return its path."""
-    parameters = nbformat.v4.new_code_cell("label: str = ''  # any text", metadata={"tags": ["parameters"]})
-    cells = [parameters, *(nbformat.v4.new_code_cell(source) for source in sources)]
+def write_notebook(
+    folder: Path, *sources: str, name: str = "tiny.ipynb", parameters: bool = False
+) -> Path:
+    """Write a notebook with a parameters cell (a report's, where asked for) and code cells."""
+    text = REPORT_PARAMETERS if parameters else "label: str = ''  # any text"
+    first = nbformat.v4.new_code_cell(text, metadata={"tags": ["parameters"]})
+    cells = [first, *(nbformat.v4.new_code_cell(source) for source in sources)]
     notebook = nbformat.v4.new_notebook(
         cells=cells,
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        metadata={
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+        },
     )
     path = folder / name
     nbformat.write(notebook, path)

@@ -49,6 +49,10 @@ def _specification(settings: Settings) -> KernelSpec:
         ],
         "display_name": "Python 3",
         "language": "python",
-        "env": {**settings.as_environment(), "WORKBENCH_UNATTENDED": "1", "PYTHONPATH": ":".join(search_path)},
+        "env": {
+            **settings.as_environment(),
+            "WORKBENCH_UNATTENDED": "1",
+            "PYTHONPATH": ":".join(search_path),
+        },
     }
     return KernelSpec(**options)

@@ -20,9 +20,7 @@ from workbench.reports.parameters import ReportParameters, check_parameters
 from workbench.reports.runner import Execution, RunLimits, execute
 from workbench.reports.shelf import MakingPlace, Shelf, write_json
 from workbench.reports.sync import load_store_rows, store_rows
-from workbench.scope import Scope
 from workbench.settings import Settings
-from workbench.store.state import State
 from workbench.warehouse import Warehouse
 
 
@@ -50,11 +48,11 @@ class MadeReport:
 
 @dataclass(frozen=True)
 class Sealed:
-    """The two positions a report is computed from, and the automations it is about."""
+    """The two positions a report is computed from, and the automations under the hold."""
 
     manifest_version: int
     head: HeadNote
-    automation_ids: tuple[str, ...]
+    covered_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,9 @@ def notebooks_folder() -> Path:
     for folder in (package.parent / "notebooks", package / "_shipped" / "notebooks"):
         if folder.is_dir():
             return folder
-    raise QueryError(f"There is no notebooks folder beside or inside {package.name}; the installation is not whole.")
+    raise QueryError(
+        f"There is no notebooks folder beside or inside {package.name}; the installation is not whole."
+    )
 
 
 def make_report(
@@ -90,7 +90,7 @@ def make_report(
     """
     asked = check_parameters(name, given)
     shelf = Shelf(settings.home)
-    lock = f"{name}-{hashlib.sha256(asked.scope.encode()).hexdigest()[:12]}"
+    lock = f"{name}-{hashlib.sha256(f'{asked.hold_id} {asked.only}'.encode()).hexdigest()[:12]}"
     with shelf.only_maker(lock):
         sealed = take_positions(control, settings, asked)
         place = shelf.begin({"report": name, "log_head": _head_document(sealed.head)})
@@ -122,27 +122,20 @@ def make_report(
 
 def take_positions(control: Control, settings: Settings, asked: ReportParameters) -> Sealed:
     """Bring the warehouse up to our own store and pin the pair that the report will be computed from."""
-    state = control.state()
+    state = control.store.state(until_seq=asked.log_seq or None)
     head = HeadNote(state.store_id, state.environment, state.seq, state.head_hash)
-    warehouse = Warehouse.open(settings.home)
+    warehouse = Warehouse.open(settings.home, control.clock)
     version = asked.manifest_version or load_store_rows(warehouse, store_rows(state))
-    return Sealed(version, head, automations_about(state, asked.scope, asked.hold_id))
-
-
-def automations_about(state: State, scope_text: str, hold_id: str) -> tuple[str, ...]:
-    """Return the ids a review is about: of the hold's, or of all, those that the scope covers."""
-    scope = Scope.parse(scope_text)
-    covered = {automation.automation_id for automation in scope.select(state.automations.values())}
-    held = state.covered.get(hold_id)
-    if held is None:
-        return tuple(sorted(covered))
-    if scope_text == state.holds[hold_id].scope:
-        return tuple(sorted(held))
-    return tuple(sorted(covered & held))
+    return Sealed(version, head, tuple(sorted(state.covered.get(asked.hold_id, ()))))
 
 
 def _head_document(head: HeadNote) -> dict[str, Any]:
-    return {"store_id": head.store_id, "environment": head.environment, "seq": head.seq, "hash": head.hash}
+    return {
+        "store_id": head.store_id,
+        "environment": head.environment,
+        "seq": head.seq,
+        "hash": head.hash,
+    }
 
 
 def _keep(control: Control, place: MakingPlace, execution: Execution, asked: Asked) -> MadeReport:
@@ -154,7 +147,9 @@ def _keep(control: Control, place: MakingPlace, execution: Execution, asked: Ask
     files = _write_page(place.folder, execution.notebook, asked, token=token, because=because)
     ref = control.record_report(_entry(asked, document, digest, because))
     for path in files:
-        path.write_text(path.read_text(encoding="utf-8").replace(token, ref.report_id), encoding="utf-8")
+        path.write_text(
+            path.read_text(encoding="utf-8").replace(token, ref.report_id), encoding="utf-8"
+        )
     folder = place.finish(ref.report_id)
     return MadeReport(ref.report_id, asked.name, folder, folder / files[0].name, document, because)
 
@@ -171,7 +166,9 @@ def _write_findings(folder: Path, payload: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def _entry(asked: Asked, document: Mapping[str, Any], digest: str, because: str | None) -> ReportEntry:
+def _entry(
+    asked: Asked, document: Mapping[str, Any], digest: str, because: str | None
+) -> ReportEntry:
     sealed = asked.sealed
     return ReportEntry(
         name=asked.name,
@@ -179,7 +176,7 @@ def _entry(asked: Asked, document: Mapping[str, Any], digest: str, because: str 
         verdict=VerdictKind(document.get("verdict", VerdictKind.KEEP_PAUSED)),
         is_complete=because is None,
         digest=digest,
-        automation_ids=sealed.automation_ids,
+        automation_ids=tuple(document.get("automation_ids", sealed.covered_ids)),
         manifest_version=sealed.manifest_version,
         log_seq=sealed.head.seq,
         log_hash=sealed.head.hash,
@@ -209,4 +206,3 @@ def read_document(folder: Path) -> Mapping[str, Any]:
     except (OSError, ValueError):
         return {}
     return found
-

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.plots import plain_text
+from workbench.plots.text import plain_text
 
 CSS_PATH = Path(__file__).with_name("report.css")
 CELL_CHARACTERS = 320
@@ -42,7 +42,9 @@ class Fragment:
 
     def __add__(self, other: Fragment) -> Fragment:
         """Put two pieces one below the other."""
-        return Fragment(self.html + "\n" + other.html, "\n".join(t for t in (self.text, other.text) if t))
+        return Fragment(
+            self.html + "\n" + other.html, "\n".join(t for t in (self.text, other.text) if t)
+        )
 
 
 def safe(value: object, limit: int | None = None) -> str:
@@ -74,7 +76,9 @@ def join(pieces: Iterable[Fragment]) -> Fragment:
     """Put pieces one below the other inside one styled block."""
     found = [piece for piece in pieces if piece.html]
     inner = "\n".join(piece.html for piece in found)
-    return Fragment(f'<div class="wb">\n{inner}\n</div>', "\n".join(piece.text for piece in found if piece.text))
+    return Fragment(
+        f'<div class="wb">\n{inner}\n</div>', "\n".join(piece.text for piece in found if piece.text)
+    )
 
 
 def paragraph(text: object, css_class: str = "") -> Fragment:
@@ -95,7 +99,10 @@ def heading(text: str, *, level: int = 2, status: str = "", anchor: str = "") ->
     """Return a heading, with the status of its check beside it where it has one."""
     mark = f" {chip(status)}" if status else ""
     name = f' id="{safe(anchor)}"' if anchor else ""
-    return Fragment(f"<h{level}{name}>{safe(text)}{mark}</h{level}>", f"{text}{f' [{status}]' if status else ''}")
+    return Fragment(
+        f"<h{level}{name}>{safe(text)}{mark}</h{level}>",
+        f"{text}{f' [{status}]' if status else ''}",
+    )
 
 
 def chip(status: str) -> str:
@@ -117,8 +124,13 @@ def strip(word: str, text: str) -> Fragment:
 def facts(pairs: Iterable[tuple[str, object]]) -> Fragment:
     """Return short labelled facts side by side; empty ones are left out."""
     found = [(label, value) for label, value in pairs if str(value)]
-    rows = "".join(f"<div><dt>{safe(label)}</dt><dd>{with_code(value)}</dd></div>" for label, value in found)
-    return Fragment(f'<dl class="wb-facts">{rows}</dl>', "; ".join(f"{label}: {value}" for label, value in found))
+    rows = "".join(
+        f"<div><dt>{safe(label)}</dt><dd>{with_code(value)}</dd></div>" for label, value in found
+    )
+    return Fragment(
+        f'<dl class="wb-facts">{rows}</dl>',
+        "; ".join(f"{label}: {value}" for label, value in found),
+    )
 
 
 def figure(svg: str, caption: str) -> Fragment:

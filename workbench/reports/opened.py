@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
-from workbench.control import open_control
-from workbench.errors import WorkbenchError
 from workbench.records import HeadNote
 from workbench.reports.parameters import ReportParameters
-from workbench.reports.seal import Seal, package_versions, query_digests
+from workbench.reports.seal import Seal, package_versions
 from workbench.reports.shelf import Shelf
+from workbench.review.request import QueryCall, ReviewRequest, find_request
 from workbench.settings import Settings
-from workbench.warehouse import Warehouse
+from workbench.store import open_store
+from workbench.store.audit import verify_events
+from workbench.store.sqlite import Store
+from workbench.store.state import State, fold
+from workbench.warehouse import Warehouse, WarehouseSnapshot
 
-RunQuery = Callable[[str, Mapping[str, Any]], pd.DataFrame]
+QueriesOf = Callable[[ReviewRequest], list[QueryCall]]
 
 
 @dataclass(frozen=True)
@@ -26,43 +29,92 @@ class Opened:
     """The frozen ground of one report.
 
     Attributes:
-        tables: result of each query, by its dotted name.
+        tables: result of each query by its dotted name, and what the log says beside them.
         is_recorded: a run that the runner started; otherwise the page says that it was run by hand.
         demo_clock_at: recorded instant at which everything stands, or None.
     """
 
     parameters: ReportParameters
+    request: ReviewRequest
     seal: Seal
     tables: Mapping[str, pd.DataFrame]
     is_recorded: bool
     demo_clock_at: datetime | None
 
+    @property
+    def scope(self) -> str:
+        """What the report is about."""
+        return self.request.only or self.request.scope
 
-def open_report(
-    name: str, parameters: ReportParameters, calls: Iterable[tuple[str, Mapping[str, Any]]]
-) -> Opened:
+
+def open_report(name: str, parameters: ReportParameters, queries_of: QueriesOf) -> Opened:
     """Run the queries over the sealed snapshot and return everything that the page is made from."""
     settings = Settings.from_environment()
     ticket = Shelf(settings.home).ticket(parameters.run_ticket)
-    snapshot = Warehouse.open(settings.home).snapshot(parameters.manifest_version or None)
-    found = list(calls)
-    tables = {query: snapshot.query(query, **given) for query, given in found}
-    seal = Seal(
-        report=name,
-        manifest_version=snapshot.version,
-        log_head=_head(ticket, settings),
-        query_digests=query_digests(query for query, _ in found),
-        package_versions=package_versions(),
-        parameters=parameters.asked(),
+    store = open_store(settings, settings.clock())
+    events = store.events(until_seq=parameters.log_seq or None)
+    state = fold(events)
+    with Warehouse.open(settings.home).snapshot(parameters.manifest_version or None) as snapshot:
+        request = _request(snapshot, parameters)
+        tables = {call.name: _run(snapshot, call) for call in queries_of(request)}
+        tables["store.chain"] = chain_rows(store, parameters.log_seq)
+        tables["store.probation"] = probation_rows(state)
+        seal = Seal(
+            report=name,
+            manifest_version=snapshot.version,
+            log_head=HeadNote(state.store_id, state.environment, state.seq, state.head_hash),
+            query_digests=dict(snapshot.queries_used),
+            package_versions=package_versions(),
+            parameters=parameters.asked(),
+        )
+    return Opened(parameters, request, seal, tables, bool(ticket), settings.demo_clock_at)
+
+
+def _run(snapshot: WarehouseSnapshot, call: QueryCall) -> pd.DataFrame:
+    return snapshot.query(call.name, **call.parameters)
+
+
+def _request(snapshot: WarehouseSnapshot, asked: ReportParameters) -> ReviewRequest:
+    request = find_request(
+        lambda call: _run(snapshot, call),
+        asked.hold_id,
+        as_of=asked.instant("as_of"),
+        only=asked.only or None,
+        onset_at=asked.optional_instant("onset"),
     )
-    return Opened(parameters, seal, tables, bool(ticket), settings.demo_clock_at)
+    since = asked.optional_instant("since")
+    return request if since is None else replace(request, since=since, baseline_since=since)
 
 
-def _head(ticket: Mapping[str, Any], settings: Settings) -> HeadNote:
-    if ticket:
-        return HeadNote(**ticket["log_head"])
-    try:
-        return open_control(settings).head_note()
-    except WorkbenchError:
-        # A person may read a warehouse without any store at hand; the page then says so.
-        return HeadNote(store_id="none", environment="unknown", seq=0, hash="")
+def chain_rows(store: Store, until_seq: int) -> pd.DataFrame:
+    """Return one row that says whether the log's chain holds, up to the sealed position."""
+    events = store.events(until_seq=until_seq or None)
+    result = verify_events(events, store.meta()["store_id"])
+    row = {
+        "is_ok": result.broken_at is None,
+        "event_count": result.event_count,
+        "finding": result.finding,
+    }
+    return pd.DataFrame([row])
+
+
+def probation_rows(state: State) -> pd.DataFrame:
+    """Return one row per automation that a narrow restart lets through a hold."""
+    columns = ["probation_id", "hold_id", "automation_id", "max_runs", "started_at", "ended_at"]
+    rows: list[dict[str, Any]] = [
+        {
+            "probation_id": probation.probation_id,
+            "hold_id": probation.hold_id,
+            "automation_id": automation_id,
+            "max_runs": probation.max_runs,
+            "started_at": probation.started_at,
+            "ended_at": probation.ended_at,
+        }
+        for probation in state.probations.values()
+        for automation_id in probation.automation_ids
+    ]
+    found = pd.DataFrame(rows, columns=columns)
+    return found.assign(
+        started_at=pd.to_datetime(found["started_at"], utc=True),
+        ended_at=pd.to_datetime(found["ended_at"], utc=True),
+    )

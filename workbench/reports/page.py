@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 from nbconvert import HTMLExporter
 
-from workbench.plots import plain_text
+from workbench.plots.text import plain_text
 from workbench.reports.markup import css
 
 TEMPLATE_FOLDER = Path(__file__).with_name("template")
@@ -28,7 +28,12 @@ def stamp(notebook: nbformat.NotebookNode, *, title: str, incomplete_because: st
 
 
 def _inert(text: str) -> str:
-    return html.escape(plain_text(text)).replace("`", "&#96;").replace("[", "&#91;").replace("*", "&#42;")
+    return (
+        html.escape(plain_text(text))
+        .replace("`", "&#96;")
+        .replace("[", "&#91;")
+        .replace("*", "&#42;")
+    )
 
 
 def to_html(notebook: nbformat.NotebookNode) -> str:
@@ -46,6 +51,7 @@ def to_html(notebook: nbformat.NotebookNode) -> str:
         exclude_output_prompt=True,
     )
     exporter.register_filter("strip_ansi", plain_text)
+    page: str
     page, _ = exporter.from_notebook_node(shown, resources={"report_css": css()})
     return page
 
@@ -53,4 +59,4 @@ def to_html(notebook: nbformat.NotebookNode) -> str:
 def _is_hidden(cell: nbformat.NotebookNode) -> bool:
     tags = cell.metadata.get("tags", [])
     # The stamp of the page itself stands above everything; papermill's own markers would repeat it.
-    return bool({"incomplete", "papermill-error-cell-tag", "page-style"} & set(tags))
+    return bool({"incomplete", "papermill-error-cell-tag", "notebook-only"} & set(tags))

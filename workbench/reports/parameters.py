@@ -11,10 +11,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from workbench.clock import from_text, to_text
 from workbench.errors import UsageFault
-from workbench.plots import label
+from workbench.plots.text import label
 from workbench.scope import Scope
 
-HOLD_ID = r"^(?:H-[1-9][0-9]{0,8})?$"
+HOLD_ID = r"^H-[1-9][0-9]{0,8}$"
 RUN_TICKET = r"^(?:[0-9a-f]{32})?$"
 
 
@@ -29,21 +29,26 @@ def _scope(text: str) -> str:
 Instant = Annotated[str, Field(max_length=40), AfterValidator(_instant)]
 """ISO 8601 text with an offset; kept as UTC text, because papermill would guess at anything else."""
 
-OptionalInstant = Annotated[str, Field(max_length=40), AfterValidator(lambda text: _instant(text) if text else "")]
-"""As `Instant`, or empty."""
+OptionalInstant = Annotated[
+    str, Field(max_length=40), AfterValidator(lambda text: _instant(text) if text else "")
+]
+"""As `Instant`, or empty: then it is derived from the data."""
 
-ScopeText = Annotated[str, Field(max_length=600), AfterValidator(_scope)]
-"""A scope in its canonical form."""
+OptionalScope = Annotated[
+    str, Field(max_length=600), AfterValidator(lambda text: _scope(text) if text else "")
+]
+"""A scope in its canonical form, or empty: then it is the hold's own."""
 
 
 class ReportParameters(BaseModel):
     """What every report is asked.
 
     Attributes:
-        scope: what the report is about.
-        since: where the data window begins (inclusive).
-        as_of: where it ends; nothing later is looked at.
-        hold_id: the hold under review, as text; empty when none.
+        hold_id: the hold under review, as text.
+        only: a narrower scope inside the hold's; empty for all of it.
+        as_of: nothing that happened at or after it is looked at.
+        onset: when the trouble began; empty when it is to be found in the data.
+        since: where the time before the trouble begins; empty for a fixed time before the onset.
         manifest_version: the sealed state of the warehouse; 0 takes the newest.
         log_seq: the sealed position of the store's log; 0 takes the newest.
         run_ticket: names the recorded run that this is; empty when a person runs the notebook by hand.
@@ -53,10 +58,11 @@ class ReportParameters(BaseModel):
     notebook: ClassVar[str]
     title: ClassVar[str]
 
-    scope: ScopeText
-    since: Instant
+    hold_id: Annotated[str, Field(pattern=HOLD_ID)]
     as_of: Instant
-    hold_id: Annotated[str, Field(pattern=HOLD_ID)] = ""
+    only: OptionalScope = ""
+    onset: OptionalInstant = ""
+    since: OptionalInstant = ""
     manifest_version: Annotated[int, Field(ge=0)] = 0
     log_seq: Annotated[int, Field(ge=0)] = 0
     run_ticket: Annotated[str, Field(pattern=RUN_TICKET)] = ""
@@ -64,6 +70,11 @@ class ReportParameters(BaseModel):
     def instant(self, name: str) -> datetime:
         """Return one of the instants as a UTC datetime."""
         return from_text(getattr(self, name))
+
+    def optional_instant(self, name: str) -> datetime | None:
+        """Return one of the instants as a UTC datetime, or None where it is to be derived."""
+        text = getattr(self, name)
+        return from_text(text) if text else None
 
     def values(self) -> dict[str, str | int]:
         """Return the checked values under their names, as papermill takes them."""
@@ -80,16 +91,12 @@ class RestartDecisionParameters(ReportParameters):
     notebook: ClassVar[str] = "restart_decision"
     title: ClassVar[str] = "Restart decision"
 
-    onset: OptionalInstant = ""
-
 
 class PostIncidentParameters(ReportParameters):
     """What happened, how long did each phase take, what worked, and what is to be done?"""
 
     notebook: ClassVar[str] = "post_incident_review"
     title: ClassVar[str] = "Post-incident review"
-
-    onset: OptionalInstant = ""
 
 
 ReportName = Literal["restart-decision", "post-incident-review"]
@@ -103,7 +110,9 @@ def check_parameters(name: str, given: Mapping[str, Any]) -> ReportParameters:
     """Return the checked parameters of a report; raises UsageFault that names each fault on one line."""
     model = MODELS.get(name)
     if model is None:
-        raise UsageFault(f"There is no report {label(name)!r}; there are {', '.join(sorted(MODELS))}.")
+        raise UsageFault(
+            f"There is no report {label(name)!r}; there are {', '.join(sorted(MODELS))}."
+        )
     try:
         return model.model_validate(dict(given))
     except ValidationError as exc:
@@ -111,7 +120,10 @@ def check_parameters(name: str, given: Mapping[str, Any]) -> ReportParameters:
 
 
 def _faults(exc: ValidationError) -> str:
-    return "; ".join(_fault(error["type"], error["loc"], error["msg"]) for error in exc.errors(include_input=False))
+    return "; ".join(
+        _fault(error["type"], error["loc"], error["msg"])
+        for error in exc.errors(include_input=False)
+    )
 
 
 def _fault(kind: str, where: tuple[int | str, ...], message: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from workbench.plots import label
+from workbench.plots.text import label
 from workbench.reports.kernel import kernel_manager_for
 from workbench.settings import Settings
 
@@ -93,7 +92,7 @@ def _call_papermill(
         return f"A cell ran longer than {limits.cell_seconds} s and was stopped."
     except DeadKernelError:
         return "The kernel died while a cell ran (killed, or out of memory)."
-    except (RuntimeError, asyncio.TimeoutError, OSError) as exc:
+    except (TimeoutError, RuntimeError, OSError) as exc:
         return f"The notebook could not be run: {label(f'{type(exc).__name__}: {exc}', 300)}"
     return None
 

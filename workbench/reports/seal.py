@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from workbench.queries import load_query
 from workbench.records import HeadNote
 
-SEALED_PACKAGES = ("workbench", "duckdb", "pandas", "scipy", "altair", "papermill", "nbconvert", "vl-convert-python")
+SEALED_PACKAGES = (
+    "workbench",
+    "duckdb",
+    "pandas",
+    "scipy",
+    "altair",
+    "papermill",
+    "nbconvert",
+    "vl-convert-python",
+)
 
 
 def canonical(value: Any) -> str:
     """Return a value as sorted compact JSON, so that equal content has equal bytes."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str, allow_nan=False)
+    return json.dumps(
+        value,
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=True,
+        default=str,
+        allow_nan=False,
+    )
 
 
 def digest(value: Any) -> str:
@@ -70,11 +85,6 @@ class Seal:
     def as_json(self) -> dict[str, Any]:
         """Return the content of `seal.json`."""
         return {**self.content(), "seal_digest": self.digest}
-
-
-def query_digests(names: Iterable[str]) -> dict[str, str]:
-    """Return the SHA-256 of each named query's text."""
-    return {name: load_query(name).sha256 for name in sorted(set(names))}
 
 
 def package_versions() -> dict[str, str]:

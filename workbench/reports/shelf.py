@@ -37,7 +37,9 @@ class Shelf:
             place.mkdir(parents=True)
             write_json(place / TICKET, {**ticket, "run_ticket": ticket_id})
         except OSError as exc:
-            raise StorageUnavailable(f"The report folder {self.folder} cannot be written: {exc.strerror}.") from exc
+            raise StorageUnavailable(
+                f"The report folder {self.folder} cannot be written: {exc.strerror}."
+            ) from exc
         return MakingPlace(self, ticket_id, place)
 
     def ticket(self, ticket_id: str) -> Mapping[str, Any]:
@@ -93,7 +95,9 @@ class MakingPlace:
         try:
             self.folder.rename(place)
         except OSError as exc:
-            raise StorageUnavailable(f"The report {name} could not take its place {place}: {exc.strerror}.") from exc
+            raise StorageUnavailable(
+                f"The report {name} could not take its place {place}: {exc.strerror}."
+            ) from exc
         return place
 
     def abandon(self) -> None:

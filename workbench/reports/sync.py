@@ -21,8 +21,13 @@ Rows = list[dict[str, Any]]
 def store_rows(state: State) -> dict[str, Rows]:
     """Return the rows of each table that our own store feeds: a pure function of the log up to its head."""
     return {
-        "automation": [_automation_row(record, state) for _, record in sorted(state.automations.items())],
-        "hold": [_hold_row(hold, state) for hold in sorted(state.holds.values(), key=lambda hold: hold.placed_seq)],
+        "automation": [
+            _automation_row(record, state) for _, record in sorted(state.automations.items())
+        ],
+        "hold": [
+            _hold_row(hold, state)
+            for hold in sorted(state.holds.values(), key=lambda hold: hold.placed_seq)
+        ],
         "hold_target": [
             _target_row(hold_id, automation_id, state)
             for hold_id in sorted(state.holds)
@@ -35,17 +40,17 @@ def store_rows(state: State) -> dict[str, Rows]:
 def load_store_rows(warehouse: Warehouse, rows: Mapping[str, Rows]) -> int:
     """Load the rows by the ordinary strict path and return the manifest version that has them all.
 
-    Equal rows give an equal file and so an equal batch: loading the same state again changes nothing.
+    Equal rows make an equal file, which is loaded once: equal logs give equal versions.
     """
-    version = warehouse.version
     with tempfile.TemporaryDirectory(prefix="workbench-own-store-") as folder:
+        files = []
         for table, found in rows.items():
-            if not found:
-                continue
             path = Path(folder) / f"own-store-{table}.jsonl"
-            path.write_bytes(b"".join(orjson.dumps(row, option=orjson.OPT_SORT_KEYS) + b"\n" for row in found))
-            version = warehouse.load_rows(table, path).manifest_version
-    return version
+            lines = (orjson.dumps(row, option=orjson.OPT_SORT_KEYS) + b"\n" for row in found)
+            path.write_bytes(b"".join(lines))
+            files.append((table, path))
+        warehouse.load_files([file for file in files if file[1].stat().st_size])
+    return warehouse.version
 
 
 def _automation_row(record: Automation, state: State) -> dict[str, Any]:

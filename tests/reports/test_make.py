@@ -1,0 +1,191 @@
+"""A report is made, sealed, recorded and laid on the shelf; short of complete it says INCOMPLETE and exits 12."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.reports import little_incident as story
+from tests.reports.tiny import write_notebook
+from workbench.control import Control, open_control
+from workbench.errors import Refused
+from workbench.records import VerdictKind
+from workbench.reports.derive import ReviewWish, parameters_for_hold
+from workbench.reports.make import MadeReport, make_report
+from workbench.reports.runner import PAYLOAD_MIME, execute, payload_of, read_notebook
+from workbench.settings import Settings
+
+NAME = "restart-decision"
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """The little incident with one restart decision made about it."""
+
+    settings: Settings
+    control: Control
+    made: MadeReport
+
+
+def wish(control: Control, only: str = "") -> dict[str, str]:
+    """Return the parameters of a review of the hold of the story."""
+    return parameters_for_hold(control.state(), ReviewWish("H-1", only=only), control.clock.now())
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """Make the story and its report once for this file."""
+    settings, control = story.set_up(tmp_path_factory.mktemp("story"))
+    yield Scene(settings, control, make_report(control, settings, NAME, given=wish(control)))
+
+
+def test_a_report_is_complete_and_its_files_agree(scene: Scene) -> None:
+    """One page, one notebook, one verdict and one seal; the verdict names the digest of the seal."""
+    assert scene.made.incomplete_because is None
+    names = sorted(path.name for path in scene.made.folder.iterdir())
+    assert names == [f"{NAME}.html", f"{NAME}.ipynb", "seal.json", "verdict.json"]
+    verdict = json.loads((scene.made.folder / "verdict.json").read_text())
+    seal = json.loads((scene.made.folder / "seal.json").read_text())
+    assert verdict["seal_digest"] == seal["seal_digest"]
+    assert verdict["verdict"] in {str(kind) for kind in VerdictKind}
+    assert {"name", "status", "number", "threshold", "rows", "query"} <= set(verdict["checks"][0])
+    assert verdict["automation_ids"] == sorted(story.AGENTS)
+
+
+def test_the_seal_names_the_positions_and_what_ran(scene: Scene) -> None:
+    """The seal holds the snapshot pair, the digest of each query, versions, and what was asked."""
+    seal = json.loads((scene.made.folder / "seal.json").read_text())
+    log = scene.control.state()
+    assert seal["log_head"]["store_id"] == log.store_id
+    assert 0 < seal["log_head"]["seq"] < log.seq
+    assert seal["manifest_version"] > 0
+    assert "review.runs" in seal["query_digests"]
+    assert seal["parameters"]["hold_id"] == "H-1"
+    assert "run_ticket" not in seal["parameters"]
+    assert seal["package_versions"]["duckdb"]
+
+
+def test_the_store_knows_the_report(scene: Scene) -> None:
+    """The log has the report with the digest of its verdict, its positions and its automations."""
+    ref = scene.control.state().reports[scene.made.report_id]
+    assert scene.made.report_id == "R-1"
+    assert (ref.name, ref.hold_id, ref.is_complete) == (NAME, "H-1", True)
+    assert ref.automation_ids == tuple(sorted(story.AGENTS))
+    assert str(ref.verdict) == scene.made.document["verdict"]
+    assert len(ref.digest) == 64
+
+
+def test_the_page_says_what_it_is(scene: Scene) -> None:
+    """The page has its id, the DEMO strip with the recorded time, the verdict and the head note."""
+    page = scene.made.html.read_text()
+    assert "<title>R-1 Restart decision</title>" in page
+    assert 'data-wb-strip="DEMO"' in page
+    assert "2026-11-20 09:58:00 UTC" in page
+    assert f'data-wb-verdict="{scene.made.document["verdict"]}"' in page
+    assert f"of store {scene.control.state().store_id} (production), unsigned" in page
+    assert 'data-wb-strip="BY HAND"' not in page
+    assert "REPORT-" not in page
+
+
+def test_the_page_asks_for_nothing(scene: Scene) -> None:
+    """No script, no link out, no prompt of the notebook; a policy forbids all of it besides."""
+    page = scene.made.html.read_text()
+    for forbidden in ("<script", "src=", 'http-equiv="refresh"', "@import", "In [", "Out["):
+        assert forbidden not in page
+    assert "default-src 'none'" in page
+
+
+def test_the_same_inputs_give_the_same_verdict(scene: Scene, tmp_path: Path) -> None:
+    """Another report on the same positions, from a copy of everything, has the same bytes of verdict.json."""
+    for part in ("store", "gate"):
+        shutil.copytree(getattr(scene.settings, part), tmp_path / part)
+    shutil.copytree(scene.settings.home / "warehouse", tmp_path / "home" / "warehouse")
+    settings = dataclasses.replace(
+        scene.settings, store=tmp_path / "store", gate=tmp_path / "gate", home=tmp_path / "home"
+    )
+    seal = json.loads((scene.made.folder / "seal.json").read_text())
+    control = open_control(settings)
+    pinned = {
+        "manifest_version": seal["manifest_version"],
+        "log_seq": seal["log_head"]["seq"],
+    }
+    again = make_report(control, settings, NAME, given={**wish(control), **pinned})
+    assert again.report_id == "R-2"
+    first = (scene.made.folder / "verdict.json").read_bytes()
+    assert (again.folder / "verdict.json").read_bytes() == first
+
+
+def test_by_hand_the_numbers_are_the_same_and_the_page_says_so(
+    scene: Scene, tmp_path: Path
+) -> None:
+    """The saved notebook, run again by hand, gives the same findings, marked as not recorded."""
+    saved = scene.made.folder / f"{NAME}.ipynb"
+    execution = execute(
+        saved, tmp_path / "again.ipynb", {}, sentinel="none", settings=scene.settings
+    )
+    recorded = payload_of(read_notebook(saved))
+    assert payload_of(execution.notebook)["verdict"] == recorded["verdict"]
+    shown = "".join(
+        output.data.get("text/html", "")
+        for cell in execution.notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if "data" in output
+    )
+    assert "Run by hand, not recorded" in shown
+    assert (
+        execution.notebook.cells[-1].outputs[-1].data["text/plain"] == "run by hand, not recorded"
+    )
+
+
+def test_what_cannot_be_computed_is_kept_as_incomplete(scene: Scene, tmp_path: Path) -> None:
+    """A failing notebook ends as files that say INCOMPLETE, without verdict, and the log says failure."""
+    source = write_notebook(
+        tmp_path, "raise ValueError('<script>no rows</script>')", parameters=True
+    )
+    made = make_report(
+        scene.control, scene.settings, NAME, given=wish(scene.control), notebook=source
+    )
+    assert not made.is_complete
+    names = sorted(path.name for path in made.folder.iterdir())
+    assert names == [f"{NAME}.INCOMPLETE.html", f"{NAME}.INCOMPLETE.ipynb"]
+    assert 'data-wb-state="INCOMPLETE"' in made.html.read_text()
+    assert "<script" not in made.html.read_text()
+    assert not scene.control.state().reports[made.report_id].is_complete
+
+
+def test_a_notebook_without_a_seal_is_incomplete(scene: Scene, tmp_path: Path) -> None:
+    """A run that says the right last words and leaves no verdict is no report."""
+    words = "print(f'REPORT-COMPLETE {run_ticket}')"
+    source = write_notebook(tmp_path, words, parameters=True)
+    made = make_report(
+        scene.control, scene.settings, NAME, given=wish(scene.control), notebook=source
+    )
+    assert made.incomplete_because == "The last cell left no verdict and no seal."
+
+
+def test_an_incomplete_report_cannot_be_decided_on(scene: Scene, tmp_path: Path) -> None:
+    """The store refuses a decision about it."""
+    from workbench.control.deciding import DecideRequest
+
+    source = write_notebook(tmp_path, "import sys; sys.exit(0)", parameters=True)
+    made = make_report(
+        scene.control, scene.settings, NAME, given=wish(scene.control), notebook=source
+    )
+    with pytest.raises(Refused, match="INCOMPLETE"):
+        scene.control.decide(DecideRequest(made.report_id))
+
+
+def test_the_saved_notebook_is_valid_and_holds_no_secret_ticket(scene: Scene) -> None:
+    """The executed copy is a valid notebook; its ticket names a run that is over."""
+    notebook = nbformat.read(scene.made.folder / f"{NAME}.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    ticket = notebook.metadata.papermill.parameters.run_ticket
+    assert not list(scene.settings.home.glob(f"reports/*{ticket}*"))
+    assert PAYLOAD_MIME in notebook.cells[-1].outputs[-1].data

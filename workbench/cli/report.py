@@ -1,0 +1,150 @@
+"""`workbench report`: make reports for schedulers, and list those that were made."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from workbench.cli.present import as_json, head_line, printable, store_line, table, when
+from workbench.control import open_control
+from workbench.errors import ReportIncomplete
+from workbench.settings import Settings
+
+if TYPE_CHECKING:
+    from workbench.reports.make import MadeReport
+
+
+@click.group()
+def command() -> None:
+    """Make reports for schedulers, and list those that were made."""
+
+
+@command.command("run")
+@click.argument("name", type=click.Choice(["restart-decision", "post-incident-review"]))
+@click.option("--scope", required=True, help="What the report is about, e.g. kind=agent.")
+@click.option("--since", required=True, help="Where the time before the trouble begins, ISO 8601.")
+@click.option("--as-of", default=None, help="Nothing at or after it is looked at; default: now.")
+@click.option("--onset", default="", help="When the trouble began; default: found in the data.")
+@click.option(
+    "--cell-seconds", type=click.IntRange(1), default=120, help="Longest time of one cell."
+)
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+def run(
+    name: str,
+    scope: str,
+    since: str,
+    as_of: str | None,
+    onset: str,
+    cell_seconds: int,
+    is_json: bool,
+) -> None:
+    """Make the report NAME about the newest hold on a scope; exit 12 when it is INCOMPLETE."""
+    from workbench.reports.derive import ReviewWish, hold_for_scope, parameters_for_hold
+    from workbench.reports.make import make_report
+    from workbench.reports.runner import RunLimits
+
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    state = control.state()
+    hold = hold_for_scope(state, scope, since=since, is_over_too=name == "post-incident-review")
+    wish = ReviewWish(hold.hold_id, only=scope, since=since, onset=onset)
+    given = parameters_for_hold(state, wish, control.clock.now())
+    given["as_of"] = as_of or given["as_of"]
+    made = make_report(control, settings, name, given=given, limits=RunLimits(cell_seconds))
+    show_made(made, is_json=is_json)
+
+
+def show_made(made: MadeReport, *, is_json: bool) -> None:
+    """Print what a report concluded and where it lies; raises ReportIncomplete for an incomplete one."""
+    if is_json:
+        click.echo(
+            as_json(
+                {
+                    "report_id": made.report_id,
+                    "report": made.name,
+                    "is_complete": made.is_complete,
+                    "incomplete_because": made.incomplete_because,
+                    "folder": str(made.folder),
+                    "html": str(made.html),
+                    "verdict": dict(made.document),
+                }
+            )
+        )
+    else:
+        for line in lines_of(made):
+            click.echo(line)
+    if made.incomplete_because:
+        raise ReportIncomplete(
+            f"{made.report_id} is INCOMPLETE: {made.incomplete_because}",
+            next_step=f"open {made.html} to see how far it came",
+        )
+
+
+def lines_of(made: MadeReport) -> list[str]:
+    """Return the lines that sum a complete report up: verdict, contrast, first blocker, next command, file."""
+    document = made.document
+    if not document:
+        return [str(made.html)]
+    words = str(document.get("verdict", "")).replace("_", " ").upper()
+    found = [
+        f"{made.report_id}  {click.style(words, bold=True)}  {printable(str(document.get('reason', '')))}"
+    ]
+    says = document.get("headline", {})
+    if says.get("sentence"):
+        found.append(f"  {printable(says['sentence'])}")
+    if document.get("first_blocker"):
+        found.append(f"  first blocker: {printable(str(document['first_blocker']))}")
+    if document.get("next_command"):
+        found.append(f"  next: {printable(str(document['next_command']))}")
+    return [*found, str(made.html)]
+
+
+@command.command("list")
+@click.option("--hold", "hold_id", default="", help="Only reports about this hold.")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+def list_reports(hold_id: str, is_json: bool) -> None:
+    """List the reports that the store knows, newest first."""
+    from workbench.reports.shelf import Shelf
+
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    shelf = Shelf(settings.home)
+    rows = []
+    for ref in reversed(control.state().reports.values()):
+        if hold_id and ref.hold_id != hold_id:
+            continue
+        page = next(iter(sorted(shelf.place_of(ref.report_id).glob("*.html"))), None)
+        rows.append(
+            {
+                "report_id": ref.report_id,
+                "report": ref.name,
+                "hold_id": ref.hold_id,
+                "verdict": ref.verdict.value if ref.is_complete else "INCOMPLETE",
+                "as_of": ref.as_of,
+                "recorded_at": ref.recorded_at,
+                "recorded_by": ref.recorded_by,
+                "html": str(page) if page else "",
+            }
+        )
+    if is_json:
+        click.echo(as_json(rows))
+        return
+    click.echo(store_line(control.head_note(), settings))
+    heads = ("report", "kind", "hold", "verdict", "as of", "recorded by", "file")
+    click.echo(
+        table(
+            heads,
+            [
+                (r["report_id"], r["report"], r["hold_id"] or "-", r["verdict"], when(_instant(r["as_of"])),
+                 r["recorded_by"], r["html"] or "not on this machine")
+                for r in rows
+            ],
+        )
+    )  # fmt: skip
+    head_line(control.head_note())
+
+
+def _instant(value: object) -> datetime | None:
+    return value if isinstance(value, datetime) else None

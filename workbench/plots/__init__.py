@@ -1,0 +1,1 @@
+"""Figures of the reports: pure, drawn as SVG, safe with any text."""
