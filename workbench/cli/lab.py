@@ -17,8 +17,14 @@ from workbench.errors import NotFound
 from workbench.settings import Settings, child_environment
 
 PANEL = "control_panel.ipynb"
-_QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
-"""JupyterLab asks the network for news otherwise; the flag for it did not stop the pop-up."""
+SETTINGS: dict[str, dict[str, object]] = {
+    # JupyterLab asks the network for news otherwise; the flag for it did not stop the pop-up.
+    "notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+    # Clicks go to the kernel's main thread. Over subshells, after a kernel was restarted from elsewhere,
+    # a button that had changed during a click sent to a subshell that was gone: the click was lost.
+    "kernels-settings": {"commsOverSubshells": "disabled"},
+}
+"""Name of a settings file of JupyterLab -> what the panel needs in it."""
 
 
 @click.command()
@@ -81,9 +87,11 @@ def lab_command(
     to do, the panel opens the same way.
     """
     settings, workspaces = private / "settings", private / "workspaces"
-    quiet = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-    quiet.parent.mkdir(parents=True, exist_ok=True)
-    quiet.write_text(json.dumps(_QUIET), encoding="utf-8")
+    place = settings / "@jupyterlab" / "apputils-extension"
+    place.mkdir(parents=True, exist_ok=True)
+    for name, content in SETTINGS.items():
+        file = place / f"{name}.jupyterlab-settings"
+        file.write_text(json.dumps(content), encoding="utf-8")
     line = [
         sys.executable,
         "-m",
@@ -91,7 +99,7 @@ def lab_command(
         "--ip=127.0.0.1",
         f"--port={port}",
         f"--ServerApp.root_dir={folder}",
-        f"--LabApp.default_url=/lab/tree/{PANEL}",
+        f"--LabApp.default_url=/doc/tree/{PANEL}",
         f"--LabApp.user_settings_dir={settings}",
         f"--LabApp.workspaces_dir={workspaces}",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
-
-from workbench.control.views import AutomationStatus, HoldView, Preview, ProbationView
+from workbench.control.views import AutomationStatus
 from workbench.panels.control_model import ControlModel
+from workbench.panels.form_html import draw_hold
 from workbench.panels.guard import Message
 from workbench.panels.html_parts import (
     counted,
@@ -16,12 +15,12 @@ from workbench.panels.html_parts import (
     row,
     table,
 )
-from workbench.panels.pause_model import PauseModel
-from workbench.panels.resume_model import ResumeModel
-from workbench.records import Automation, Decision, HoldState, Target, TargetState
-from workbench.scope import EVERYTHING, Proposal
+from workbench.records import Target, TargetState
 
 _BAND_CLASSES = {"production": "wb-band-production", "staging": "wb-band-staging"}
+MOST_FLAGS = 3
+"""The newest flags are shown; `workbench status` lists all."""
+
 _STATE_WORDS = {
     TargetState.RECORDED: "recorded",
     TargetState.DELIVERED: "delivered",
@@ -60,20 +59,21 @@ def draw_headline(model: ControlModel) -> str:
     total = counted(len(model.statuses), "automation")
     css, big, sub = "wb-open", f"Nothing is paused; {total} may run", "No hold stands."
     if model.holds:
-        css, big = "wb-held", f"{model.paused_count} of {total} paused"
+        css, big = "wb-held", f"{model.stopped_count} of {total} paused"
         sub = f"By {counted(len(model.holds), 'hold')}: {', '.join(v.hold.hold_id for v in model.holds)}."
-    if model.narrow_count:
-        sub += f" {model.narrow_count} of the paused in a narrow restart."
-    overdue = ""
-    if model.overdue_count:
-        overdue = element(
-            "b", f"{model.overdue_count} overdue, still paused", css="wb-chip wb-chip-overdue"
-        )
-    flags = "".join(element("li", flag) for flag in model.flags)
-    listed = f"<ul class='wb-flags' aria-label='To look at'>{flags}</ul>" if flags else ""
+    facts = (
+        (model.not_stopped_count, "held and NOT stopped: does not ask the gate", "wb-chip-warn"),
+        (model.overdue_count, "overdue, still paused", "wb-chip-overdue"),
+        (model.narrow_count, "in a narrow restart", "wb-chip-held"),
+    )
+    chips = " ".join(
+        element("b", f"{count} {text}", css=f"wb-chip {chip}")
+        for count, text, chip in facts
+        if count
+    )
     return (
         f"<div class='wb-headline {css}'>{element('div', big, css='wb-big')}"
-        f"<div>{element('span', sub)} {overdue}</div>{listed}</div>{_problems(model)}"
+        f"<div>{element('span', sub)} {chips}</div></div>{_problems(model)}"
     )
 
 
@@ -93,66 +93,6 @@ def draw_read(model: ControlModel) -> str:
     return f"<span class='wb-words'>read from the store {instant(model.read_at)} UTC</span>"
 
 
-def proposal_options(proposals: tuple[Proposal, ...]) -> list[tuple[str, Proposal | None]]:
-    """Return the lines of the list of matches; the first one chooses nothing."""
-    head = (
-        f"{counted(len(proposals), 'match', 'matches')}; choose one"
-        if proposals
-        else "no search yet"
-    )
-    lines = [(f"{p.scope}   ({counted(p.count, 'automation')}; {p.why})", p) for p in proposals]
-    return [(head, None), *lines]
-
-
-def draw_preview(pause: PauseModel) -> str:
-    """Draw every automation the scope covers, what will NOT be stopped on top."""
-    if pause.preview_problem:
-        return draw_message(Message(pause.preview_problem))
-    if pause.preview is None:
-        return element("div", "Choose a scope to see every automation it covers.", css="wb-empty")
-    return _preview(pause.preview)
-
-
-def _preview(preview: Preview) -> str:
-    not_stopped = {automation.automation_id for automation in preview.not_stopped}
-    ordered = sorted(
-        preview.automations, key=lambda a: (a.automation_id not in not_stopped, a.automation_id)
-    )
-    title = element(
-        "div",
-        f"{counted(len(ordered), 'automation')} under {scope_words(str(preview.scope))}",
-        css="wb-title",
-    )
-    warning = ""
-    if not_stopped:
-        warning = element(
-            "div", f"{counted(len(not_stopped), 'automation')} will NOT be stopped.", css="wb-warn"
-        )
-    notes = "".join(element("li", note) for note in preview.notes)
-    rows = (_preview_row(automation, preview) for automation in ordered)
-    drawn = table(
-        ("Automation", "This pause", "Kind", "Category", "Owner"),
-        rows,
-        label="What the scope covers",
-    )
-    return f"{title}{warning}<ul class='wb-notes'>{notes}</ul>{drawn}"
-
-
-def _preview_row(automation: Automation, preview: Preview) -> str:
-    effect = element("span", "stops", css="wb-chip wb-chip-held")
-    if automation in preview.not_stopped:
-        effect = element("span", "NOT STOPPED", css="wb-chip wb-chip-warn")
-    if automation.automation_id in preview.already_paused:
-        effect += element("span", " also held already", css="wb-words")
-    name = element("b", automation.automation_id, title=automation.title)
-    cells = (
-        element("span", text) for text in (automation.kind, automation.category, automation.owner)
-    )
-    return row(
-        (name, effect, *cells), css="wb-row-warn" if automation in preview.not_stopped else ""
-    )
-
-
 def draw_targets(model: ControlModel) -> str:
     """Draw how far the watched hold has come, each step apart, what is not there yet on top."""
     if not model.watched_id:
@@ -167,7 +107,7 @@ def draw_targets(model: ControlModel) -> str:
     )
     bars = "".join(_step(name, count, total) for name, count in steps)
     title = element("div", f"{model.watched_id}: how far the pause has come", css="wb-title")
-    headings = ("Automation", "State", "Recorded", "Delivered", "Confirmed", "Quiet", "")
+    headings = ("Automation", "State", "Recorded", "Delivered", "Confirmed", "Quiet")
     drawn = table(
         headings, map(_target_row, targets), label=f"Targets of {model.watched_id}, times in UTC"
     )
@@ -185,74 +125,34 @@ def _target_row(target: Target) -> str:
     quiet = instant(target.quiet_at)
     if target.quiet_at is None and target.in_flight_count:
         quiet = element("b", f"{target.in_flight_count} in flight", css="wb-warn")
+    note = element("div", target.note, css="wb-words") if target.note else ""
     return row(
         (
-            element("b", target.automation_id),
+            element("b", target.automation_id) + note,
             element("span", _STATE_WORDS[target.state], css=css),
             instant(target.recorded_at),
             instant(target.delivered_at),
             instant(target.confirmed_at),
             quiet,
-            element("span", target.note, css="wb-words"),
         ),
         css="wb-row-warn" if is_unconfirmed else "",
     )
 
 
-def draw_hold(view: HoldView) -> str:
-    """Draw one hold: what it covers, how hard, why, by whom, since when, and what gets through it."""
-    hold = view.hold
-    css = "wb-chip wb-chip-overdue" if view.state is HoldState.LAPSED else "wb-chip wb-chip-held"
-    chips = element("span", view.state_in_words, css=css) + "".join(
-        element("span", word, css="wb-chip")
-        for word in (hold.mode, hold.purpose, hold.incident_id)
-        if word
-    )
-    review = f", review by {day_and_time(hold.review_by)}" if hold.review_by else ""
-    facts = f"{counted(len(view.automations), 'automation')}, by {hold.placed_by}, since "
-    through = "".join(map(_probation, view.probations))
-    decided = "".join(map(_decision, view.decisions))
-    return (
-        f"<div><b class='wb-hold-id'>{escape(hold.hold_id)}</b> {element('code', scope_words(hold.scope))} "
-        f"{chips}</div>{element('div', hold.reason, css='wb-reason')}"
-        f"<div class='wb-words'>{element('span', facts)}{day_and_time(hold.placed_at)}{review}</div>"
-        f"{through}{decided}"
-    )
-
-
-def scope_words(scope: str) -> str:
-    """Write a scope as screens do: everything is safe mode."""
-    return "* (safe mode: everything)" if scope == EVERYTHING else scope
-
-
-def _probation(view: ProbationView) -> str:
-    probation = view.probation
-    until = f", until {probation.until:%Y-%m-%d %H:%M} UTC" if probation.until else ""
-    grounds = probation.decision_id or "break-glass"
-    used = f"{view.runs_taken} of {counted(probation.max_runs, 'run')} used"
-    state = f"ended: {view.why_over}" if view.why_over else "runs may pass now"
-    names = ", ".join(probation.automation_ids)
-    text = (
-        f"Narrow restart {probation.probation_id} of {names}: {used}{until}, on {grounds}; {state}."
-    )
-    return element("div", text, css="wb-through" if view.is_live else "wb-through wb-words")
-
-
-def _decision(decision: Decision) -> str:
-    text = (
-        f"{decision.decision_id}: {decision.decision}, by {decision.decided_by}. {decision.reason}"
-    )
-    return element("div", text, css="wb-words")
+def draw_flags(model: ControlModel) -> str:
+    """Draw what somebody should look at: break-glass resumes and overrides, the newest ones."""
+    if not model.flags:
+        return ""
+    newest = model.flags[-MOST_FLAGS:]
+    older = len(model.flags) - len(newest)
+    listed = "".join(element("li", flag) for flag in newest)
+    more = element("li", f"and {older} more: type workbench status") if older else ""
+    return f"<ul class='wb-flags' aria-label='Flagged'>{listed}{more}</ul>"
 
 
 def draw_no_holds(model: ControlModel) -> str:
     """Say that no hold stands, where the list would be."""
     return "" if model.holds else element("div", "No hold stands.", css="wb-empty")
-
-
-def draw_resume_title(resume: ResumeModel) -> str:
-    """Name the hold that the form opens."""
-    return element("div", f"Resume {resume.hold_id}", css="wb-title")
 
 
 def draw_automations(model: ControlModel) -> str:
@@ -264,7 +164,9 @@ def draw_automations(model: ControlModel) -> str:
 
 def _automation_row(status: AutomationStatus) -> str:
     automation = status.automation
-    css = "wb-chip wb-chip-held" if status.hold_ids else "wb-chip"
+    css, state = ("wb-chip wb-chip-held" if status.hold_ids else "wb-chip"), status.state
+    if status.hold_ids and not automation.asks_gate:
+        css, state = "wb-chip wb-chip-warn", "held, NOT STOPPED"
     restarts = automation.restart_owner or automation.owner
     texts = (
         ", ".join(status.hold_ids),
@@ -276,7 +178,7 @@ def _automation_row(status: AutomationStatus) -> str:
     return row(
         (
             element("b", automation.automation_id, title=automation.title),
-            element("span", status.state, css=css),
+            element("span", state, css=css),
             *(element("span", text) for text in texts),
         )
     )
@@ -288,7 +190,7 @@ def draw_summary(model: ControlModel) -> str:
     holds = "".join(f"<div class='wb-hold'>{draw_hold(view)}</div>" for view in model.holds)
     return (
         f"<div class='wb-summary'>{draw_band(model)}{draw_headline(model)}{draw_targets(model)}"
-        f"<div class='wb-title'>Holds</div>{holds}{draw_no_holds(model)}"
+        f"<div class='wb-title'>Holds</div>{draw_flags(model)}{holds}{draw_no_holds(model)}"
         f"<div class='wb-title'>All automations</div>{draw_automations(model)}"
         f"{element('div', how, css='wb-words')}</div>"
     )

@@ -58,14 +58,19 @@ class ControlModel(traitlets.HasTraits):
         self.refresh()
 
     @property
-    def paused_count(self) -> int:
-        """Return how many automations are paused now; a narrow restart is still a pause."""
-        return sum(bool(status.hold_ids) for status in self.statuses)
+    def stopped_count(self) -> int:
+        """Return how many automations a hold stops now."""
+        return sum(row.state == "paused" and row.automation.asks_gate for row in self.statuses)
 
     @property
     def narrow_count(self) -> int:
         """Return how many automations get through their holds in a narrow restart."""
-        return sum(status.state == "narrow restart" for status in self.statuses)
+        return sum(row.state == "narrow restart" for row in self.statuses)
+
+    @property
+    def not_stopped_count(self) -> int:
+        """Return how many automations are under a hold that does not stop them."""
+        return sum(bool(row.hold_ids) and not row.automation.asks_gate for row in self.statuses)
 
     @property
     def overdue_count(self) -> int:
@@ -116,6 +121,7 @@ class ControlModel(traitlets.HasTraits):
         self.head = status.head
         self.holds = status.holds
         self.statuses = status.automations
+        self.pause.offer(row.automation for row in status.automations)
         self.flags = status.flags
         self.publication_fault = status.publication_fault
         standing = [view.hold.hold_id for view in status.holds]

@@ -20,7 +20,11 @@ def write_summary(model: ControlModel) -> str:
         ]
     if model.read_problem:
         lines.append(f"NOT READ: {model.read_problem}")
-    lines.append(f"{model.paused_count} of {counted(len(model.statuses), 'automation')} paused")
+    lines.append(f"{model.stopped_count} of {counted(len(model.statuses), 'automation')} paused")
+    if model.not_stopped_count:
+        lines.append(f"{model.not_stopped_count} held and NOT stopped: they do not ask the gate")
+    if model.not_stopped_count:
+        lines.append(f"{model.not_stopped_count} held and NOT stopped: does not ask the gate")
     return "\n".join([*lines, *map(_write_hold, model.holds)])
 
 

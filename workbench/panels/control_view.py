@@ -8,14 +8,24 @@ import ipywidgets as widgets
 from traitlets import dlink, link
 
 from workbench.panels import control_html as html
+from workbench.panels import form_html as forms
 from workbench.panels.control_model import ControlModel
 from workbench.panels.heartbeat import Heartbeat
 from workbench.panels.html_parts import STYLE, draw_message, styled_page
 from workbench.panels.resume_model import ResumeWay
-from workbench.panels.view_parts import button, drawn, field, placed, radio, section, shown, styled
+from workbench.panels.view_parts import (
+    LABEL,
+    button,
+    drawn,
+    field,
+    placed,
+    radio,
+    section,
+    styled,
+)
 from workbench.records import Mode
 
-_HEADLINE = ("statuses", "holds", "flags", "publication_fault", "read_problem")
+_HEADLINE = ("statuses", "holds", "publication_fault", "read_problem")
 
 
 class ControlView(widgets.VBox):
@@ -29,8 +39,9 @@ class ControlView(widgets.VBox):
         self.hold_list = HoldList(model)
         self.resume_form = ResumeForm(model)
         pause = model.pause
-        preview = drawn(lambda: html.draw_preview(pause), pause, "preview", "preview_problem")
+        preview = drawn(lambda: forms.draw_preview(pause), pause, "preview", "preview_problem")
         targets = drawn(lambda: html.draw_targets(model), model, "targets", "watched_id")
+        flags = drawn(lambda: html.draw_flags(model), model, "flags")
         automations = drawn(lambda: html.draw_automations(model), model, "statuses")
         super().__init__(
             [
@@ -45,12 +56,19 @@ class ControlView(widgets.VBox):
                 drawn(lambda: html.draw_headline(model), model, *_HEADLINE),
                 styled(
                     widgets.Box(
-                        [section("Pause", self.pause_form), section("What it covers", preview)]
+                        [
+                            section("Pause", self.pause_form),
+                            widgets.VBox(
+                                [
+                                    section("What it covers", preview, self.pause_form.armed),
+                                    section("Progress of the pause", targets),
+                                ]
+                            ),
+                        ]
                     ),
                     "wb-columns",
                 ),
-                section("Progress of the pause", targets),
-                section("Holds", self.hold_list, self.resume_form),
+                section("Holds", flags, self.hold_list, self.resume_form),
                 section("All automations", automations),
             ]
         )
@@ -75,14 +93,19 @@ class ControlView(widgets.VBox):
 
 
 class PauseForm(widgets.VBox):
-    """Search, scope, mode, reason; arm, then confirm with another button."""
+    """Search, scope, mode, reason; arm, then confirm beside the list of what is covered.
+
+    The confirmation stands away from the Pause button, so that no double click can reach it.
+    """
 
     def __init__(self, model: ControlModel) -> None:
         """Link every field to the pause model."""
         pause = model.pause
         self.search = field("Find", "words, for example: refunds agent")
         self.find = button("Find", pause.find)
-        self.matches = widgets.Select(options=[("", None)], rows=6, description="Matches")
+        self.matches = widgets.Select(
+            options=[("", None)], rows=6, description="Matches", style=LABEL
+        )
         self.scope = field("Scope", "kind=agent,provider=acme-llm or * for everything")
         self.mode = radio(
             "How", {f"{mode.capitalize()}. {mode.in_plain_words}": mode for mode in Mode}
@@ -91,16 +114,24 @@ class PauseForm(widgets.VBox):
         self.arm = button("Pause…", pause.arm, "wb-pause")
         self.confirm = button("Confirm", pause.confirm, "wb-confirm")
         self.cancel = button("Cancel", pause.cancel)
-        armed = styled(widgets.HBox([self.confirm, self.cancel]), "wb-armed")
+        self.armed = styled(
+            widgets.VBox(
+                [
+                    drawn(lambda: forms.draw_armed(pause), pause, "armed"),
+                    widgets.HBox([self.confirm, self.cancel]),
+                ]
+            ),
+            "wb-armed",
+        )
         for trait in ("search", "scope", "mode", "reason"):
             link((pause, trait), (getattr(self, trait), "value"))
-        dlink((pause, "proposals"), (self.matches, "options"), html.proposal_options)
+        dlink((pause, "proposals"), (self.matches, "options"), forms.proposal_options)
         dlink(
             (pause, "armed"),
             (self.confirm, "description"),
             lambda it: getattr(it, "sentence", "Confirm"),
         )
-        dlink((pause, "armed"), (armed.layout, "visibility"), shown)
+        dlink((pause, "armed"), (self.armed.layout, "display"), lambda it: placed(it is not None))
         self.search.observe(lambda _: pause.find(), "value")
         self.matches.observe(lambda change: pause.choose(change["new"]), "value")
         super().__init__(
@@ -111,7 +142,6 @@ class PauseForm(widgets.VBox):
                 self.mode,
                 self.reason,
                 self.arm,
-                armed,
                 drawn(lambda: draw_message(pause.message), pause, "message"),
             ]
         )
@@ -136,7 +166,7 @@ class HoldList(widgets.VBox):
             hold_id: self.rows.get(hold_id) or HoldRow(self.model, hold_id) for hold_id in views
         }
         for hold_id, view in views.items():
-            self.rows[hold_id].text.value = html.draw_hold(view)
+            self.rows[hold_id].text.value = forms.draw_hold(view)
         self.children = [self.nothing, *self.rows.values()]
 
 
@@ -162,7 +192,7 @@ class ResumeForm(widgets.VBox):
         resume = model.resume
         self.way = radio("How far", {way.in_plain_words: way for way in ResumeWay})
         self.only = field("Only", "automation=invoice-triage")
-        self.runs = widgets.IntText(description="Runs")
+        self.runs = styled(widgets.IntText(description="Runs", style=LABEL), "wb-number")
         self.decision_id = field("Decision", "D-3, from `workbench decide`")
         self.break_glass_reason = field(
             "Break-glass reason", "only without a decision: recorded, shown to everybody"
@@ -171,7 +201,15 @@ class ResumeForm(widgets.VBox):
         self.close_form = button("Close", lambda: resume.choose(None))
         self.confirm = button("Confirm", resume.confirm, "wb-confirm")
         self.cancel = button("Cancel", resume.cancel)
-        armed = styled(widgets.HBox([self.confirm, self.cancel]), "wb-armed")
+        armed = styled(
+            widgets.VBox(
+                [
+                    drawn(lambda: forms.draw_armed_resume(resume), resume, "armed"),
+                    widgets.HBox([self.confirm, self.cancel]),
+                ]
+            ),
+            "wb-armed",
+        )
         narrow = widgets.VBox([self.only, self.runs])
         for trait in ("way", "only", "runs", "decision_id", "break_glass_reason"):
             link((resume, trait), (getattr(self, trait), "value"))
@@ -183,8 +221,8 @@ class ResumeForm(widgets.VBox):
             (self.confirm, "description"),
             lambda it: getattr(it, "sentence", "Confirm"),
         )
-        dlink((resume, "armed"), (armed.layout, "visibility"), shown)
-        title = drawn(lambda: html.draw_resume_title(resume), resume, "hold")
+        dlink((resume, "armed"), (armed.layout, "display"), lambda it: placed(it is not None))
+        title = drawn(lambda: forms.draw_resume_title(resume), resume, "hold")
         fields = widgets.VBox(
             [
                 title,

@@ -37,6 +37,8 @@ class Message:
 
 
 NOTHING = Message()
+PATIENCE_SECONDS = 3.0
+"""An action waits so long for another one of the same form to end, then says that it did not run."""
 
 
 class GuardedModel(traitlets.HasTraits):
@@ -56,6 +58,7 @@ class GuardedModel(traitlets.HasTraits):
         """Start idle."""
         super().__init__(**traits)
         self._action_lock = threading.Lock()
+        self._under_way = ""
 
 
 M = TypeVar("M", bound=GuardedModel)
@@ -65,16 +68,23 @@ P = ParamSpec("P")
 def guarded(
     action: Callable[Concatenate[M, P], None],
 ) -> Callable[Concatenate[M, P], None]:
-    """Run an action alone: a click that comes while one is under way is a repeat and is dropped."""
+    """Run an action alone: the same one while it is under way is a repeat and is dropped."""
+    name = action.__name__
 
     @functools.wraps(action)
     def run(model: M, *args: P.args, **kwargs: P.kwargs) -> None:
-        # Callbacks come on the main thread and on a subshell thread at the same time; waiting for
-        # the lock would carry out the second half of a double click after the first.
-        if not model._action_lock.acquire(blocking=False):
+        # Callbacks come on the main thread and on a subshell thread at the same time. The same action
+        # again is the second half of a double click. Another one waits: Confirm may be pressed while
+        # the thread that has just shown it is still at the last line of arming.
+        if model._under_way == name:
+            return
+        if not model._action_lock.acquire(timeout=PATIENCE_SECONDS):
+            model.message = Message(
+                f"Still busy with {model._under_way}; nothing else was done.", is_alert=True
+            )
             return
         try:
-            model.is_busy = True
+            model._under_way, model.is_busy = name, True
             action(model, *args, **kwargs)
         except WorkbenchError as error:
             model.message = Message.of_error(error)
@@ -83,7 +93,7 @@ def guarded(
             model.message = Message.of_surprise(error)
             raise
         finally:
-            model.is_busy = False
+            model._under_way, model.is_busy = "", False
             model._action_lock.release()
 
     return cast(Callable[Concatenate[M, P], None], run)

@@ -12,6 +12,11 @@ function setInert(panel, isInert) {
   for (const control of panel.querySelectorAll(CONTROLS)) control.toggleAttribute("inert", isInert);
 }
 
+// JupyterLab takes `x` typed on a focused button as "cut this cell", which would take the panel away.
+function suppressShortcuts(event) {
+  event.target.dataset.lmSuppressShortcuts = "true";
+}
+
 function utcNow() {
   return new Date().toISOString().slice(11, 19) + " UTC";
 }
@@ -34,12 +39,18 @@ function render({ model, el }) {
   let lastBeatMs = performance.now();
   let lastHeard = utcNow();
   let wasStale = null;
+  let guarded = null;
+
+  function guard(panel) {
+    guarded?.removeEventListener("focusin", suppressShortcuts);
+    panel.addEventListener("focusin", suppressShortcuts);
+    guarded = panel;
+  }
 
   function check() {
     const panel = panelOf(el);
     if (!panel) return;
-    // Without this, `x` or `d d` typed while a button has the focus cuts or deletes the panel's cell.
-    panel.dataset.lmSuppressShortcuts = "true";
+    if (panel !== guarded) guard(panel);
     const isClosed = model.get("is_closed");
     const isStale = isClosed || performance.now() - lastBeatMs > model.get("silence_ms");
     if (isStale !== wasStale) {
@@ -65,6 +76,7 @@ function render({ model, el }) {
   check();
   return () => {
     clearInterval(timer);
+    guarded?.removeEventListener("focusin", suppressShortcuts);
     model.off("change:beat", hear);
     model.off("change:is_closed", check);
   };

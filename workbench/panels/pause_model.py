@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,8 @@ from workbench.control.views import PauseReceipt, Preview
 from workbench.errors import NotFound, Refused, UsageFault, WorkbenchError
 from workbench.panels.guard import NOTHING, GuardedModel, Message, guarded
 from workbench.panels.ports import PanelControl
-from workbench.records import Mode
-from workbench.scope import EVERYTHING, Proposal
+from workbench.records import Automation, Mode
+from workbench.scope import EVERYTHING, Proposal, Scope
 
 SETTLE_SECONDS = 0.15
 """A click can reach the kernel before the text typed just before it, on another thread."""
@@ -43,6 +44,18 @@ class ArmedPause:
         return f"Confirm: {whole}{self.mode} {count} {noun}"
 
 
+def usual_scopes(automations: tuple[Automation, ...]) -> tuple[Proposal, ...]:
+    """Return the scopes an operator reaches for first: each kind, each category, everything."""
+    terms = sorted(
+        {("kind", a.kind) for a in automations} | {("category", a.category) for a in automations}
+    )
+    scopes = [Scope((term,)) for term in reversed(terms)] + [Scope()]
+    found = ((scope, tuple(a.automation_id for a in scope.select(automations))) for scope in scopes)
+    return tuple(
+        Proposal(s, ids, f"whole {s.terms[0][0]}" if s.terms else "safe mode") for s, ids in found
+    )
+
+
 class PauseModel(GuardedModel):
     """State of the pause form; editing scope, mode or reason after arming disarms it.
 
@@ -67,6 +80,7 @@ class PauseModel(GuardedModel):
         """Take the control layer that answers and carries out."""
         super().__init__()
         self._control = control
+        self._usual: tuple[Proposal, ...] = ()
 
     @property
     def blocked_because(self) -> str | None:
@@ -79,16 +93,21 @@ class PauseModel(GuardedModel):
             return "Give a reason: it is recorded with the pause and read by whoever restarts."
         return None
 
+    def offer(self, automations: Iterable[Automation]) -> None:
+        """Offer whole kinds, whole categories and safe mode while nothing was searched for."""
+        self._usual = usual_scopes(tuple(automations))
+        if not self.search.strip():
+            self.proposals = self._usual
+
     @guarded
     def find(self) -> None:
         """Propose scopes for the words in `search`."""
-        self.proposals = tuple(self._control.find(self.search))
-        if self.proposals:
-            self.message = NOTHING
-        else:
-            self.message = Message(
-                f"Nothing matches {self.search!r}; try an owner, a provider or a category."
-            )
+        words = self.search.strip()
+        self.proposals = tuple(self._control.find(words)) if words else self._usual
+        self.message = NOTHING
+        if not self.proposals:
+            text = f"Nothing matches {words!r}; try the name of an owner, a provider or a category."
+            self.message = Message(text)
 
     def choose(self, proposal: Proposal | None) -> None:
         """Take a proposed scope over into the form; None leaves the form as it is."""
@@ -98,9 +117,9 @@ class PauseModel(GuardedModel):
     @guarded
     def arm(self) -> None:
         """Ask for the confirmation, with a fresh list of what would be covered."""
-        threading.Event().wait(SETTLE_SECONDS)
         if self.armed is not None:
             return
+        threading.Event().wait(SETTLE_SECONDS)
         self._look()
         why_not, preview = self.blocked_because, self.preview
         if why_not is not None or preview is None:
@@ -108,6 +127,8 @@ class PauseModel(GuardedModel):
                 why_not or "The scope was changed just now; arm again.", is_alert=True
             )
             return
+        self.message = Message("Read what is covered, then confirm. Nothing is paused yet.")
+        # Last, because it shows the confirmation: a click on that must not find the form busy.
         self.armed = ArmedPause(
             token=uuid.uuid4().hex,
             scope=self.scope.strip(),
@@ -115,7 +136,6 @@ class PauseModel(GuardedModel):
             reason=self.reason.strip(),
             preview=preview,
         )
-        self.message = Message("Read what is covered, then confirm. Nothing is paused yet.")
 
     @guarded
     def confirm(self) -> None:
@@ -136,6 +156,7 @@ class PauseModel(GuardedModel):
             self.armed = armed
             raise
         self.reason = ""
+        self._look()
         self.receipt = receipt
         self.message = _said_of(receipt)
 
@@ -175,11 +196,13 @@ def _said_of(receipt: PauseReceipt) -> Message:
             "run `workbench doctor`; until it is published, stop by hand what must not run",
             is_alert=True,
         )
-    said = f"{hold.hold_id} is recorded: {hold.mode} of {hold.scope}."
+    said = (
+        f"{hold.hold_id} is recorded at {hold.placed_at:%H:%M:%S} UTC: {hold.mode} of {hold.scope}."
+    )
     if receipt.is_confirmed:
-        return Message(f"{said} All {total} confirmed. {receipt.head.text}")
+        return Message(f"{said} Confirmed by {receipt.confirmed_count} of {total}.")
     return Message(
-        f"{said} {receipt.confirmed_count} of {total} confirmed so far. {receipt.head.text}",
-        "see under Progress what has not confirmed, and stop that by hand",
+        f"{said} When the click returned, {receipt.confirmed_count} of {total} had confirmed.",
+        "see under Progress what has not, and stop that by hand",
         is_alert=True,
     )

@@ -16,6 +16,7 @@ from workbench.errors import NotFound, Refused, UsageFault
 from workbench.panels.guard import NOTHING, GuardedModel, Message, guarded
 from workbench.panels.pause_model import SETTLE_SECONDS
 from workbench.panels.ports import PanelControl
+from workbench.scope import Scope
 
 DEFAULT_RUN_COUNT = 5
 
@@ -36,12 +37,28 @@ class ResumeWay(StrEnum):
 
 
 @dataclass(frozen=True)
+class ResumePlan:
+    """What a resume would let run, and what it would not.
+
+    Attributes:
+        lets_run: ids that may run afterwards.
+        still_held: id and the other holds on it: those keep it paused.
+        stays: ids that stay under the hold itself.
+    """
+
+    lets_run: tuple[str, ...]
+    still_held: tuple[tuple[str, str], ...]
+    stays: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ArmedResume:
     """One resume that waits for its confirmation; the token is the id of the command it becomes."""
 
     token: str
     way: ResumeWay
     request: ResumeRequest
+    plan: ResumePlan
 
     @property
     def sentence(self) -> str:
@@ -131,15 +148,16 @@ class ResumeModel(GuardedModel):
     @guarded
     def arm(self) -> None:
         """Ask for the confirmation, or say what is missing and how to get it."""
-        threading.Event().wait(SETTLE_SECONDS)
         if self.armed is not None:
             return
+        threading.Event().wait(SETTLE_SECONDS)
         hold, why_not = self.hold, self.blocked_because
         if hold is None or why_not is not None:
             self.message = why_not or NOTHING
             return
-        self.armed = ArmedResume(uuid.uuid4().hex, self.way, self._request(hold))
-        self.message = Message("Read the button, then confirm. Nothing runs yet.")
+        plan = self._plan(hold)
+        self.message = Message("Read what would run, then confirm. Nothing runs yet.")
+        self.armed = ArmedResume(uuid.uuid4().hex, self.way, self._request(hold), plan)
 
     @guarded
     def confirm(self) -> None:
@@ -173,6 +191,20 @@ class ResumeModel(GuardedModel):
             based_on=view.changed_seq,
         )
 
+    def _plan(self, view: HoldView) -> ResumePlan:
+        """Say what would run; a scope that lets nothing through is refused before the confirmation."""
+        asked = set(view.automations)
+        if self.way is ResumeWay.NARROW:
+            part = Scope.parse(view.hold.scope) & Scope.parse(self.only)
+            covered = self._control.preview(str(part), view.hold.mode).automations
+            asked &= {automation.automation_id for automation in covered}
+        others = _other_holds(self._control.status().holds, view.hold.hold_id)
+        return ResumePlan(
+            lets_run=tuple(sorted(i for i in asked if not others.get(i))),
+            still_held=tuple(sorted((i, others[i]) for i in asked if others.get(i))),
+            stays=tuple(sorted(set(view.automations) - asked)),
+        )
+
     def _carry_out(self, armed: ArmedResume) -> None:
         if armed.way is ResumeWay.FULL:
             released = self._control.resume_full(armed.request, command_id=armed.token)
@@ -190,3 +222,14 @@ class ResumeModel(GuardedModel):
         if self.armed is not None:
             self.armed = None
             self.message = Message("The form was changed: no longer armed. Press Resume again.")
+
+
+def _other_holds(holds: tuple[HoldView, ...], hold_id: str) -> dict[str, str]:
+    """Return automation id -> the other holds on it that let none of its runs through now."""
+    found: dict[str, list[str]] = {}
+    for view in holds:
+        through = {i for p in view.probations if p.is_live for i in p.probation.automation_ids}
+        for automation_id in set(view.automations) - through:
+            if view.hold.hold_id != hold_id:
+                found.setdefault(automation_id, []).append(view.hold.hold_id)
+    return {automation_id: ", ".join(sorted(ids)) for automation_id, ids in found.items()}

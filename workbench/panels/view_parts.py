@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import ipywidgets as widgets
 import traitlets
 
-_SHOWN = {True: "visible", False: "hidden"}
 _PLACED = {True: "", False: "none"}
-_LABEL = {"description_width": "8.5em"}
+LABEL = {"description_width": "5.5em"}
+"""Labels stand in a column of their own."""
 
 W = TypeVar("W", bound=widgets.DOMWidget)
 
@@ -23,11 +23,6 @@ def styled(widget: W, *css: str) -> W:
     return widget
 
 
-def shown(thing: object) -> str:
-    """Return the visibility of a part that keeps its room: buttons must not move under the pointer."""
-    return _SHOWN[thing is not None]
-
-
 def placed(is_there: bool) -> str:
     """Return the display of a part that takes room only when it is there."""
     return _PLACED[is_there]
@@ -36,7 +31,7 @@ def placed(is_there: bool) -> str:
 def field(label: str, hint: str) -> widgets.Text:
     """Return a labelled text field that tells its value when it is left or Enter is pressed."""
     return styled(
-        widgets.Text(description=label, placeholder=hint, continuous_update=False, style=_LABEL),
+        widgets.Text(description=label, placeholder=hint, continuous_update=False, style=LABEL),
         "wb-field",
     )
 
@@ -44,7 +39,7 @@ def field(label: str, hint: str) -> widgets.Text:
 def radio(label: str, options: Mapping[str, Any]) -> widgets.RadioButtons:
     """Return a labelled choice whose options are whole sentences."""
     return styled(
-        widgets.RadioButtons(description=label, options=list(options.items()), style=_LABEL),
+        widgets.RadioButtons(description=label, options=list(options.items()), style=LABEL),
         "wb-field",
     )
 

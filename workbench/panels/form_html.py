@@ -1,0 +1,159 @@
+"""Draws the two forms of the control panel and its holds; every text from the store is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from workbench.control.views import HoldView, Preview, ProbationView
+from workbench.panels.guard import Message
+from workbench.panels.html_parts import counted, day_and_time, draw_message, element, row, table
+from workbench.panels.pause_model import PauseModel
+from workbench.panels.resume_model import ResumeModel
+from workbench.records import Automation, Decision, HoldState
+from workbench.scope import EVERYTHING, Proposal
+
+
+def proposal_options(proposals: tuple[Proposal, ...]) -> list[tuple[str, Proposal | None]]:
+    """Return the lines of the list of matches; the first one chooses nothing."""
+    head = f"{counted(len(proposals), 'scope')} to choose from"
+    lines = [
+        (f"{counted(p.count, 'automation')}: {scope_words(str(p.scope))}", p) for p in proposals
+    ]
+    return [(head, None), *lines]
+
+
+def draw_preview(pause: PauseModel) -> str:
+    """Draw every automation the scope covers, what will NOT be stopped on top."""
+    if pause.preview_problem:
+        return draw_message(Message(pause.preview_problem))
+    if pause.preview is None:
+        return element("div", "Choose a scope to see every automation it covers.", css="wb-empty")
+    return _preview(pause.preview)
+
+
+def draw_armed(pause: PauseModel) -> str:
+    """Draw what confirming records, as it stood when it was armed."""
+    armed = pause.armed
+    if armed is None:
+        return ""
+    facts = (
+        ("Scope", scope_words(armed.scope)),
+        ("How", armed.mode.in_plain_words),
+        ("Reason", armed.reason),
+    )
+    return _armed("Armed. Nothing is paused until you confirm.", facts)
+
+
+def draw_armed_resume(resume: ResumeModel) -> str:
+    """Draw what confirming would let run, and what stays paused all the same."""
+    armed = resume.armed
+    if armed is None:
+        return ""
+    held = ", ".join(
+        f"{automation_id} (by {hold_ids})" for automation_id, hold_ids in armed.plan.still_held
+    )
+    grounds = armed.request.decision_id or f"break-glass: {armed.request.break_glass_reason}"
+    facts = (
+        ("May run", ", ".join(armed.plan.lets_run) or "nothing: other holds stand"),
+        ("Still held", held),
+        (f"Stays in {armed.request.hold_id}", ", ".join(armed.plan.stays)),
+        ("Grounds", grounds),
+    )
+    return _armed("Armed. Nothing runs until you confirm.", facts)
+
+
+def _armed(title: str, facts: Iterable[tuple[str, str]]) -> str:
+    lines = "".join(f"{element('dt', name)}{element('dd', text)}" for name, text in facts if text)
+    return f"{element('div', title, css='wb-title')}<dl>{lines}</dl>"
+
+
+def _preview(preview: Preview) -> str:
+    not_stopped = {automation.automation_id for automation in preview.not_stopped}
+    ordered = sorted(
+        preview.automations, key=lambda a: (a.automation_id not in not_stopped, a.automation_id)
+    )
+    title = element(
+        "div",
+        f"{counted(len(ordered), 'automation')} under {scope_words(str(preview.scope))}",
+        css="wb-title",
+    )
+    warning = ""
+    if not_stopped:
+        warning = element(
+            "div", f"{counted(len(not_stopped), 'automation')} will NOT be stopped.", css="wb-warn"
+        )
+    notes = "".join(element("li", note) for note in preview.notes)
+    rows = (_preview_row(automation, preview) for automation in ordered)
+    drawn = table(
+        ("Automation", "This pause", "Kind", "Category", "Owner"),
+        rows,
+        label="What the scope covers",
+    )
+    return f"{title}{warning}<ul class='wb-notes'>{notes}</ul>{drawn}"
+
+
+def _preview_row(automation: Automation, preview: Preview) -> str:
+    effect = element("span", "stops", css="wb-chip wb-chip-held")
+    if automation in preview.not_stopped:
+        effect = element("span", "NOT STOPPED", css="wb-chip wb-chip-warn")
+    if automation.automation_id in preview.already_paused:
+        effect += " " + element("span", "held already", css="wb-words")
+    name = element("b", automation.automation_id, title=automation.title)
+    cells = (
+        element("span", text) for text in (automation.kind, automation.category, automation.owner)
+    )
+    return row(
+        (name, effect, *cells), css="wb-row-warn" if automation in preview.not_stopped else ""
+    )
+
+
+def draw_resume_title(resume: ResumeModel) -> str:
+    """Name the hold that the form opens."""
+    return element("div", f"Resume {resume.hold_id}", css="wb-title")
+
+
+def draw_hold(view: HoldView) -> str:
+    """Draw one hold: what it covers, how hard, why, by whom, since when, and what gets through it."""
+    hold = view.hold
+    css = "wb-chip wb-chip-overdue" if view.state is HoldState.LAPSED else "wb-chip wb-chip-held"
+    chips = element("span", view.state_in_words, css=css) + "".join(
+        " " + element("span", word, css="wb-chip")
+        for word in (hold.mode, hold.purpose, hold.incident_id)
+        if word
+    )
+    review = f", review by {day_and_time(hold.review_by)}" if hold.review_by else ""
+    facts = f"{counted(len(view.automations), 'automation')}, by {hold.placed_by}, since "
+    through = "".join(map(_probation, view.probations))
+    decided = "".join(map(_decision, view.decisions))
+    return (
+        f"<div><b class='wb-hold-id'>{escape(hold.hold_id)}</b> {element('code', scope_words(hold.scope))} "
+        f"{chips}</div>{element('div', hold.reason, css='wb-reason')}"
+        f"<div class='wb-words'>{element('span', facts)}{day_and_time(hold.placed_at)}{review}</div>"
+        f"{through}{decided}"
+    )
+
+
+def scope_words(scope: str) -> str:
+    """Write a scope as screens do: everything is safe mode."""
+    return "* (safe mode: everything)" if scope == EVERYTHING else scope
+
+
+def _probation(view: ProbationView) -> str:
+    probation = view.probation
+    until = f", until {probation.until:%Y-%m-%d %H:%M} UTC" if probation.until else ""
+    grounds = probation.decision_id or "break-glass"
+    used = f"{view.runs_taken} of {counted(probation.max_runs, 'run')} used"
+    state = f"ended: {view.why_over}" if view.why_over else "runs may pass now"
+    names = ", ".join(probation.automation_ids)
+    text = (
+        f"Narrow restart {probation.probation_id} of {names}: {used}{until}, on {grounds}; {state}."
+    )
+    return element("div", text, css="wb-through" if view.is_live else "wb-through wb-words")
+
+
+def _decision(decision: Decision) -> str:
+    text = (
+        f"{decision.decision_id}: {decision.decision}, by {decision.decided_by}. {decision.reason}"
+    )
+    return element("div", text, css="wb-words")
