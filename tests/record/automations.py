@@ -10,22 +10,29 @@ from typing import Any
 from prefect import flow, task
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
-from workbench.gate import Paused, Unknown
 
-from tests.record.context import RunContext
+from tests.record.context import ProviderFault, RunContext
 from tests.record.world import Row
+from workbench.gate import Paused, Unknown
 
 Ctx = RunContext
 
 
-def _step(name: str, call: Callable[..., Any], *args: Any, retries: int = 0) -> Any:
-    return task(call, name=name, retries=retries, retry_delay_seconds=1, persist_result=False, cache_policy=None)(*args)
+def _step(name: str, call: Callable[..., Any], *args: Any, **named: Any) -> Any:
+    step = task(call, name=name, retries=0, persist_result=False, cache_policy=None)
+    return step(*args, **named)
 
 
 def _carry_out(automation_id: str, body: Callable[[Ctx], None], **facts: Any) -> Any:
-    ctx = RunContext(automation_id, str(flow_run.id), int(flow_run.run_count or 1))
+    ctx = RunContext(automation_id, str(flow_run.id), attempt=int(flow_run.run_count or 1))
     if ctx.attempt == 1:
-        ctx.facts(version=ctx.spec.version, provider=ctx.spec.provider or None, tool=ctx.spec.tool, run_mode="live", **facts)
+        ctx.facts(
+            version=ctx.spec.version,
+            provider=ctx.spec.provider or None,
+            tool=ctx.spec.tool,
+            run_mode="live",
+            **facts,
+        )
         ctx.audit("run.started")
     else:
         ctx.audit("run.retried", payload={"attempt": ctx.attempt})
@@ -67,9 +74,15 @@ def _invoice(ctx: Ctx) -> None:
     answer = _step("classify_invoice", _ask, ctx, f"account and amount of invoice {item}")
     target = ("invoice", f"INV-{item}")
     amount = Decimal(_amount(ctx, answer["factor"]))
-    booked = {"account": ctx.dice.choice(["4400", "4410", "6800"]), "amount": str(amount), "currency": "USD", "status": "booked"}
+    booked = {
+        "account": ctx.dice.choice(["4400", "4410", "6800"]),
+        "amount": str(amount),
+        "currency": "USD",
+        "status": "booked",
+    }
     if amount > 880:
-        _step("propose_booking", ctx.request_approval, "book_invoice", target, "high", booked)
+        propose = ctx.request_approval
+        _step("propose_booking", propose, "book_invoice", target, risk="high", apply=booked)
         return
     ctx.audit("proposal.created", target)
     _step("book_invoice", _write, ctx, target, booked, {})
@@ -77,7 +90,7 @@ def _invoice(ctx: Ctx) -> None:
 
 def _write(ctx: Ctx, target: tuple[str, str], body: Row, how: Row) -> None:
     ctx.may_write()
-    ctx.change(*target, body, **how)
+    ctx.change(target, body, **how)
 
 
 def _ticket(ctx: Ctx) -> None:
@@ -85,41 +98,72 @@ def _ticket(ctx: Ctx) -> None:
     item = _step("read_ticket", _read_item, ctx)
     answer = _step("draft_reply", _ask, ctx, f"polite reply to ticket {item}")
     target = ("email", f"TCK-{item}")
-    reply = {"to": f"customer-{item}", "text": answer["text"], "quoted_amount": _amount(ctx, answer["factor"])}
+    reply = {
+        "to": f"customer-{item}",
+        "text": answer["text"],
+        "quoted_amount": _amount(ctx, answer["factor"]),
+    }
     if ctx.dice.random() < 0.15:
-        _step("propose_reply", ctx.request_approval, "send_reply", target, "medium", reply)
+        propose = ctx.request_approval
+        _step("propose_reply", propose, "send_reply", target, risk="medium", apply=reply)
         return
     ctx.audit("proposal.created", target)
-    _step("send_reply", _write, ctx, target, reply, {"how": "send", "reversibility": "irreversible", "customer_facing": True})
+    _step(
+        "send_reply",
+        _write,
+        ctx,
+        target,
+        reply,
+        {"how": "send", "reversibility": "irreversible", "customer_facing": True},
+    )
 
 
 def _copy(ctx: Ctx, slow_republish: bool = False) -> None:
     item = _step("read_product", _read_item, ctx)
-    answer = {"text": "seasonal text", "factor": "1.00"} if slow_republish else _step("write_copy", _ask, ctx, f"copy for product {item}")
+    answer = (
+        {"text": "seasonal text", "factor": "1.00"}
+        if slow_republish
+        else _step("write_copy", _ask, ctx, f"copy for product {item}")
+    )
     body = {"copy": answer["text"], "price_shown": _amount(ctx, answer["factor"])}
     target = ("product", f"SKU-{int(item) % 400}")
     if slow_republish:  # staged: this path keeps its first gate answer and never asks again
         _step("republish_copy", _republish, ctx, target, body)
         return
     ctx.audit("proposal.created", target)
-    _step("publish_copy", _write, ctx, target, body, {"reversibility": "compensable", "customer_facing": True})
+    _step(
+        "publish_copy",
+        _write,
+        ctx,
+        target,
+        body,
+        {"reversibility": "compensable", "customer_facing": True},
+    )
 
 
 def _republish(ctx: Ctx, target: tuple[str, str], body: Row) -> None:
     ctx.audit("proposal.created", target)
-    for part in range(3):
-        time.sleep(7)
-        ctx.change(target[0], f"{target[1]}-{part}", body, reversibility="compensable", customer_facing=True)
+    for part in range(4):
+        time.sleep(8)
+        one = (target[0], f"{target[1]}-{part}")
+        ctx.change(one, body, reversibility="compensable", customer_facing=True)
 
 
 def _price(ctx: Ctx) -> None:
     item = _step("read_item", _read_item, ctx)
     try:
         answer = _step("look_up_price", _ask, ctx, f"market price of {item}")
-    except Exception as exc:
+    except (ProviderFault, OSError) as exc:
         ctx.audit("fallback.used", ("price", item), reason=f"{type(exc).__name__}: {exc}")
         return
-    _step("keep_price", _write, ctx, ("price", f"P-{int(item) % 500}"), {"price": _amount(ctx, answer["factor"])}, {})
+    _step(
+        "keep_price",
+        _write,
+        ctx,
+        ("price", f"P-{int(item) % 500}"),
+        {"price": _amount(ctx, answer["factor"])},
+        {},
+    )
 
 
 def _refund(ctx: Ctx) -> None:
@@ -128,10 +172,17 @@ def _refund(ctx: Ctx) -> None:
     target = ("refund", f"REF-{item}")
     refund = {"amount": _amount(ctx), "currency": "USD", "status": "paid"}
     if ctx.dice.random() < 0.3:
-        _step("propose_refund", ctx.request_approval, "pay_refund", target, "high", refund)
+        propose = ctx.request_approval
+        _step("propose_refund", propose, "pay_refund", target, risk="high", apply=refund)
     else:
-        _step("pay_small_refund", _write, ctx, target, {**refund, "amount": "15.00"},
-              {"reversibility": "irreversible", "customer_facing": True})
+        _step(
+            "pay_small_refund",
+            _write,
+            ctx,
+            target,
+            {**refund, "amount": "15.00"},
+            {"reversibility": "irreversible", "customer_facing": True},
+        )
 
 
 def _plain(steps: tuple[str, str], record_type: str, **how: Any) -> Callable[[Ctx], None]:
@@ -139,23 +190,41 @@ def _plain(steps: tuple[str, str], record_type: str, **how: Any) -> Callable[[Ct
         item = _step(steps[0], _read_item, ctx)
         value = {"value": ctx.dice.randrange(1000), "status": "done"}
         _step(steps[1], _write, ctx, (record_type, f"{record_type}-{int(item) % 700}"), value, how)
+
     return body
 
 
 _BODIES: dict[str, Callable[..., None]] = {
-    "invoice-triage": _invoice, "ticket-reply": _ticket, "product-copy": _copy, "price-lookup": _price, "refund-playbook": _refund,
+    "invoice-triage": _invoice,
+    "ticket-reply": _ticket,
+    "product-copy": _copy,
+    "price-lookup": _price,
+    "refund-playbook": _refund,
     "order-sync": _plain(("fetch_orders", "upsert_orders"), "order"),
     "stock-watch": _plain(("read_stock", "note_level"), "stock_note"),
     "seo-refresh": _plain(("read_pages", "rewrite_title"), "page", customer_facing=True),
     "sentiment-watch": _plain(("sample_tickets", "score_sample"), "sentiment"),
     "escalation-playbook": _plain(("pick_ticket", "assign_ticket"), "escalation"),
-    "campaign-send": _plain(("pick_audience", "send_campaign"), "email", how="send", reversibility="irreversible", customer_facing=True),
-    "audience-export": _plain(("select_audience", "write_export"), "audience_file", how="create", reversibility="compensable"),
+    "campaign-send": _plain(
+        ("pick_audience", "send_campaign"),
+        "email",
+        how="send",
+        reversibility="irreversible",
+        customer_facing=True,
+    ),
+    "audience-export": _plain(
+        ("select_audience", "write_export"),
+        "audience_file",
+        how="create",
+        reversibility="compensable",
+    ),
 }
 
 
 def _in_process(automation_id: str, retries: int) -> Any:
-    def automation(slow_republish: bool = False, trigger: str = "event", triggered_by: str = "") -> Any:
+    def automation(
+        slow_republish: bool = False, trigger: str = "event", triggered_by: str = ""
+    ) -> Any:
         facts = {"trigger": trigger, "triggered_by": triggered_by or None}
         body = _BODIES[automation_id]
         if slow_republish:
@@ -169,8 +238,14 @@ def _in_process(automation_id: str, retries: int) -> Any:
 IN_PROCESS_FLOWS = {
     name: _in_process(name, retries)
     for name, retries in {
-        "invoice-triage": 1, "refund-playbook": 0, "price-lookup": 0, "sentiment-watch": 0, "escalation-playbook": 0,
-        "product-copy": 1, "campaign-send": 0, "audience-export": 0,
+        "invoice-triage": 1,
+        "refund-playbook": 0,
+        "price-lookup": 0,
+        "sentiment-watch": 0,
+        "escalation-playbook": 0,
+        "product-copy": 1,
+        "campaign-send": 0,
+        "audience-export": 0,
     }.items()
 }
 
@@ -201,4 +276,6 @@ def seo_refresh(triggered_by: str = "") -> Any:
 
 def _served(automation_id: str, triggered_by: str) -> Any:
     trigger = "manual" if triggered_by else "schedule"
-    return _carry_out(automation_id, _BODIES[automation_id], trigger=trigger, triggered_by=triggered_by or None)
+    return _carry_out(
+        automation_id, _BODIES[automation_id], trigger=trigger, triggered_by=triggered_by or None
+    )

@@ -1,45 +1,50 @@
-"""The few store commands a recording needs, without the command line: `python -m tests.record.commands pause SCOPE ...`."""
+"""What the operator of a recording does that is no command of the workbench.
+
+`python -m tests.record.commands load RUN_FOLDER` puts the batches taken so far into the operator's
+warehouse, as a company's nightly load would; `... last-report HOLD` prints the id of its newest report.
+"""
 
 from __future__ import annotations
 
-import argparse
+import json
 import sys
 from pathlib import Path
 
+from tests.record.pack import pack_batch
 from workbench.control import open_control
-from workbench.control.placing import PauseRequest
-from workbench.control.resuming import ResumeRequest
-from workbench.registry import read_registry
 from workbench.settings import Settings
-from workbench.store import init_store
+from workbench.warehouse import LoadOptions, Warehouse
+
+
+def load(run: Path) -> int:
+    """Load every batch taken so far in the form that ships; returns how many lines were rejected."""
+    settings = Settings.from_environment()
+    warehouse = Warehouse.open(settings.home)
+    rejected = 0
+    for name in sorted(json.loads((run / "instants.json").read_text())):
+        packed = settings.home / "packed" / name
+        if not packed.exists():
+            packed.parent.mkdir(parents=True, exist_ok=True)
+            pack_batch(run / "batches" / name, packed)
+        reports = warehouse.load_folder(packed, options=LoadOptions(shows_progress=False))
+        rejected += sum(report.rejected_count for report in reports)
+    return rejected
+
+
+def last_report(hold_id: str) -> str:
+    """Return the id of the newest report about a hold, or an empty text."""
+    reports = open_control(Settings.from_environment()).state().reports.values()
+    return next((r.report_id for r in reversed(list(reports)) if r.hold_id == hold_id), "")
 
 
 def main() -> None:
-    """Do one command as ops-lead and print what it returned."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("words", nargs="+")
-    for name in ("mode", "reason", "environment", "only", "break-glass", "incident", "as"):
-        parser.add_argument(f"--{name}", default="")
-    parser.add_argument("--runs", type=int)
-    for name in ("yes", "full"):
-        parser.add_argument(f"--{name}", action="store_true")
-    options = parser.parse_args()
-    settings = Settings.from_environment()
-    verb = options.words[0]
-    if verb == "store":
-        init_store(settings, settings.clock(), environment=options.environment, actor="ops-lead")
-        return
-    control = open_control(settings, role=None if verb == "registry" else "ops-lead")
-    if verb == "registry":
-        sys.stdout.write(f"{control.apply_registry(read_registry(Path(options.words[2])))} events\n")
-    elif verb == "pause":
-        request = PauseRequest(options.words[1], options.reason, incident_id=options.incident)
-        sys.stdout.write(f"{control.pause(request)}\n")
-    elif verb == "resume":
-        request = ResumeRequest(options.words[1], only=options.only or None, runs=options.runs, break_glass_reason=options.break_glass)
-        sys.stdout.write(f"{control.resume_full(request) if options.full else control.resume_narrow(request)}\n")
-    elif verb == "observe":
-        sys.stdout.write(f"{control.observe(options.words[1])}\n")
+    """Do one of the two."""
+    verb, word = sys.argv[1:]
+    if verb == "last-report":
+        sys.stdout.write(last_report(word))
+    elif verb == "load":
+        if rejected := load(Path(word)):
+            raise SystemExit(f"{rejected} lines were rejected")
     else:
         raise SystemExit(f"no command {verb}")
 

@@ -9,11 +9,10 @@ import threading
 import time
 from typing import Any
 
-from workbench.gate import GateState, Paused, Unknown
-
 from tests.record.automations import IN_PROCESS_FLOWS
 from tests.record.catalog import IN_PROCESS, Spec
 from tests.record.context import shared_gate, shared_world
+from workbench.gate import Paused, Unknown
 
 logger = logging.getLogger("record")
 
@@ -21,10 +20,10 @@ logger = logging.getLogger("record")
 class Loop(threading.Thread):
     """Starts one automation at its pace; asks the gate every second, so that a hold is seen at once."""
 
-    def __init__(self, spec: Spec, pace: float, may_start: threading.Semaphore) -> None:
+    def __init__(self, spec: Spec, *, pace: float, may_start: threading.Semaphore) -> None:
         super().__init__(name=spec.automation_id, daemon=True)
         self.spec = spec
-        self.interval = max(2.5, spec.interval_seconds * pace)
+        self.interval = max(min(10.0, spec.interval_seconds), spec.interval_seconds * pace)
         self.may_start = may_start
         self.numbers = itertools.count(1)
         self.ended = threading.Event()
@@ -57,7 +56,12 @@ class Loop(threading.Thread):
                     self._run(name, options)
         except (Paused, Unknown) as exc:
             if not self.was_refused:
-                shared_world().audit(self.spec.automation_id, "run.refused", ("automation", self.spec.automation_id), reason=str(exc))
+                shared_world().audit(
+                    self.spec.automation_id,
+                    "run.refused",
+                    ("automation", self.spec.automation_id),
+                    reason=str(exc),
+                )
             self.was_refused = True
         except Exception:
             logger.exception("loop of %s", self.spec.automation_id)
@@ -71,9 +75,9 @@ class Loop(threading.Thread):
 
 
 def start_loops(pace: float) -> dict[str, Loop]:
-    """Start every in-process automation; at most five runs at a time."""
-    limit = threading.Semaphore(5)
-    loops = {spec.automation_id: Loop(spec, pace, limit) for spec in IN_PROCESS}
+    """Start every in-process automation; at most four runs at a time."""
+    limit = threading.Semaphore(4)
+    loops = {spec.automation_id: Loop(spec, pace=pace, may_start=limit) for spec in IN_PROCESS}
     for loop in loops.values():
         loop.start()
     return loops

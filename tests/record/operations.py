@@ -16,6 +16,8 @@ from tests.record.prefect_side import PrefectSide
 from tests.record.world import World
 
 logger = logging.getLogger("record")
+DONE = (0, 10)
+"""Exit codes of a command that was carried out: 10 is recorded, not confirmed."""
 
 
 @dataclass
@@ -29,28 +31,47 @@ class Operator:
     code: Path
 
     def run(self, *words: str, wait_seconds: float = 90) -> bool:
-        """Run one workbench command, and where that fails the same through Control; returns whether it was done."""
-        has_command_line = (self.code / "workbench" / "cli" / "__init__.py").is_file()
-        modules = ["workbench"] if has_command_line else []
-        if words[0] not in ("review", "decide"):
-            modules.append("tests.record.commands")
-        return any(self._run(module, words, wait_seconds) for module in modules)
+        """Run one workbench command and keep what it printed; returns whether it was done."""
+        return self._run("workbench.cli", words, wait_seconds) is not None
 
-    def _run(self, module: str, words: tuple[str, ...], wait_seconds: float) -> bool:
+    def load_batches(self) -> bool:
+        """Load the batches taken so far into the operator's warehouse; returns whether all were taken."""
+        words = ("load", str(self.place.root))
+        return self._run("tests.record.commands", words, wait_seconds=120) is not None
+
+    def last_report(self, hold_id: str) -> str:
+        """Return the id of the newest report about a hold, or an empty text."""
+        return self._run("tests.record.commands", ("last-report", hold_id), wait_seconds=60) or ""
+
+    def _run(self, module: str, words: tuple[str, ...], wait_seconds: float) -> str | None:
+        """Run one module of the operator's copy; returns what it printed, or None where it failed."""
         began = now_text()
         try:
             done = subprocess.run(
-                [str(self.python), "-m", module, *words], capture_output=True, text=True, timeout=wait_seconds,
-                cwd=self.place.root, env={**os.environ, "PYTHONPATH": str(self.code)}, check=False,
+                [str(self.python), "-m", module, *words],
+                capture_output=True,
+                text=True,
+                timeout=wait_seconds,
+                cwd=self.place.root,
+                env={**os.environ, "PYTHONPATH": str(self.code)},
+                check=False,
             )
             code, out, err = done.returncode, done.stdout, done.stderr
         except (OSError, subprocess.TimeoutExpired) as exc:
             code, out, err = -1, "", repr(exc)
+        entry = {
+            "at": began,
+            "ended_at": now_text(),
+            "module": module,
+            "words": words,
+            "code": code,
+            "stdout": out[-8000:],
+            "stderr": err[-4000:],
+        }
         with open(self.place.root / "operator.jsonl", "a") as log:
-            log.write(json.dumps({"at": began, "ended_at": now_text(), "module": module, "words": words, "code": code,
-                                  "stdout": out[-8000:], "stderr": err[-4000:]}) + "\n")
+            log.write(json.dumps(entry) + "\n")
         logger.info("%s %s -> %s %s", module, " ".join(words), code, err[-200:].strip())
-        return code in (0, 10)
+        return out.strip() if code in DONE else None
 
     def switch_deployments(self, verb: str) -> None:
         """Pause or resume the served deployments in scope by Prefect's own call; records each HTTP status."""
@@ -64,8 +85,11 @@ class Operator:
                 status = -1
                 logger.warning("prefect %s: %s", verb, exc)
             self.world.audit(
-                "ops-lead", f"deployment.{verb}", ("deployment", spec.automation_id),
-                outcome="success" if status in (200, 201, 204) else "failure", reason=f"HTTP {status}",
+                "ops-lead",
+                f"deployment.{verb}",
+                ("deployment", spec.automation_id),
+                outcome="success" if status in (200, 201, 204) else "failure",
+                reason=f"HTTP {status}",
                 payload={"http_status": status, "called_at": began},
             )
 
@@ -74,7 +98,13 @@ class Operator:
         for spec in SERVED:
             if spec.automation_id in HELD:
                 count = self.prefect.cancel_waiting(spec.automation_id, message)
-                self.world.audit("ops-lead", "run.cancel", ("deployment", spec.automation_id), reason=message, payload={"count": count})
+                self.world.audit(
+                    "ops-lead",
+                    "run.cancel",
+                    ("deployment", spec.automation_id),
+                    reason=message,
+                    payload={"count": count},
+                )
 
     def wait_until_quiet(self, seconds: float) -> bool:
         """Wait until Prefect has no run in flight in scope."""

@@ -15,48 +15,87 @@ from typing import Any
 from tests.record.place import to_text
 
 QUIET = {
-    "PREFECT_LOGGING_TO_API_ENABLED": "false", "PREFECT_LOGGING_LEVEL": "CRITICAL", "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "PREFECT_CLI_PROMPT": "false",
-    "PREFECT_SERVER_UI_ENABLED": "false", "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
-    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false", "PREFECT_RUNNER_POLL_FREQUENCY": "5",
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_SERVER_UI_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
+    "PREFECT_RUNNER_POLL_FREQUENCY": "5",
     "PREFECT_RUNNER_SERVER_ENABLE": "false",
+    "PREFECT_SERVER_DATABASE_TIMEOUT": "20",
+    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "10",
+    "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "20",
+    "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",
+    "PREFECT_API_REQUEST_TIMEOUT": "60",
 }
 Row = dict[str, Any]
 
 
 def environment(root: Path, port: int) -> dict[str, str]:
     """Return the variables of every Prefect program of the recording."""
-    return {**QUIET, "PREFECT_HOME": str(root / "prefect"), "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+    return {
+        **QUIET,
+        "PREFECT_HOME": str(root / "prefect"),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://postgres:@/postgres?host={root / 'postgres'}",
+    }
 
 
 class PrefectSide:
-    """One server on loopback with a fresh SQLite home, and its REST API."""
+    """One server on loopback with a fresh PostgreSQL of its own, and its REST API."""
 
-    def __init__(self, root: Path, port: int, prefect: Path) -> None:
+    def __init__(self, root: Path, *, port: int, prefect: Path) -> None:
         self.root = root
         self.port = port
         self.prefect = prefect
         self.url = f"http://127.0.0.1:{port}/api"
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Start the server and wait until it answers."""
-        log = open(self.root / "prefect-server.log", "ab")  # noqa: SIM115
-        server = subprocess.Popen(
-            [str(self.prefect), "server", "start", "--host", "127.0.0.1", "--port", str(self.port), "--no-ui"],
-            stdout=log, stderr=log, env={**os.environ, **environment(self.root, self.port)},
-        )
+        """Start the database and the server, and wait until the server answers."""
+        import pgserver
+
+        self.database = pgserver.get_server(str(self.root / "postgres"), cleanup_mode="stop")
+        place = ["--host", "127.0.0.1", "--port", str(self.port)]
+        with open(self.root / "prefect-server.log", "ab") as log:
+            server = subprocess.Popen(
+                [str(self.prefect), "server", "start", *place, "--no-ui"],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **environment(self.root, self.port)},
+            )
         for _ in range(120):
             try:
                 self.call("GET", "/health")
                 return server
             except OSError:
                 time.sleep(1)
-        raise SystemExit("the Prefect server did not answer within two minutes; see prefect-server.log")
+        raise SystemExit(
+            "the Prefect server did not answer within two minutes; see prefect-server.log"
+        )
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Make one call and return the decoded answer."""
+        """Make one call, again while the server is busy, and return the decoded answer."""
+        for wait in (1.0, 3.0, 0.0):
+            try:
+                return self._call_once(method, path, body)
+            except OSError as exc:
+                is_busy = not isinstance(exc, urllib.error.HTTPError) or exc.code == 503
+                if not wait or not is_busy or path == "/health":
+                    raise
+                time.sleep(wait)
+        return None
+
+    def _call_once(self, method: str, path: str, body: Any) -> Any:
         request = urllib.request.Request(
-            f"{self.url}{path}", method=method, data=None if body is None else json.dumps(body).encode(),
+            f"{self.url}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -85,28 +124,43 @@ class PrefectSide:
         except urllib.error.HTTPError as exc:
             return exc.code
 
-    def start_by_hand(self, name: str, at: datetime, triggered_by: str) -> str:
+    def start_by_hand(self, name: str, *, at: datetime, triggered_by: str) -> str:
         """Make a run of a deployment by hand for a later instant; returns its id."""
-        found = self.call("POST", f"/deployments/{self.deployment_id(name)}/create_flow_run", {
-            "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": to_text(at)}},
-            "parameters": {"triggered_by": triggered_by}, "tags": ["by-hand"],
-        })
+        found = self.call(
+            "POST",
+            f"/deployments/{self.deployment_id(name)}/create_flow_run",
+            {
+                "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": to_text(at)}},
+                "parameters": {"triggered_by": triggered_by},
+                "tags": ["by-hand"],
+            },
+        )
         return str(found["id"])
 
     def cancel_waiting(self, name: str, message: str) -> int:
         """Cancel every run of a deployment that has not started; returns how many."""
-        rows = self.pages("/flow_runs/filter", {
-            "flow_runs": {"state": {"type": {"any_": ["SCHEDULED", "PENDING"]}}, "deployment_id": {"any_": [self.deployment_id(name)]}},
-            "sort": "EXPECTED_START_TIME_ASC",
-        })
+        wanted = {
+            "state": {"type": {"any_": ["SCHEDULED", "PENDING"]}},
+            "deployment_id": {"any_": [self.deployment_id(name)]},
+        }
+        state = {"type": "CANCELLED", "name": "Cancelled", "message": message}
+        rows = self.pages(
+            "/flow_runs/filter", {"flow_runs": wanted, "sort": "EXPECTED_START_TIME_ASC"}
+        )
         for row in rows:
-            self.call("POST", f"/flow_runs/{row['id']}/set_state", {
-                "state": {"type": "CANCELLED", "name": "Cancelled", "message": message}, "force": True})
+            path = f"/flow_runs/{row['id']}/set_state"
+            self.call("POST", path, {"state": state, "force": True})
         return len(rows)
 
     def in_flight(self, name: str) -> int:
         """Return how many runs of a flow are pending or running."""
-        return len(self.pages("/flow_runs/filter", {
-            "flows": {"name": {"any_": [name]}}, "flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}},
-            "sort": "EXPECTED_START_TIME_ASC",
-        }))
+        return len(
+            self.pages(
+                "/flow_runs/filter",
+                {
+                    "flows": {"name": {"any_": [name]}},
+                    "flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}},
+                    "sort": "EXPECTED_START_TIME_ASC",
+                },
+            )
+        )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from prefect import serve
+from prefect.schedules import Interval
 
 from tests.record import automations
 from tests.record.catalog import SERVED
@@ -25,12 +26,21 @@ def main() -> None:
     """Serve until the process is ended."""
     threading.Thread(target=_keep_asking, daemon=True).start()
     scale = float(os.environ["RECORD_PACE"])
-    serve(*[
-        getattr(automations, spec.automation_id.replace("-", "_")).to_deployment(
-            name=spec.automation_id, interval=timedelta(seconds=max(8.0, spec.interval_seconds * scale)), tags=[spec.category],
-        )
-        for spec in SERVED
-    ])
+    now = datetime.now(UTC)
+    serve(
+        *[
+            getattr(automations, spec.automation_id.replace("-", "_")).to_deployment(
+                name=spec.automation_id,
+                tags=[spec.category],
+                # Started apart from each other: each run is a process of its own and two cores carry them.
+                schedule=Interval(
+                    timedelta(seconds=max(24.0, spec.interval_seconds * scale)),
+                    anchor_date=now + timedelta(seconds=7 * place),
+                ),
+            )
+            for place, spec in enumerate(SERVED)
+        ]
+    )
 
 
 if __name__ == "__main__":

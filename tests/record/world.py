@@ -52,14 +52,18 @@ class World:
     @staticmethod
     def _read(connection: sqlite3.Connection, record_type: str, record_id: str) -> Row | None:
         found = connection.execute(
-            "select body from record where record_type = ? and record_id = ?", (record_type, record_id)
+            "select body from record where record_type = ? and record_id = ?",
+            (record_type, record_id),
         ).fetchone()
         return json.loads(found[0]) if found else None
 
     def put(self, record_type: str, record_id: str, body: Row) -> None:
         """Write a record without evidence: the state things had before the recording, or a correction."""
         with self.connect() as connection:
-            connection.execute("insert or replace into record values (?, ?, ?)", (record_type, record_id, json.dumps(body)))
+            connection.execute(
+                "insert or replace into record values (?, ?, ?)",
+                (record_type, record_id, json.dumps(body)),
+            )
 
     def add(self, table: str, key: str, row: Row) -> None:
         """Append one version of a row of evidence."""
@@ -77,13 +81,16 @@ class World:
         """Append the newest version of a row with some values changed."""
         with self.connect() as connection:
             found = connection.execute(
-                "select body from evidence where table_name = ? and row_key = ? order by seq desc limit 1", (table, key)
+                "select body from evidence where table_name = ? and row_key = ? order by seq desc limit 1",
+                (table, key),
             ).fetchone()
             row = {**(json.loads(found[0]) if found else {}), **values}
             self._add(connection, table, key, row)
             return row
 
-    def latest(self, table: str, until_seq: int | None = None, after_seq: int = 0) -> dict[str, Row]:
+    def latest(
+        self, table: str, *, until_seq: int | None = None, after_seq: int = 0
+    ) -> dict[str, Row]:
         """Return the newest version of each row that changed after one seq and not after another."""
         with self.connect() as connection:
             rows = connection.execute(
@@ -95,37 +102,76 @@ class World:
     def last_seq(self) -> int:
         """Return the seq of the newest evidence."""
         with self.connect() as connection:
-            return int(connection.execute("select coalesce(max(seq), 0) from evidence").fetchone()[0])
+            return int(
+                connection.execute("select coalesce(max(seq), 0) from evidence").fetchone()[0]
+            )
 
-    def audit(self, actor: str, action: str, target: tuple[str, str], *, run_id: str = "", **more: Any) -> None:
+    def audit(
+        self, actor: str, action: str, target: tuple[str, str], *, run_id: str = "", **more: Any
+    ) -> None:
         """Append one audit event; `more` may give outcome, reason and payload."""
         event_id = str(uuid.uuid4())
         now = now_text()
-        self.add("audit_event", event_id, {
-            "event_id": event_id, "occurred_at": now, "recorded_at": now, "actor": actor, "action": action,
-            "raw_action": action, "target_kind": target[0], "target_id": target[1],
-            "outcome": more.get("outcome", "success"), "reason": more.get("reason"),
-            "correlation_id": run_id or None, "payload": more.get("payload"),
-        })
+        self.add(
+            "audit_event",
+            event_id,
+            {
+                "event_id": event_id,
+                "occurred_at": now,
+                "recorded_at": now,
+                "actor": actor,
+                "action": action,
+                "raw_action": action,
+                "target_kind": target[0],
+                "target_id": target[1],
+                "outcome": more.get("outcome", "success"),
+                "reason": more.get("reason"),
+                "correlation_id": run_id or None,
+                "payload": more.get("payload"),
+            },
+        )
 
-    def write(self, run_id: str, automation_id: str, target: tuple[str, str], alter: Callable[[Row | None], Row],
-              **facts: Any) -> Row:
+    def write(
+        self,
+        run: tuple[str, str],
+        target: tuple[str, str],
+        *,
+        alter: Callable[[Row | None], Row],
+        **facts: Any,
+    ) -> Row:
         """Change one record and record its before and after in the same transaction.
 
-        `facts` gives change (create, update, send), reversibility and customer_facing.
+        `run` is (run id, automation id); `facts` gives change (create, update, send), reversibility and
+        customer_facing.
         """
+        run_id, automation_id = run
         with self.connect() as connection:
             before = self._read(connection, *target)
             after = alter(before)
-            connection.execute("insert or replace into record values (?, ?, ?)", (*target, json.dumps(after)))
-            seq = connection.execute(
-                "select count(*) from evidence where table_name = 'affected_record' and row_key like ?", (f"{run_id}/%",)
-            ).fetchone()[0] + 1
+            connection.execute(
+                "insert or replace into record values (?, ?, ?)", (*target, json.dumps(after))
+            )
+            seq = self._count_changes(connection, run_id) + 1
             row = {
-                "run_id": run_id, "record_type": target[0], "record_id": target[1], "change_seq": seq,
-                "automation_id": automation_id, "changed_at": now_text(), "change": facts["change"],
-                "before": before, "after": after, "reversibility": facts["reversibility"],
-                "customer_facing": facts["customer_facing"], "verified_at": None, "verified_by": None,
+                "run_id": run_id,
+                "record_type": target[0],
+                "record_id": target[1],
+                "change_seq": seq,
+                "automation_id": automation_id,
+                "changed_at": now_text(),
+                "before": before,
+                "after": after,
+                **facts,
+                "verified_at": None,
+                "verified_by": None,
             }
             self._add(connection, "affected_record", f"{run_id}/{seq}", row)
             return row
+
+    @staticmethod
+    def _count_changes(connection: sqlite3.Connection, run_id: str) -> int:
+        found = connection.execute(
+            "select count(*) from evidence where table_name = 'affected_record' and row_key like ?",
+            (f"{run_id}/%",),
+        )
+        return int(found.fetchone()[0])
