@@ -36,12 +36,17 @@ class FixedClock:
 
 def to_text(instant: datetime) -> str:
     """Write an aware instant as fixed-width UTC text with microseconds, so that text order is time order."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if instant.tzinfo is None:
+        raise ValueError(f"{instant!r} has no offset, so it is not an instant")
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def from_text(text: str) -> datetime:
-    """Read ISO 8601 text with an offset; raises ValueError when the offset is missing."""
+    """Read ISO 8601 text with an offset; raises ValueError when it is none or the offset is missing."""
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError(f"{text!r} has no offset; write it like 2026-11-23T21:00:00Z")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as exc:
+        raise ValueError(f"{text!r} lies outside the years 1 to 9999") from exc

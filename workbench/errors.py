@@ -126,3 +126,9 @@ class BadSettings(WorkbenchError):
 
     exit_code = 17
     next_step = "mend the named line and run the command again"
+
+
+class SourceError(Refused):
+    """The file cannot be loaded as it is; nothing of it was loaded."""
+
+    next_step = "mend or convert the file and load it again; nothing of it was loaded"

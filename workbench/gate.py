@@ -8,9 +8,8 @@
             gate.pause_point()                    # stops a long run at the next step
             step()
 
-Standard library only, and it never opens the store: it reads what the store published. Three answers,
-always: PAUSED, CLEAR, UNKNOWN. UNKNOWN is not "not paused": the caller says what it does then, and the
-default is to stop.
+Standard library only; it never opens the store but reads what that published. Three answers: PAUSED,
+CLEAR, UNKNOWN. UNKNOWN is not "not paused": the caller says what it does then, by default it stops.
 """
 
 from __future__ import annotations
@@ -19,16 +18,17 @@ import contextlib
 import contextvars
 import mmap
 import os
-import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from workbench import presence
+from workbench.clock import Clock, SystemClock, from_text
 from workbench.records import GateAnswer, GateState, Mode
 from workbench.settings import Settings
 from workbench.snapshot import (
@@ -38,6 +38,7 @@ from workbench.snapshot import (
     SEQ_WORD,
     Published,
     SnapshotFault,
+    published_by,
     read_snapshot,
     store_digest,
 )
@@ -47,7 +48,6 @@ __all__ = ["Gate", "GateAnswer", "GateState", "Paused", "Unknown"]
 
 ODD_WAIT_SECONDS = 0.05
 """How long a publication in progress is waited for (SEMANTICS 4)."""
-
 RESTAT_SECONDS = 1.0
 """How often the epoch file's identity is checked, and how fresh `age_seconds` is."""
 
@@ -87,13 +87,19 @@ class _Run:
 class _View:
     """One published state with the answers computed from it.
 
-    Answers live with the state they come from: a thread that is late with an answer puts it into the
-    view it read, never into a newer one.
+    Answers live with the state they come from, and the state with the epoch word it was read under: a
+    thread that is late compares its own pair and puts its answer into the view it read, never a newer one.
     """
 
+    words: memoryview[int]
     epoch: int
     published: Published
+    read_at: datetime
     answers: dict[str, GateAnswer]
+
+    @property
+    def is_current(self) -> bool:
+        return self.words[EPOCH_WORD] == self.epoch
 
     def holds_on(self, automation_id: str) -> list[dict[str, Any]]:
         published = self.published
@@ -110,9 +116,11 @@ class _View:
     def _compute(self, automation_id: str) -> GateAnswer:
         published = self.published
         holds = tuple(hold["hold_id"] for hold in self.holds_on(automation_id))
-        age = max(0.0, (datetime.now(UTC) - _instant(published.published_at)).total_seconds())
+        age = max(0.0, (self.read_at - from_text(published.published_at)).total_seconds())
         if holds:
             return GateAnswer(GateState.PAUSED, holds, published.seq, age)
+        if published.doubt:
+            return GateAnswer(GateState.UNKNOWN, (), published.seq, age, published.doubt)
         if automation_id not in published.automations:
             return GateAnswer(
                 GateState.UNKNOWN, (), published.seq, age, f"{automation_id} is not registered"
@@ -128,9 +136,11 @@ _current: contextvars.ContextVar[_Run | None] = contextvars.ContextVar(
 class Gate:
     """Answers from one published gate folder; one object per process serves all its threads."""
 
-    def __init__(self, folder: Path | str | None = None) -> None:
+    def __init__(self, folder: Path | str | None = None, *, clock: Clock | None = None) -> None:
         """Look at a gate folder, by default the one that `WORKBENCH_GATE` names."""
         self.folder = Path(folder) if folder is not None else Settings.from_environment().gate
+        self._clock = clock or SystemClock()
+        self._newest: datetime | None = None
         self._lock = threading.Lock()
         self._words: memoryview[int] | None = None
         self._identity: tuple[int, int] | None = None
@@ -138,6 +148,7 @@ class Gate:
         self._last_view: _View | None = None
         self._restat_at = 0.0
         self._presence = presence.Reporter(self.folder)
+        _gates.add(self)
 
     def check(self, automation_id: str, effect: Effect = "write") -> GateAnswer:
         """Answer whether the automation may act; consumes nothing.
@@ -150,7 +161,7 @@ class Gate:
             raise ValueError(f"effect is 'write' or 'read', not {effect!r}")
         current = _current.get()
         if current is not None and current.automation_id == automation_id:
-            answer = self._admit(automation_id, current.run_id, is_in_flight=True)
+            answer = self._admit(current, is_in_flight=True, may_take=False)
         else:
             answer = self._answer(automation_id)
         self._presence.asked(automation_id, answer.as_of_seq)
@@ -165,15 +176,16 @@ class Gate:
         Takes a ticket where a narrow restart limits the number of runs: one per `run_id`, however
         often it is asked and from whichever process. In a narrow restart UNKNOWN is PAUSED.
         """
-        answer = self._admit(automation_id, run_id, is_in_flight=False)
+        run = _Run(automation_id, str(run_id), on_unknown)
+        answer = self._admit(run, is_in_flight=False, may_take=True)
         self._raise_unless_clear(automation_id, answer, on_unknown)
-        token = _current.set(_Run(automation_id, run_id, on_unknown))
-        self._presence.started(automation_id, run_id, answer.as_of_seq)
+        token = _current.set(run)
         try:
+            self._presence.started(automation_id, run.run_id, seq=answer.as_of_seq)
             yield answer
         finally:
             _current.reset(token)
-            self._presence.finished(automation_id, run_id)
+            self._presence.finished(automation_id, run.run_id)
 
     def pause_point(self) -> GateAnswer:
         """Ask again inside a run; raises Paused or Unknown so that the run stops at this step."""
@@ -182,7 +194,7 @@ class Gate:
             raise RuntimeError(
                 "pause_point() is called inside `with gate.run(automation_id, run_id):`"
             )
-        answer = self._admit(current.automation_id, current.run_id, is_in_flight=True)
+        answer = self._admit(current, is_in_flight=True, may_take=True)
         self._presence.asked(current.automation_id, answer.as_of_seq)
         self._raise_unless_clear(current.automation_id, answer, current.on_unknown)
         return answer
@@ -196,58 +208,87 @@ class Gate:
         if answer.state is GateState.UNKNOWN and on_unknown != "continue":
             raise Unknown(automation_id, answer)
 
-    def _admit(self, automation_id: str, run_id: str, *, is_in_flight: bool) -> GateAnswer:
+    def _admit(self, run: _Run, *, is_in_flight: bool, may_take: bool) -> GateAnswer:
         view = self._current_view()
         if isinstance(view, str):
-            return self._unknown(automation_id, view)
-        answer = view.answer(automation_id)
+            return self._unknown(run.automation_id, view)
+        told = from_text(view.published.published_at)
+        self._newest = max(self._clock.now(), told, self._newest or told)
+        answer = view.answer(run.automation_id)
         if answer.state is not GateState.PAUSED:
             return answer
-        holds = view.holds_on(automation_id)
+        holds = view.holds_on(run.automation_id)
         firm = [hold for hold in holds if hold["probation"] is None]
         if any(not (is_in_flight and hold["mode"] == Mode.DRAIN) for hold in firm):
-            return (
-                answer  # before any ticket is taken: a ticket is spent only where the run may go on
-            )
-        for hold in holds:
-            if hold["probation"] is not None:
-                refusal = _take_ticket(self.folder, hold["probation"], automation_id, run_id)
-                if refusal:
-                    return replace(answer, reason=refusal)
+            return answer
+        probations = [hold["probation"] for hold in holds if hold["probation"] is not None]
+        if view.published.doubt:
+            return replace(answer, reason=view.published.doubt) if probations else answer
+        refusal = self._refusal(probations, run, may_take=may_take)
+        if refusal:
+            return replace(answer, reason=refusal)
         return replace(answer, state=GateState.CLEAR, reason="let through: narrow restart or drain")
 
     def _answer(self, automation_id: str) -> GateAnswer:
         view = self._current_view()
-        return (
-            self._unknown(automation_id, view)
-            if isinstance(view, str)
-            else view.answer(automation_id)
-        )
+        if isinstance(view, str):
+            return self._unknown(automation_id, view)
+        return view.answer(automation_id)
+
+    def _refusal(self, probations: list[dict[str, Any]], run: _Run, *, may_take: bool) -> str:
+        """Return why a narrow restart lets the run not through; takes its tickets where it may.
+
+        All are asked before any ticket is taken: one is spent only where the run may go on.
+        """
+        who = (run.automation_id, run.run_id)
+        now = self._newest or self._clock.now()
+        books = [TicketBook(self.folder, p["probation_id"], p["max_runs"]) for p in probations]
+        try:
+            for probation, book in zip(probations, books, strict=True):
+                why = self._over(probation, book, now) or book.refusal(*who)
+                if why:
+                    return why
+                if not may_take and not book.has_ticket(*who):
+                    return f"the run has no ticket of {book.probation_id}; pause_point() takes one"
+            if may_take:
+                return next((why for book in books if (why := book.take(*who, now=now))), "")
+        except TicketFault as exc:
+            return str(exc)
+        return ""
+
+    @staticmethod
+    def _over(probation: dict[str, Any], book: TicketBook, now: datetime) -> str:
+        """Return why a narrow restart is over by the clock; what is seen over once stays over."""
+        until = probation["until"]
+        if until is None or now < from_text(until):
+            return ""
+        why = f"the narrow restart {book.probation_id} ended at {until}"
+        with contextlib.suppress(TicketFault):
+            book.close(why, now=now)
+        return why
 
     def _unknown(self, automation_id: str, fault: str) -> GateAnswer:
         # What was paused when last heard of stays so: not knowing never opens, and in a narrow restart
         # (the hold is still there) UNKNOWN counts as PAUSED whatever the caller would do with it.
         known = self._last_view.answer(automation_id) if self._last_view else None
-        if known is not None and known.state is GateState.PAUSED:
-            return replace(known, reason=f"when last heard of; now unknown: {fault}")
-        return GateAnswer(GateState.UNKNOWN, reason=fault)
+        if known is None or known.state is not GateState.PAUSED:
+            return GateAnswer(GateState.UNKNOWN, reason=fault)
+        return replace(known, reason=f"when last heard of; now unknown: {fault}")
 
     def _current_view(self) -> _View | str:
-        words, view = self._words, self._view
-        is_current = (
-            words is not None
-            and view is not None
-            and words[EPOCH_WORD] == view.epoch
-            and time.monotonic() < self._restat_at
-        )
-        return view if is_current and view is not None else self._refresh()
+        view = self._view
+        if view is not None and view.is_current and time.monotonic() < self._restat_at:
+            return view
+        return self._refresh()
 
     def _refresh(self) -> _View | str:
         """Return the published state as it is now, or why it cannot be told."""
+        deadline = (
+            time.monotonic() + ODD_WAIT_SECONDS
+        )  # threads that queue here wait it out together
         with self._lock:
             try:
-                words = self._open()
-                found = self._load(words)
+                found = self._load(self._open(), deadline)
             except (OSError, SnapshotFault, ValueError) as exc:
                 found = f"the gate folder {self.folder} cannot be read: {exc}"
             self._view = None if isinstance(found, str) else found
@@ -265,49 +306,45 @@ class Gate:
                 area = mmap.mmap(file.fileno(), EPOCH_SIZE_BYTES, access=mmap.ACCESS_READ)
             self._words = memoryview(area).cast("Q")
             self._identity = identity
-            self._view = None
         return self._words
 
-    def _load(self, words: memoryview[int]) -> _View | str:
-        deadline = time.monotonic() + ODD_WAIT_SECONDS
+    def _load(self, words: memoryview[int], deadline: float) -> _View | str:
         while True:
             epoch = words[EPOCH_WORD]
             if not epoch & 1:
                 known = self._view
-                published = (
-                    known.published
-                    if known and known.epoch == epoch
-                    else read_snapshot(self.folder)
-                )
+                is_same = known is not None and known.words is words and known.epoch == epoch
+                published = known.published if known and is_same else read_snapshot(self.folder)
                 if published.seq == words[SEQ_WORD] and words[EPOCH_WORD] == epoch:
                     return self._accept(words, epoch, published)
             if time.monotonic() >= deadline:
+                self._look_before_unknown(words)
                 return f"publication incomplete at seq {words[SEQ_WORD]}"
             time.sleep(0.001)
 
     def _accept(self, words: memoryview[int], epoch: int, published: Published) -> _View | str:
-        named = words[1].to_bytes(8, sys.byteorder) + words[2].to_bytes(8, sys.byteorder)
-        if named != store_digest(published.store_id):
+        if published_by(words) != store_digest(published.store_id):
             return f"epoch and snapshot in {self.folder} are of different stores"
         self._restat_at = time.monotonic() + RESTAT_SECONDS
-        return _View(epoch, published, {})
+        return _View(words, epoch, published, self._clock.now(), {})
+
+    def _look_before_unknown(self, words: memoryview[int]) -> None:
+        """Remember what the older snapshot says: a process that just began must not go on over a hold."""
+        with contextlib.suppress(SnapshotFault):
+            published = read_snapshot(self.folder)
+            if published_by(words) == store_digest(published.store_id):
+                odd = words[EPOCH_WORD]
+                self._last_view = _View(words, odd, published, self._clock.now(), {})
 
 
-def _take_ticket(folder: Path, probation: dict[str, Any], automation_id: str, run_id: str) -> str:
-    """Take one ticket of a narrow restart; returns why not, or an empty text."""
-    until = probation.get("until")
-    if until is not None and datetime.now(UTC) >= _instant(until):
-        return f"the narrow restart {probation['probation_id']} ended at {until}"
-    if datetime.now(UTC) < _instant(probation["started_at"]):
-        return (
-            f"the clock stands before the start of the narrow restart {probation['probation_id']}"
-        )
-    book = TicketBook(folder, probation["probation_id"], int(probation["max_runs"]))
-    try:
-        return book.take(automation_id, run_id)
-    except TicketFault as exc:
-        return str(exc)
+_gates: weakref.WeakSet[Gate] = weakref.WeakSet()
 
 
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def _renew_locks() -> None:
+    """In a forked child: a lock that another thread of the parent held would never be free again."""
+    for gate in _gates:
+        gate._lock = threading.Lock()
+        gate._presence.start_again()
+
+
+os.register_at_fork(after_in_child=_renew_locks)

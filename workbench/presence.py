@@ -14,11 +14,17 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from workbench.clock import from_text
+from workbench.scope import SLUG
 from workbench.snapshot import SEEN_FOLDER
 
 REFRESH_SECONDS = 1.0
 """How often a process that keeps asking renews the time of its file."""
+
+KEEP_DEAD_SECONDS = 600.0
+"""How long the file of a process that ended is kept: it may still prove that the process had seen a hold."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +55,20 @@ class Reporter:
         """Report into a gate folder."""
         self._folder = folder / SEEN_FOLDER
         self._lock = threading.Lock()
-        self._pid = os.getpid()
         self._seen: dict[str, tuple[int | None, str]] = {}
         self._runs: dict[str, list[str]] = {}
         self._written_at: dict[str, float] = {}
         self.last_fault = ""
 
+    def start_again(self) -> None:
+        """Forget everything, in a forked child: it speaks for itself, not for its parent's runs."""
+        self._lock = threading.Lock()
+        self._seen, self._runs, self._written_at = {}, {}, {}
+
     def asked(self, automation_id: str, seq: int | None) -> None:
         """Note that an automation asked, writing only when there is something new to say."""
         known = self._seen.get(automation_id)
-        is_same = known is not None and known[0] == seq and self._pid == os.getpid()
+        is_same = known is not None and known[0] == seq
         if (
             is_same
             and time.monotonic() - self._written_at.get(automation_id, 0.0) < REFRESH_SECONDS
@@ -69,7 +79,7 @@ class Reporter:
                 self._seen[automation_id] = (seq, datetime.now(UTC).isoformat())
             self._write(automation_id)
 
-    def started(self, automation_id: str, run_id: str, seq: int | None) -> None:
+    def started(self, automation_id: str, run_id: str, *, seq: int | None) -> None:
         """Note that a run is in flight."""
         with self._lock:
             if automation_id not in self._seen or self._seen[automation_id][0] != seq:
@@ -85,9 +95,10 @@ class Reporter:
             self._write(automation_id)
 
     def _write(self, automation_id: str) -> None:
+        if not SLUG.fullmatch(automation_id):
+            self.last_fault = f"{automation_id!r:.80} is not an id"
+            return  # such a name can lead out of the folder, and no hold can name it
         pid = os.getpid()
-        if pid != self._pid:  # a forked child speaks for itself, not for its parent's runs
-            self._pid, self._runs = pid, {}
         seq, seen_at = self._seen.get(automation_id, (None, datetime.now(UTC).isoformat()))
         body = {
             "automation_id": automation_id,
@@ -101,6 +112,8 @@ class Reporter:
         path = self._folder / f"{automation_id}.{pid}.json"
         temporary = self._folder / f".{automation_id}.{pid}"
         try:
+            if automation_id not in self._written_at:
+                _forget_the_dead(self._folder, automation_id)
             temporary.write_bytes(json.dumps(body).encode())
             os.replace(temporary, path)
             self.last_fault = ""
@@ -108,6 +121,18 @@ class Reporter:
             # The gate must answer even where it may not write; the automation then stays UNCONFIRMED.
             self.last_fault = f"{path}: {exc.strerror}"
         self._written_at[automation_id] = time.monotonic()
+
+
+def _forget_the_dead(folder: Path, automation_id: str) -> None:
+    """Take away what processes said that ended a while ago, so that an automation run by cron leaves little."""
+    oldest = time.time() - KEEP_DEAD_SECONDS
+    for path in folder.glob(f"{automation_id}.*.json"):
+        pid = path.name[len(automation_id) + 1 : -len(".json")]
+        if not pid.isdecimal():
+            continue  # of an automation whose id begins with this one
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < oldest and not is_alive(int(pid), ""):
+                path.unlink()
 
 
 def started_ticks(pid: int) -> str:
@@ -123,7 +148,7 @@ def is_alive(pid: int, started: str) -> bool:
     """Tell whether the process that reported still runs here."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass  # it runs under another user
@@ -132,21 +157,28 @@ def is_alive(pid: int, started: str) -> bool:
 
 
 def read_presences(folder: Path) -> dict[str, list[Presence]]:
-    """Return what all processes said, by automation; files that cannot be read are left out."""
+    """Return what all processes said, by automation; files that are not well-formed are left out."""
     found: dict[str, list[Presence]] = {}
     for path in sorted((folder / SEEN_FOLDER).glob("*.json")):
         try:
-            body = json.loads(path.read_bytes())
-            entry = Presence(
-                automation_id=str(body["automation_id"]),
-                pid=int(body["pid"]),
-                seen_seq=body["seen_seq"],
-                seen_at=datetime.fromisoformat(body["seen_at"]),
-                asked_at=datetime.fromisoformat(body["asked_at"]),
-                in_flight=tuple(body["in_flight"]),
-                is_alive=is_alive(int(body["pid"]), str(body["started"])),
-            )
-        except (OSError, ValueError, KeyError, TypeError):
+            entry = _presence(json.loads(path.read_bytes()))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
         found.setdefault(entry.automation_id, []).append(entry)
     return found
+
+
+def _presence(body: dict[str, Any]) -> Presence:
+    seq, pid, runs = body["seen_seq"], body["pid"], body["in_flight"]
+    is_whole = isinstance(pid, int) and pid > 0 and (seq is None or isinstance(seq, int))
+    if not is_whole or not isinstance(runs, list):
+        raise ValueError("not what a process says of itself")
+    return Presence(
+        automation_id=str(body["automation_id"]),
+        pid=pid,
+        seen_seq=seq,
+        seen_at=from_text(body["seen_at"]),
+        asked_at=from_text(body["asked_at"]),
+        in_flight=tuple(str(run_id) for run_id in runs),
+        is_alive=is_alive(pid, str(body["started"])),
+    )

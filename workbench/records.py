@@ -184,7 +184,11 @@ class Category:
 
 @dataclass(frozen=True)
 class Event:
-    """One event of the audited log; `body` is the exact stored text that the hash covers."""
+    """One event of the audited log; `body` is the exact stored text that the hash covers.
+
+    Attributes:
+        fault: why the event cannot be trusted as it is stored, found when it was read, or an empty text.
+    """
 
     seq: int
     store_id: str
@@ -199,6 +203,7 @@ class Event:
     prev_hash: str
     hash: str
     body: str
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -337,7 +342,11 @@ class GateAnswer:
 
 @dataclass(frozen=True)
 class Target:
-    """How far one hold has come at one automation; None means not yet."""
+    """How far one hold has come at one automation; None means not yet.
+
+    Attributes:
+        is_asking: a process of it runs now and asks the gate, so that it can still confirm.
+    """
 
     automation_id: str
     state: TargetState
@@ -348,6 +357,7 @@ class Target:
     last_asked_at: datetime | None = None
     in_flight_count: int | None = None
     note: str = ""
+    is_asking: bool = False
 
 
 @dataclass(frozen=True)

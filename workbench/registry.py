@@ -21,6 +21,7 @@ _KEYS: dict[str, frozenset[str]] = {
     "automations": frozenset(f.name for f in fields(Automation)) - {"automation_id", "is_retired"},
 }
 _LISTS = frozenset({"members", "tools", "cleanup"})
+_TEXTS = frozenset({"kind", "title", "engine_ref", "alert_match", "contact"})
 _SLUGS = frozenset(
     {"category", "environment", "owner", "restart_owner", "deputy", "engine", "provider"}
 )
@@ -54,17 +55,22 @@ def read_registry(path: Path) -> Registry:
     try:
         body = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
-        raise BadSettings(f"{path} is not valid TOML: {exc}") from exc
+        found = re.search(r"line (\d+)", str(exc))
+        line = found.group(1) if found else str(len(text.splitlines()))
+        raise BadSettings(f"{path}:{line}: not valid TOML: {exc}.") from exc
     return _Reader(path, text).registry(body)
 
 
 def compare(wanted: Registry, known: Registry) -> list[Difference]:
     """Return what differs, in the order in which it is recorded; nothing where all is as it was."""
     found: list[Difference] = []
-    for noun, new, old in (
+    tables: tuple[
+        tuple[str, Mapping[str, Owner | Category], Mapping[str, Owner | Category]], ...
+    ] = (
         ("owner", wanted.owners, known.owners),
         ("category", wanted.categories, known.categories),
-    ):
+    )
+    for noun, new, old in tables:
         found += [
             Difference(
                 f"{noun}.register",
@@ -144,6 +150,8 @@ class _Reader:
                 isinstance(value, list) and all(isinstance(v, str) for v in value)
             ):
                 raise self._fault(where, name, f"{name} must be a list of texts")
+            if name in _TEXTS and not isinstance(value, str):
+                raise self._fault(where, name, f"{name} must be text")
             if name in _SLUGS and not (isinstance(value, str) and SLUG.fullmatch(value)):
                 raise self._fault(
                     where, name, f"{value!r} is not a valid {name} (letters a-z, digits, . _ -)"

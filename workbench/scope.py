@@ -47,14 +47,13 @@ class Scope:
     def parse(cls, text: str, known: Iterable[Automation] = ()) -> Scope:
         """Read `kind=agent,provider=acme-llm` or `*`; raises ScopeError naming the nearest known value."""
         automations = tuple(known)
-        stripped = text.strip(" ")
-        if stripped == EVERYTHING:
+        if text == EVERYTHING:
             return cls()
-        if not stripped:
+        if not text.strip():
             raise ScopeError(
                 "The scope is empty; write `*` for everything or `kind=agent` for a part."
             )
-        return cls(_canonical(_term(part, automations) for part in stripped.split(",")))
+        return cls(_canonical(_term(part, automations) for part in text.split(",")))
 
     @classmethod
     def of_automation(cls, automation_id: str) -> Scope:
@@ -99,26 +98,24 @@ def _canonical(terms: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
 def _term(part: str, automations: tuple[Automation, ...]) -> tuple[str, str]:
     key, equals, value = part.partition("=")
-    key = key.strip(" ")
-    value = value.strip(" ")
     if not equals:
         raise ScopeError(f"{part!r} is not of the form key=value; keys are {', '.join(KEYS)}.")
     if key not in KEYS:
-        near = difflib.get_close_matches(key.lower(), KEYS, 1)
+        near = difflib.get_close_matches(key.lower().strip(), KEYS, 1)
         hint = f"; did you mean `{near[0]}`?" if near else f"; keys are {', '.join(KEYS)}."
         raise ScopeError(f"{key!r} is not a key of a scope{hint}")
     if not SLUG.fullmatch(value):
-        near_value = nearest(value, key, automations)
+        near_value = nearest(value, key, among=automations)
         hint = f"; the nearest known value is `{near_value}`" if near_value else ""
         raise ScopeError(
-            f"{value!r} is not a valid value of `{key}` (letters a-z, digits, . _ -){hint}."
+            f"{value!r} is not a valid value of `{key}` (letters a-z, digits, . _ -; no spaces){hint}."
         )
     return key, value
 
 
-def nearest(value: str, key: str, automations: Iterable[Automation]) -> str | None:
+def nearest(value: str, key: str, *, among: Iterable[Automation]) -> str | None:
     """Return the known value of a key that is most like the given one, or None."""
-    known = sorted({found for a in automations for found in values_of(a, key)})
+    known = sorted({found for a in among for found in values_of(a, key)})
     folded = value.casefold().strip()
     matches = difflib.get_close_matches(folded, known, 1, cutoff=0.5)
     return matches[0] if matches else None
@@ -132,7 +129,7 @@ def why_no_match(scope: Scope, automations: Iterable[Automation]) -> str:
     for key, value in scope.terms:
         if any(value in values_of(a, key) for a in known):
             continue
-        near = nearest(value, key, known)
+        near = nearest(value, key, among=known)
         return f"no automation has {key}={value}" + (
             f"; did you mean {key}={near}?" if near else "."
         )
@@ -153,7 +150,7 @@ class Proposal:
         return len(self.automation_ids)
 
 
-def propose(text: str, automations: Iterable[Automation], limit: int = 8) -> list[Proposal]:
+def propose(text: str, automations: Iterable[Automation], *, limit: int = 8) -> list[Proposal]:
     """Propose the smallest scopes for words such as "stripe refunds", best first.
 
     Each word is looked for in ids, titles and every value a scope can name. A scope is proposed for a
@@ -173,7 +170,9 @@ def propose(text: str, automations: Iterable[Automation], limit: int = 8) -> lis
                 }
                 if found:
                     hits.setdefault((key, value), set()).update(found)
-    candidates = [((term,), found) for term, found in hits.items()]
+    candidates: list[tuple[tuple[tuple[str, str], ...], set[str]]] = [
+        ((term,), found) for term, found in hits.items()
+    ]
     terms = sorted(hits)
     candidates += [
         ((a, b), hits[a] | hits[b])

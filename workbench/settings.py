@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,3 +80,16 @@ def _instant(text: str | None) -> datetime | None:
 def child_environment(settings: Settings, **extra: str) -> dict[str, str]:
     """Return this process's environment with the settings (and extras) put in, for a child process."""
     return {**os.environ, **settings.as_environment(), **extra}
+
+
+def is_place_named(environ: Mapping[str, str] | None = None) -> bool:
+    """Tell whether the environment says where the store or private things are."""
+    env = os.environ if environ is None else environ
+    return any(env.get(name) for name in ("WORKBENCH_STORE", "WORKBENCH_GATE", "WORKBENCH_HOME"))
+
+
+def has_desktop(environ: Mapping[str, str] | None = None) -> bool:
+    """Tell whether a browser that is opened from here would be seen by somebody."""
+    env = os.environ if environ is None else environ
+    is_mac = sys.platform == "darwin"
+    return is_mac or any(env.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

@@ -14,8 +14,10 @@ import json
 import mmap
 import os
 import struct
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ FORMAT = 1
 _LAYOUT = struct.Struct("=8s16sQQQ16x")  # magic, store digest, epoch, seq, reserved for a heartbeat
 EPOCH_SIZE_BYTES = _LAYOUT.size
 _MAGIC = b"WBEPOCH1"
+_LARGEST_WORD = 2**64 - 1
 EPOCH_WORD = 3  # index of the epoch among the file's 64-bit words
 SEQ_WORD = 4
 
@@ -44,6 +47,7 @@ class Published:
         automations: automation id -> list of holds on it, each with its live probation or None.
         everything: holds of scope `*`, which cover unregistered automations too.
         named: automation id -> holds of exactly that automation, registered or not.
+        doubt: why the log behind it cannot be trusted, or an empty text; then nothing is CLEAR.
     """
 
     store_id: str
@@ -54,11 +58,17 @@ class Published:
     automations: Mapping[str, list[dict[str, Any]]]
     everything: list[dict[str, Any]]
     named: Mapping[str, list[dict[str, Any]]]
+    doubt: str = ""
 
 
 def store_digest(store_id: str) -> bytes:
     """Return the 16 bytes that name a store in the epoch file."""
     return hashlib.sha256(store_id.encode()).digest()[:16]
+
+
+def published_by(words: memoryview[int]) -> bytes:
+    """Return the 16 bytes in an open epoch file that name its store."""
+    return words[1].to_bytes(8, sys.byteorder) + words[2].to_bytes(8, sys.byteorder)
 
 
 def fsync_folder(folder: Path) -> None:
@@ -99,9 +109,24 @@ class Publisher:
             write_durably(path, blank)
         self._check(path.read_bytes())
 
-    def begin(self) -> None:
-        """Make the epoch odd: from now on the snapshot may be older than the store."""
+    def check_owner(self) -> None:
+        """Raise SnapshotFault where another store publishes into the folder."""
+        path = self.folder / EPOCH_FILE
+        if path.exists():
+            self._check(path.read_bytes())
+
+    def begin(self, seq: int) -> None:
+        """Make the epoch odd: from now on the snapshot may be older than the store.
+
+        Raises SnapshotFault where gates know a later position than the store will have: then this is an
+        older copy of the store, and what it says could open what the newer one had closed.
+        """
         with self._words() as words:
+            told = words[SEQ_WORD]
+            if told > seq:
+                raise SnapshotFault(
+                    f"gates know event {told} of this store and it ends at {seq}, so it is an older copy"
+                )
             words[EPOCH_WORD] |= 1
 
     def complete(self, document: Mapping[str, Any]) -> None:
@@ -110,17 +135,18 @@ class Publisher:
         write_durably(self.folder / SNAPSHOT_FILE, json.dumps(body, sort_keys=True).encode())
         with self._words() as words:
             words[SEQ_WORD] = int(document["seq"])
-            words[EPOCH_WORD] = (words[EPOCH_WORD] | 1) + 1
+            words[EPOCH_WORD] = ((words[EPOCH_WORD] | 1) + 1) & _LARGEST_WORD
 
     def published_seq(self) -> int | None:
         """Return the seq of a complete publication, or None when it is incomplete or absent."""
         try:
-            with self._words() as words:
-                if words[EPOCH_WORD] & 1:
-                    return None
-                seq = words[SEQ_WORD]
+            content = (self.folder / EPOCH_FILE).read_bytes()
+            self._check(content)
             found = read_snapshot(self.folder)
         except (OSError, SnapshotFault):
+            return None
+        _, _, epoch, seq, _ = _LAYOUT.unpack(content)
+        if epoch & 1:
             return None
         return seq if found.seq == seq and found.store_id == self.store_id else None
 
@@ -151,20 +177,48 @@ def read_snapshot(folder: Path) -> Published:
         body = json.loads((folder / SNAPSHOT_FILE).read_bytes())
     except OSError as exc:
         raise SnapshotFault(f"no snapshot in {folder}: {exc.strerror}") from exc
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise SnapshotFault(f"the snapshot in {folder} is not JSON") from exc
     if not isinstance(body, dict) or body.get("format") != FORMAT:
         raise SnapshotFault(f"the snapshot in {folder} has another format")
     try:
+        _instant(body["published_at"])
         return Published(
-            store_id=body["store_id"],
-            environment=body["environment"],
-            seq=int(body["seq"]),
-            head_hash=body["head_hash"],
+            store_id=_typed(body["store_id"], str),
+            environment=_typed(body["environment"], str),
+            seq=_typed(body["seq"], int),
+            head_hash=_typed(body["head_hash"], str),
             published_at=body["published_at"],
-            automations=body["automations"],
-            everything=body["everything"],
-            named=body["named"],
+            automations={k: _holds(v) for k, v in _typed(body["automations"], dict).items()},
+            everything=_holds(body["everything"]),
+            named={k: _holds(v) for k, v in _typed(body["named"], dict).items()},
+            doubt=_typed(body.get("doubt", ""), str),
         )
     except (KeyError, TypeError, ValueError) as exc:
-        raise SnapshotFault(f"the snapshot in {folder} lacks {exc}") from exc
+        raise SnapshotFault(f"the snapshot in {folder} lacks or misshapes {exc}") from exc
+
+
+def _holds(value: Any) -> list[dict[str, Any]]:
+    for hold in _typed(value, list):
+        _typed(hold["hold_id"], str)
+        _typed(hold["mode"], str)
+        probation = hold["probation"]
+        if probation is not None:
+            _typed(probation["probation_id"], str)
+            _typed(probation["max_runs"], int)
+            _instant(probation["started_at"])
+            if probation["until"] is not None:
+                _instant(probation["until"])
+    found: list[dict[str, Any]] = value
+    return found
+
+
+def _typed(value: Any, wanted: type) -> Any:
+    if not isinstance(value, wanted) or isinstance(value, bool):
+        raise TypeError(f"{value!r:.80} where {wanted.__name__} belongs")
+    return value
+
+
+def _instant(text: Any) -> None:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError(f"{text!r:.80}, an instant without offset")

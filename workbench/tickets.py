@@ -6,12 +6,19 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from workbench.snapshot import TICKET_FOLDER, fsync_folder
+
+LOCK_WAIT_SECONDS = 2.0
+"""How long a run waits for another process that is taking a ticket; then it is not let through."""
+
+_LOCK_STEP_SECONDS = 0.002
 
 
 class TicketFault(Exception):
@@ -29,7 +36,11 @@ class Ticket:
 
 @dataclass(frozen=True)
 class TicketBook:
-    """The tickets of one probation, in one file of JSON lines."""
+    """The tickets of one probation, in one file of JSON lines.
+
+    A line either stands for a run or closes the book for good: a limit of time that somebody saw reached
+    stays reached, whatever the clock says afterwards.
+    """
 
     folder: Path
     probation_id: str
@@ -47,35 +58,72 @@ class TicketBook:
             os.fsync(file.fileno())
         fsync_folder(self.path.parent)
 
-    def take(self, automation_id: str, run_id: str) -> str:
+    def take(self, automation_id: str, run_id: str, *, now: datetime) -> str:
         """Take the ticket of a run, durably; returns why there is none, or an empty text.
 
         The same run gets its ticket again. Raises TicketFault when the file cannot be read or written.
         """
         with self._locked() as descriptor:
-            taken = self._read(descriptor)
-            if any(
-                ticket.run_id == run_id and ticket.automation_id == automation_id
-                for ticket in taken
-            ):
-                return ""
-            if len(taken) >= self.max_runs:
-                return f"the narrow restart {self.probation_id} has used its {self.max_runs} runs"
-            line = json.dumps(
-                {
-                    "run_id": run_id,
-                    "automation_id": automation_id,
-                    "taken_at": datetime.now(UTC).isoformat(),
-                }
-            )
-            os.write(descriptor, line.encode() + b"\n")
-            os.fsync(descriptor)
+            refusal, has_ticket = self._judge(_pread(descriptor), automation_id, run_id)
+            if refusal or has_ticket:
+                return refusal
+            taken_at = now.isoformat()
+            ticket = {"run_id": run_id, "automation_id": automation_id, "taken_at": taken_at}
+            self._append(descriptor, ticket)
             return ""
 
-    def taken(self) -> list[Ticket]:
-        """Return the tickets taken so far; raises TicketFault when the file cannot be read."""
+    def refusal(self, automation_id: str, run_id: str) -> str:
+        """Return why `take` would give the run no ticket now, or an empty text; takes nothing."""
+        return self._judge(self._content(), automation_id, run_id)[0]
+
+    def has_ticket(self, automation_id: str, run_id: str) -> bool:
+        """Tell whether the run holds a ticket of a book that is still open."""
+        refusal, has_ticket = self._judge(self._content(), automation_id, run_id)
+        return has_ticket and not refusal
+
+    def close(self, why: str, *, now: datetime) -> None:
+        """Let nothing through any more, durably; raises TicketFault when that cannot be written."""
         with self._locked() as descriptor:
-            return self._read(descriptor)
+            if _closed(_lines(_pread(descriptor))) is None:
+                self._append(descriptor, {"closed": why, "closed_at": now.isoformat()})
+
+    def taken(self) -> list[Ticket]:
+        """Return the tickets taken so far, without waiting for anybody; raises TicketFault unreadable."""
+        return [_ticket(line) for line in _lines(self._content()) if "closed" not in line]
+
+    def why_closed(self) -> str:
+        """Return why the book was closed, or an empty text; raises TicketFault when it is unreadable."""
+        return _closed(_lines(self._content())) or ""
+
+    def _judge(self, content: bytes, automation_id: str, run_id: str) -> tuple[str, bool]:
+        lines = _lines(content)
+        closed = _closed(lines)
+        if closed is not None:
+            return closed, False
+        tickets = [_ticket(line) for line in lines]
+        if any((t.run_id, t.automation_id) == (run_id, automation_id) for t in tickets):
+            return "", True
+        if len(tickets) >= self.max_runs:
+            return (
+                f"the narrow restart {self.probation_id} has used its {self.max_runs} runs",
+                False,
+            )
+        return "", False
+
+    def _content(self) -> bytes:
+        # A line being written meanwhile is read as a part of one and counts as taken: never too few.
+        try:
+            return self.path.read_bytes()
+        except OSError as exc:
+            raise self._fault("read", exc) from exc
+
+    def _append(self, descriptor: int, line: dict[str, str]) -> None:
+        content = json.dumps(line).encode() + b"\n"
+        if _pread(descriptor)[-1:] not in (b"", b"\n"):
+            content = b"\n" + content  # a writer died inside a line: it stays counted as taken
+        if os.write(descriptor, content) != len(content):
+            raise TicketFault(f"the tickets of {self.probation_id} cannot be written: disk full")
+        os.fsync(descriptor)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[int]:
@@ -83,32 +131,53 @@ class TicketBook:
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND)
         except OSError as exc:
-            raise TicketFault(
-                f"the tickets of {self.probation_id} cannot be read: {exc.strerror}"
-            ) from exc
+            raise self._fault("read", exc) from exc
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._acquire(descriptor)
             yield descriptor
         except OSError as exc:
-            raise TicketFault(
-                f"the tickets of {self.probation_id} cannot be written: {exc.strerror}"
-            ) from exc
+            raise self._fault("written", exc) from exc
         finally:
             os.close(descriptor)
 
-    @staticmethod
-    def _read(descriptor: int) -> list[Ticket]:
-        size = os.fstat(descriptor).st_size
-        content = os.pread(descriptor, size, 0)
-        if content and not content.endswith(b"\n"):
-            # A writer died inside a line: close it, so that it counts as taken rather than swallow the next.
-            os.write(descriptor, b"\n")
-        return [_ticket(line) for line in content.splitlines() if line]
+    def _acquire(self, descriptor: int) -> None:
+        deadline = time.monotonic() + LOCK_WAIT_SECONDS
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise TicketFault(
+                        f"the tickets of {self.probation_id} are locked by another process"
+                    ) from None
+                time.sleep(_LOCK_STEP_SECONDS)
+            else:
+                return
+
+    def _fault(self, verb: str, exc: OSError) -> TicketFault:
+        return TicketFault(f"the tickets of {self.probation_id} cannot be {verb}: {exc.strerror}")
 
 
-def _ticket(line: bytes) -> Ticket:
-    try:
-        found = json.loads(line)
-        return Ticket(str(found["run_id"]), str(found["automation_id"]), str(found["taken_at"]))
-    except (ValueError, KeyError, TypeError):
-        return Ticket("", "", "")
+def _pread(descriptor: int) -> bytes:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+
+
+def _lines(content: bytes) -> list[dict[str, Any]]:
+    """Return the lines; one that cannot be read stands for a ticket nobody can name."""
+    found = []
+    for text in content.splitlines():
+        try:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
+            line = {}
+        if text:
+            found.append(line if isinstance(line, dict) else {})
+    return found
+
+
+def _closed(lines: list[dict[str, Any]]) -> str | None:
+    return next((str(line["closed"]) for line in lines if "closed" in line), None)
+
+
+def _ticket(line: dict[str, Any]) -> Ticket:
+    return Ticket(*(str(line.get(name, "")) for name in ("run_id", "automation_id", "taken_at")))

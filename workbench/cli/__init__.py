@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from workbench.errors import WorkbenchError
+from workbench.errors import StorageUnavailable, WorkbenchError
 
 VERBS: dict[str, tuple[str, str]] = {
     "demo": (
@@ -77,6 +77,12 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as exc:
         exc.show()
         sys.exit(exc.exit_code)
+    except OSError as exc:
+        _say(
+            f"{exc.filename or 'A file'} cannot be used: {exc.strerror or exc}.",
+            "run `workbench doctor`",
+        )
+        sys.exit(StorageUnavailable.exit_code)
     except click.Abort:
         _say("Stopped at the keyboard; nothing further was done.", "")
         sys.exit(130)

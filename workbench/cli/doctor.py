@@ -15,8 +15,9 @@ from workbench.settings import Settings
 from workbench.snapshot import Publisher
 from workbench.store import open_store
 from workbench.store.audit import verify_store
+from workbench.store.connection import library_version
 from workbench.store.place import filesystem_type
-from workbench.store.sqlite import Store, library_version
+from workbench.store.sqlite import Store
 
 SQLITE_FIXED_VERSION = (3, 51, 3)
 """First SQLite with the WAL-reset bug mended (sqlite.org release history 3.51.3)."""

@@ -14,10 +14,11 @@ from workbench.control.actor import actor_text
 from workbench.control.deciding import DecideRequest, ReportEntry, decide_decision, decide_report
 from workbench.control.enrolling import decide_registry, known_registry, registry_command
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
-from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release
+from workbench.control.reading import limit_reached
+from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release, trusted
 from workbench.control.targets import Observer, observation
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
-from workbench.errors import NoMatch, NotFound
+from workbench.errors import NoMatch, NotFound, StorageUnavailable, WorkbenchError
 from workbench.records import Decision, HeadNote, Hold, Mode, Probation, ReportRef, Target
 from workbench.registry import Difference, Registry, compare
 from workbench.scope import Proposal, Scope, propose, why_no_match
@@ -25,7 +26,7 @@ from workbench.settings import Settings
 from workbench.store.log import Draft
 from workbench.store.sqlite import Change, Command, Committed, Store, open_store
 from workbench.store.state import State
-from workbench.tickets import TicketBook
+from workbench.tickets import TicketBook, TicketFault
 
 CONFIRM_WAIT_SECONDS = 30.0
 """How long a pause waits for its automations to have seen it (SEMANTICS 5)."""
@@ -36,7 +37,7 @@ _LOOK_EVERY_SECONDS = 0.02
 class Control:
     """Gives commands to one store; each call opens and closes its own connection, so any thread may call."""
 
-    def __init__(self, store: Store, clock: Clock, role: str | None = None) -> None:
+    def __init__(self, store: Store, clock: Clock, *, role: str | None = None) -> None:
         """Act on a store as this process's user, for a role where one is named."""
         self.store = store
         self.clock = clock
@@ -80,7 +81,7 @@ class Control:
         now = self.clock.now()
         done = self._transact(
             request.command(self._id(command_id)),
-            lambda s: decide_pause(s, request, self._actor(s), now),
+            lambda s: decide_pause(s, request, actor=self._actor(s), now=now),
         )
         hold = done.state.holds[_result(done, "hold.place")]
         targets = self._watch(hold, wait_seconds, on_progress)
@@ -120,7 +121,13 @@ class Control:
         now = self.clock.now()
         done = self._transact(
             request.command(self._id(command_id)),
-            lambda s: decide_narrow(s, request, self._actor(s), now, self._make_tickets),
+            lambda s: decide_narrow(
+                trusted(s),
+                request,
+                actor=self._actor(s),
+                now=now,
+                prepare_tickets=self._make_tickets,
+            ),
         )
         return done.state.probations[_result(done, "probation.start")]
 
@@ -129,7 +136,7 @@ class Control:
         now = self.clock.now()
         done = self._transact(
             request.command(self._id(command_id)),
-            lambda s: decide_release(s, request, self._actor(s), now),
+            lambda s: decide_release(trusted(s), request, actor=self._actor(s), now=now),
         )
         return done.state.holds[_result(done, "hold.release")]
 
@@ -138,7 +145,7 @@ class Control:
         now = self.clock.now()
         done = self._transact(
             request.command(self._id(command_id)),
-            lambda s: decide_decision(s, request, self._actor(s), now),
+            lambda s: decide_decision(s, request, actor=self._actor(s), now=now),
         )
         return done.state.decisions[_result(done, "decision.record")]
 
@@ -147,7 +154,7 @@ class Control:
         now = self.clock.now()
         done = self._transact(
             entry.command(self._id(command_id)),
-            lambda s: decide_report(s, entry, self._actor(s), now),
+            lambda s: decide_report(s, entry, actor=self._actor(s), now=now),
         )
         return done.state.reports[_result(done, "report.record")]
 
@@ -161,7 +168,7 @@ class Control:
         command = registry_command(registry, self._id(command_id))
         return len(
             self._transact(
-                command, lambda s: decide_registry(s, registry, self._actor(s), now)
+                command, lambda s: decide_registry(s, registry, actor=self._actor(s), now=now)
             ).events
         )
 
@@ -169,7 +176,7 @@ class Control:
         """Return the holds as screens show them, newest first."""
         state = self.store.state()
         return reading.hold_views(
-            state, self.store.gate_folder, self.clock.now(), include_released=include_released
+            state, self.store.gate_folder, now=self.clock.now(), include_released=include_released
         )
 
     def status(self) -> Status:
@@ -179,7 +186,7 @@ class Control:
     def card(self, scope_text: str) -> Card:
         """Return the page about stopping and restarting a scope; raises NoMatch when it covers nothing."""
         preview = self.preview(scope_text)
-        return reading.card(self.store, preview, self.clock.now())
+        return reading.card(self.store, preview, now=self.clock.now())
 
     def _transact(self, command: Command, decide: Callable[[State], Change]) -> Committed:
         return self.store.transact(command, lambda state: self._with_endings(state, decide(state)))
@@ -188,13 +195,18 @@ class Control:
         """Record with any command the narrow restarts that have reached a limit since the last one."""
         now = self.clock.now()
         ending = {draft.target for draft in change.drafts if draft.action == "probation.end"}
-        over = [
-            Draft(now, "system", "probation.end", view.probation.probation_id, reason=view.why_over)
-            for view in reading.probation_views(state, self.store.gate_folder, now)
-            if view.why_over
-            and view.probation.ended_seq is None
-            and view.probation.probation_id not in ending
-        ]
+        over = []
+        for probation in state.probations.values():
+            if probation.ended_seq is not None or probation.probation_id in ending:
+                continue
+            book = TicketBook(self.store.gate_folder, probation.probation_id, probation.max_runs)
+            # Tickets that cannot be read end nothing: gates let nothing through without them anyway.
+            with contextlib.suppress(TicketFault):
+                why = limit_reached(probation, book, now=now)
+                if why:
+                    over.append(
+                        Draft(now, "system", "probation.end", probation.probation_id, reason=why)
+                    )
         return replace(change, drafts=[*over, *change.drafts]) if over else change
 
     def _watch(
@@ -203,24 +215,27 @@ class Control:
         wait_seconds: float,
         on_progress: Callable[[tuple[Target, ...]], None] | None,
     ) -> tuple[Target, ...]:
+        """Look until all that can confirm have; Ctrl-C ends the looking, for the hold is recorded."""
         deadline = time.monotonic() + wait_seconds
-        state = self.store.state()
-        observer = self._observer(state)
-        while True:
-            targets = observer.targets(hold)
-            if on_progress is not None:
-                on_progress(targets)
-            waiting = [t for t in targets if t.confirmed_at is None and _can_confirm(state, t)]
-            if not waiting or time.monotonic() >= deadline:
-                return targets
-            time.sleep(_LOOK_EVERY_SECONDS)
+        observer = self._observer(self.store.state())
+        targets = observer.targets(hold)
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                if on_progress is not None:
+                    on_progress(targets)
+                is_awaited = any(t.confirmed_at is None and t.is_asking for t in targets)
+                if not is_awaited or time.monotonic() >= deadline:
+                    break
+                time.sleep(_LOOK_EVERY_SECONDS)
+                targets = observer.targets(hold)
+        return targets
 
     def _observer(self, state: State) -> Observer:
         return Observer(state, self.store.gate_folder, self.store.deliveries())
 
     def _record_observation(self, hold: Hold, targets: Iterable[Target]) -> None:
         found = tuple(targets)
-        new = observation(found, self.store.state().observed, hold.hold_id)
+        new = observation(found, self.store.state().observed, hold_id=hold.hold_id)
         if not new:
             return
         now = self.clock.now()
@@ -234,7 +249,7 @@ class Control:
             payload={"targets": new},
         )
         # The pause itself is durable already; what was seen of it can be looked at again.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, WorkbenchError):
             self.store.transact(Command(self._id(None), content), lambda _: Change([draft]))
 
     def _preview(self, state: State, scope: Scope, mode: Mode, *, except_hold: str = "") -> Preview:
@@ -250,7 +265,14 @@ class Control:
         return Preview(scope, mode, covered, held)
 
     def _make_tickets(self, probation_id: str, runs: int) -> None:
-        TicketBook(self.store.gate_folder, probation_id, runs).create()
+        try:
+            TicketBook(self.store.gate_folder, probation_id, runs).create()
+        except OSError as exc:
+            raise StorageUnavailable(
+                f"Tickets cannot be counted in {self.store.gate_folder} ({exc.strerror}); "
+                "nothing was restarted.",
+                next_step="make the gate folder writable",
+            ) from exc
 
     def _actor(self, state: State) -> str:
         return actor_text(self.role, state.owners)
@@ -265,18 +287,12 @@ def _result(done: Committed, action: str) -> str:
     return next(event.target for event in done.events if event.action == action)
 
 
-def _can_confirm(state: State, target: Target) -> bool:
-    automation = state.automations.get(target.automation_id)
-    is_asking = automation is None or automation.asks_gate
-    return is_asking and (target.last_asked_at is not None)
-
-
 def open_control(
-    settings: Settings, clock: Clock | None = None, role: str | None = None
+    settings: Settings, clock: Clock | None = None, *, role: str | None = None
 ) -> Control:
     """Open the shared store for commands; raises StoreMissing when there is none."""
     used = clock or settings.clock()
-    return Control(open_store(settings, used), used, role)
+    return Control(open_store(settings, used), used, role=role)
 
 
 __all__ = ["CONFIRM_WAIT_SECONDS", "Control", "open_control"]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from workbench.clock import to_text
-from workbench.control.placing import next_id, standing_hold
+from workbench.control.placing import next_id, standing_hold, storable
 from workbench.errors import NotFound, Refused, UsageFault
 from workbench.records import ReportRef, VerdictKind
 from workbench.store.log import Draft
@@ -58,7 +58,7 @@ class ReportEntry:
         return Command(command_id, {"name": "report", **self.content(), "reason": self.reason})
 
 
-def decide_report(state: State, entry: ReportEntry, actor: str, now: datetime) -> Change:
+def decide_report(state: State, entry: ReportEntry, *, actor: str, now: datetime) -> Change:
     """Return the event that records a report."""
     report_id = next_id("R", state.reports)
     draft = Draft(
@@ -89,12 +89,12 @@ class DecideRequest:
             "name": "decide",
             "report_id": self.report_id,
             "decision": str(self.decision or ""),
-            "reason": self.reason,
+            "reason": storable(self.reason),
         }
         return Command(command_id, content)
 
 
-def decide_decision(state: State, request: DecideRequest, actor: str, now: datetime) -> Change:
+def decide_decision(state: State, request: DecideRequest, *, actor: str, now: datetime) -> Change:
     """Return the event of a decision; raises Refused saying why and what to type next."""
     report = state.reports.get(request.report_id)
     if report is None:
@@ -105,7 +105,7 @@ def decide_decision(state: State, request: DecideRequest, actor: str, now: datet
         )
     _check_report(state, report, request)
     decision = request.decision or report.verdict
-    if decision != report.verdict and not request.reason.strip():
+    if decision != report.verdict and not storable(request.reason):
         raise UsageFault(
             f"{report.report_id} says {report.verdict}; to decide {decision} instead, add `--reason TEXT`.",
             next_step="add `--reason TEXT`",
@@ -125,7 +125,7 @@ def decide_decision(state: State, request: DecideRequest, actor: str, now: datet
         actor,
         "decision.record",
         decision_id,
-        reason=request.reason.strip() or report.reason,
+        reason=storable(request.reason) or report.reason,
         correlation_id=report.hold_id,
         payload=payload,
     )
@@ -147,15 +147,15 @@ def _check_report(state: State, report: ReportRef, request: DecideRequest) -> No
     if request.based_on is not None and state.hold_changed_seq[hold.hold_id] > request.based_on:
         raise Refused(f"{hold.hold_id} changed after what you were looking at.", next_step=again)
     newer = [
-        r
+        r.report_id
         for r in state.reports.values()
-        if r.hold_id == report.hold_id and r.recorded_seq > report.recorded_seq
+        if r.recorded_seq > report.recorded_seq
+        and r.is_complete
+        and (r.hold_id, r.name) == (report.hold_id, report.name)
+        and r.automation_ids == report.automation_ids
     ]
-    if any(
-        r.is_complete and r.name == report.name and r.automation_ids == report.automation_ids
-        for r in newer
-    ):
+    if newer:
         raise Refused(
-            f"{report.report_id} is not the newest review of {report.hold_id}; {newer[-1].report_id} is.",
-            next_step=f"`workbench decide {newer[-1].report_id}`",
+            f"{report.report_id} is not the newest review of {report.hold_id}; {newer[-1]} is.",
+            next_step=f"`workbench decide {newer[-1]}`",
         )

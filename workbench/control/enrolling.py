@@ -8,9 +8,10 @@ from typing import Any
 
 from workbench.records import Automation, Category, Owner
 from workbench.registry import Difference, Registry, compare
+from workbench.store.documents import automation_to
 from workbench.store.log import Draft, digest
 from workbench.store.sqlite import Change, Command
-from workbench.store.state import State, automation_to
+from workbench.store.state import State
 
 
 def known_registry(state: State) -> Registry:
@@ -29,7 +30,7 @@ def registry_command(registry: Registry, command_id: str) -> Command:
     return Command(command_id, {"name": "registry apply", "digest": digest(body)})
 
 
-def decide_registry(state: State, registry: Registry, actor: str, now: datetime) -> Change:
+def decide_registry(state: State, registry: Registry, *, actor: str, now: datetime) -> Change:
     """Return the events that bring the log to what the file says; an edit un-pauses nothing."""
     return Change([_draft(d, actor, now) for d in compare(registry, known_registry(state))])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,15 +31,20 @@ class PauseRequest:
         """Return the request as a command with an id of its own."""
         content = {
             "name": "pause",
-            "scope": self.scope,
-            "reason": self.reason,
+            "scope": storable(self.scope),
+            "reason": storable(self.reason),
             "mode": str(self.mode),
             "purpose": str(self.purpose),
-            "incident_id": self.incident_id,
+            "incident_id": storable(self.incident_id),
             "review_by": to_text(self.review_by) if self.review_by else "",
             "is_unregistered": self.is_unregistered,
         }
         return Command(command_id, content)
+
+
+def storable(text: str) -> str:
+    """Return text that has UTF-8 bytes: what a terminal could not decode must stop no command."""
+    return text.encode("utf-8", "replace").decode().strip()
 
 
 def covered_by(scope: Scope, state: State) -> tuple[Automation, ...]:
@@ -46,12 +52,12 @@ def covered_by(scope: Scope, state: State) -> tuple[Automation, ...]:
     return scope.select(state.automations.values())
 
 
-def next_id(prefix: str, known: object) -> str:
+def next_id(prefix: str, known: Sized) -> str:
     """Return the next short id of a kind: ids count the log's events and are never used again."""
-    return f"{prefix}-{len(known) + 1}"  # type: ignore[arg-type]
+    return f"{prefix}-{len(known) + 1}"
 
 
-def decide_pause(state: State, request: PauseRequest, actor: str, now: datetime) -> Change:
+def decide_pause(state: State, request: PauseRequest, *, actor: str, now: datetime) -> Change:
     """Return the event of a new hold; raises NoMatch when nothing would stop, UsageFault without a reason."""
     if not request.reason.strip():
         raise UsageFault(
@@ -66,7 +72,7 @@ def decide_pause(state: State, request: PauseRequest, actor: str, now: datetime)
         "scope": str(scope),
         "purpose": str(request.purpose),
         "mode": str(request.mode),
-        "incident_id": request.incident_id,
+        "incident_id": storable(request.incident_id),
         "review_by": to_text(request.review_by) if request.review_by else None,
         "covered": covered,
     }
@@ -75,11 +81,11 @@ def decide_pause(state: State, request: PauseRequest, actor: str, now: datetime)
         actor,
         "hold.place",
         hold_id,
-        reason=request.reason.strip(),
-        correlation_id=request.incident_id or hold_id,
+        reason=storable(request.reason),
+        correlation_id=storable(request.incident_id) or hold_id,
         payload=payload,
     )
-    return Change([draft], dict.fromkeys(covered, (hold_id, "paused")))
+    return Change([draft])
 
 
 def _unregistered(scope: Scope, state: State, is_unregistered: bool) -> list[str]:

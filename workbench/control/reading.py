@@ -1,7 +1,8 @@
-"""What screens read from the store and the gate folder; nothing here writes."""
+"""What screens read from the store and the gate folder; nothing here changes the store."""
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from pathlib import Path
 
@@ -15,38 +16,52 @@ from workbench.control.views import (
     Status,
 )
 from workbench.presence import read_presences
-from workbench.records import Automation, HeadNote, HoldState
+from workbench.records import Automation, HeadNote, HoldState, Probation
 from workbench.snapshot import Publisher
 from workbench.store.sqlite import Store
 from workbench.store.state import State
 from workbench.tickets import TicketBook, TicketFault
 
 
-def probation_views(state: State, gate_folder: Path, now: datetime) -> tuple[ProbationView, ...]:
+def probation_views(state: State, gate_folder: Path, *, now: datetime) -> tuple[ProbationView, ...]:
     """Return every narrow restart with the runs it has let through and why it is over, if it is."""
     found = []
     for probation in state.probations.values():
-        taken = 0
+        book = TicketBook(gate_folder, probation.probation_id, probation.max_runs)
         try:
-            taken = len(TicketBook(gate_folder, probation.probation_id, probation.max_runs).taken())
-            why = ""
+            taken = len(book.taken())
+            why = limit_reached(probation, book, now=max(now, state.newest_at or now))
+            if why and probation.until is not None and probation.ended_seq is None:
+                _keep_closed(book, why, now)
         except TicketFault as exc:
-            why = str(exc) if probation.ended_seq is None else ""
+            taken, why = 0, str(exc)
         if probation.ended_seq is not None:
             why = probation.ended_why
-        elif taken >= probation.max_runs:
-            why = f"used its {probation.max_runs} runs"
-        elif probation.until is not None and now >= probation.until:
-            why = f"ended at {probation.until:%Y-%m-%d %H:%M:%S} UTC"
         found.append(ProbationView(probation, taken, why))
     return tuple(found)
 
 
+def _keep_closed(book: TicketBook, why: str, now: datetime) -> None:
+    """Note a limit that was seen reached, so that a clock set back does not open it again."""
+    with contextlib.suppress(TicketFault):
+        if not book.why_closed():
+            book.close(why, now=now)
+
+
+def limit_reached(probation: Probation, book: TicketBook, *, now: datetime) -> str:
+    """Return which limit of a narrow restart is reached, or an empty text; raises TicketFault."""
+    if len(book.taken()) >= probation.max_runs:
+        return f"used its {probation.max_runs} runs"
+    if probation.until is not None and now >= probation.until:
+        return f"ended at {probation.until:%Y-%m-%d %H:%M:%S} UTC"
+    return book.why_closed()
+
+
 def hold_views(
-    state: State, gate_folder: Path, now: datetime, *, include_released: bool = False
+    state: State, gate_folder: Path, *, now: datetime, include_released: bool = False
 ) -> tuple[HoldView, ...]:
     """Return the holds with their narrow restarts and decisions, newest first."""
-    probations = probation_views(state, gate_folder, now)
+    probations = probation_views(state, gate_folder, now=now)
     return tuple(
         HoldView(
             hold=hold,
@@ -64,13 +79,13 @@ def hold_views(
 def status(store: Store, now: datetime) -> Status:
     """Return the state of every automation, the holds, and what is flagged."""
     state = store.state()
-    holds = hold_views(state, store.gate_folder, now)
+    holds = hold_views(state, store.gate_folder, now=now)
     live = {
         (view.hold.hold_id, automation_id)
         for view in holds
         for p in view.probations
         if p.is_live
-        for automation_id in p.probation.automation_ids
+        for automation_id in state.let_through[p.probation.probation_id]
     }
     rows = []
     for automation_id, automation in sorted(state.automations.items()):
@@ -121,10 +136,14 @@ def flags(state: State, holds: tuple[HoldView, ...]) -> tuple[str, ...]:
         for d in state.decisions.values()
         if d.is_override
     ]
+    found += [
+        f"event {seq} of the log: {why}; gates answer UNKNOWN, see `workbench audit verify`"
+        for seq, why in state.doubts.items()
+    ]
     return tuple(found)
 
 
-def card(store: Store, preview: Preview, now: datetime) -> Card:
+def card(store: Store, preview: Preview, *, now: datetime) -> Card:
     """Return the page about stopping and restarting what a preview covers."""
     state = store.state()
     presences = read_presences(store.gate_folder)

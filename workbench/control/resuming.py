@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from workbench.clock import to_text
-from workbench.control.placing import next_id, standing_hold
-from workbench.errors import NoMatch, NotFound, Refused, UsageFault
+from workbench.control.placing import next_id, standing_hold, storable
+from workbench.errors import AuditBroken, NoMatch, NotFound, Refused, UsageFault
 from workbench.records import Decision, Hold, VerdictKind
 from workbench.scope import Scope, why_no_match
 from workbench.store.log import Draft
@@ -40,18 +40,29 @@ class ResumeRequest:
         content: dict[str, Any] = {
             "name": "resume",
             "hold_id": self.hold_id,
-            "only": self.only or "",
+            "only": storable(self.only or ""),
             "runs": self.runs or 0,
             "until": to_text(self.until) if self.until else "",
             "decision_id": self.decision_id,
-            "break_glass_reason": self.break_glass_reason,
+            "break_glass_reason": storable(self.break_glass_reason),
         }
         return Command(command_id, content)
+
+
+def trusted(state: State) -> State:
+    """Return the state; raises AuditBroken where an event of the log could not be taken in.
+
+    A damaged log stops no pause, but nothing is opened on it.
+    """
+    for seq, why in sorted(state.doubts.items()):
+        raise AuditBroken(f"Event {seq} of the log: {why}; nothing is resumed on a damaged log.")
+    return state
 
 
 def decide_narrow(
     state: State,
     request: ResumeRequest,
+    *,
     actor: str,
     now: datetime,
     prepare_tickets: Callable[[str, int], None],
@@ -61,30 +72,9 @@ def decide_narrow(
     runs = request.runs
     if runs is None or runs < 1:
         raise UsageFault("A narrow restart needs a number of runs above 0; add `--runs N`.")
-    if request.until is not None and request.until <= now:
-        raise UsageFault("`--until` lies in the past; a narrow restart must end in the future.")
-    scope = Scope.parse(hold.scope) & Scope.parse(request.only or "", state.automations.values())
-    ids = [a.automation_id for a in scope.select(state.automations.values())]
-    ids = [i for i in ids if i in state.covered[hold.hold_id]]
-    if not ids:
-        why = why_no_match(scope, state.automations.values())
-        raise NoMatch(f"{request.only} covers nothing under {hold.hold_id} ({hold.scope}): {why}")
+    scope, ids = _let_through(state, hold, request, now)
     decision = _entitled(state, hold, request, VerdictKind.RESTART_NARROW, ids)
     probation_id = next_id("P", state.probations)
-    payload = {
-        "hold_id": hold.hold_id,
-        "scope": str(scope),
-        "automation_ids": ids,
-        "max_runs": runs,
-        "until": to_text(request.until) if request.until else None,
-        "decision_id": decision.decision_id if decision else "",
-        "break_glass_reason": request.break_glass_reason.strip(),
-    }
-    superseded = [
-        Draft(now, actor, "probation.end", p.probation_id, reason=f"superseded by {probation_id}")
-        for p in state.probations.values()
-        if p.hold_id == hold.hold_id and p.ended_seq is None and set(p.automation_ids) & set(ids)
-    ]
     draft = Draft(
         now,
         actor,
@@ -92,13 +82,54 @@ def decide_narrow(
         probation_id,
         reason=_why(decision, request),
         correlation_id=hold.incident_id or hold.hold_id,
-        payload=payload,
+        payload={
+            "hold_id": hold.hold_id,
+            "scope": str(scope),
+            "automation_ids": ids,
+            "max_runs": runs,
+            "until": to_text(request.until) if request.until else None,
+            "decision_id": decision.decision_id if decision else "",
+            "break_glass_reason": storable(request.break_glass_reason),
+        },
     )
-    desired = dict.fromkeys(ids, (hold.hold_id, "probation"))
-    return Change([*superseded, draft], desired, lambda: prepare_tickets(probation_id, runs))
+    ended = _superseded(state, draft, ids)
+    return Change([*ended, draft], lambda: prepare_tickets(probation_id, runs))
 
 
-def decide_release(state: State, request: ResumeRequest, actor: str, now: datetime) -> Change:
+def _let_through(
+    state: State, hold: Hold, request: ResumeRequest, now: datetime
+) -> tuple[Scope, list[str]]:
+    if request.until is not None and request.until <= now:
+        raise UsageFault("`--until` lies in the past; a narrow restart must end in the future.")
+    known = state.automations.values()
+    scope = Scope.parse(hold.scope) & Scope.parse(request.only or "", known)
+    ids = [a.automation_id for a in scope.select(known)]
+    ids = [i for i in ids if i in state.covered[hold.hold_id]]
+    if not ids:
+        why = why_no_match(scope, known)
+        raise NoMatch(f"{request.only} covers nothing under {hold.hold_id} ({hold.scope}): {why}")
+    return scope, ids
+
+
+def _superseded(state: State, draft: Draft, ids: list[str]) -> list[Draft]:
+    """Return the endings of the narrow restarts that a new one overlaps: there is one at most."""
+    hold_id = (draft.payload or {})["hold_id"]
+    return [
+        replace(
+            draft,
+            action="probation.end",
+            target=p.probation_id,
+            reason=f"superseded by {draft.target}",
+            payload=None,
+        )
+        for p in state.probations.values()
+        if p.hold_id == hold_id
+        and p.ended_seq is None
+        and state.let_through[p.probation_id] & set(ids)
+    ]
+
+
+def decide_release(state: State, request: ResumeRequest, *, actor: str, now: datetime) -> Change:
     """Return the event of a release: only this hold goes, other holds on the same automations stay."""
     hold = _hold_as_seen(state, request)
     covered = sorted(state.covered[hold.hold_id])
@@ -106,7 +137,7 @@ def decide_release(state: State, request: ResumeRequest, actor: str, now: dateti
     payload = {
         "covered": covered,
         "decision_id": decision.decision_id if decision else "",
-        "break_glass_reason": request.break_glass_reason.strip(),
+        "break_glass_reason": storable(request.break_glass_reason),
     }
     draft = Draft(
         now,
@@ -117,8 +148,7 @@ def decide_release(state: State, request: ResumeRequest, actor: str, now: dateti
         correlation_id=hold.incident_id or hold.hold_id,
         payload=payload,
     )
-    still_held = {a for a in covered if len(state.holds_on(a)) > 1}
-    return Change([draft], {a: (hold.hold_id, "running") for a in covered if a not in still_held})
+    return Change([draft])
 
 
 def _hold_as_seen(state: State, request: ResumeRequest) -> Hold:
@@ -135,7 +165,7 @@ def _hold_as_seen(state: State, request: ResumeRequest) -> Hold:
 
 def _why(decision: Decision | None, request: ResumeRequest) -> str:
     if decision is None:
-        return f"break-glass: {request.break_glass_reason.strip()}"
+        return f"break-glass: {storable(request.break_glass_reason)}"
     return f"{decision.decision_id}: {decision.reason}" if decision.reason else decision.decision_id
 
 
@@ -143,7 +173,7 @@ def _entitled(
     state: State, hold: Hold, request: ResumeRequest, wanted: VerdictKind, ids: list[str]
 ) -> Decision | None:
     """Return the decision that entitles to the resume, or None for a recorded break-glass reason."""
-    if request.break_glass_reason.strip():
+    if storable(request.break_glass_reason):
         if request.decision_id:
             raise UsageFault("Give either a decision or a break-glass reason, not both.")
         return None
@@ -175,12 +205,7 @@ def _check_decision(
             f"{decision.decision_id} is about {decision.hold_id}, not {hold.hold_id}.",
             next_step=again,
         )
-    allowed = (
-        {VerdictKind.RESTART_FULL}
-        if wanted is VerdictKind.RESTART_FULL
-        else {wanted, VerdictKind.RESTART_FULL}
-    )
-    if decision.decision not in allowed:
+    if decision.decision not in {wanted, VerdictKind.RESTART_FULL}:
         raise Refused(
             f"{decision.decision_id} decided {decision.decision}, which does not allow {wanted}: "
             f"{decision.reason}",

@@ -48,22 +48,17 @@ class Observer:
     ) -> Target:
         known = self.state.observed.get((hold.hold_id, automation_id), {})
         automation = self.state.automations.get(automation_id)
-        delivered_at = _known(known, "delivered_at") or (
-            delivered_now if _asks(automation) else None
-        )
-        confirmed_at = _known(known, "confirmed_at") or (
-            _confirmed_at(hold, said) if delivered_at else None
-        )
+        now = delivered_now if _asks(automation) else None
+        delivered_at = _known(known, "delivered_at") or now
+        seen_at = _confirmed_at(hold, said) if delivered_at else None
+        confirmed_at = _known(known, "confirmed_at") or seen_at
         in_flight = sum(len(p.in_flight) for p in said if p.is_alive)
         quiet_at = _known(known, "quiet_at")
         if quiet_at is None and confirmed_at is not None and in_flight == 0:
-            quiet_at = max(
-                [
-                    confirmed_at,
-                    *(p.asked_at for p in said if p.is_alive and p.seen_at >= confirmed_at),
-                ]
-            )
-        last_asked = max((p.asked_at for p in said), default=None)
+            late_asks = (p.asked_at for p in said if p.is_alive and p.seen_at >= confirmed_at)
+            quiet_at = max([confirmed_at, *late_asks])
+        late = [p for p in said if p.is_alive and not _has_seen(p, hold)]
+        last_asked = max((p.asked_at for p in late or said), default=None)
         state = _state(automation, delivered_at, confirmed_at, quiet_at)
         return Target(
             automation_id=automation_id,
@@ -75,6 +70,7 @@ class Observer:
             last_asked_at=last_asked,
             in_flight_count=in_flight,
             note=_note(automation, state, last_asked, in_flight),
+            is_asking=_asks(automation) and any(p.is_alive for p in said),
         )
 
 
@@ -88,7 +84,7 @@ _PROGRESS = {
 
 
 def observation(
-    targets: Sequence[Target], known: dict[tuple[str, str], dict[str, Any]], hold_id: str
+    targets: Sequence[Target], known: dict[tuple[str, str], dict[str, Any]], *, hold_id: str
 ) -> dict[str, Any]:
     """Return what is new in the targets, as the payload of an event; empty when nothing is."""
     found: dict[str, Any] = {}
@@ -115,12 +111,13 @@ def _known(known: dict[str, Any], name: str) -> datetime | None:
 
 def _confirmed_at(hold: Hold, said: Sequence[Presence]) -> datetime | None:
     """Return when the last asking process had seen the hold; None while a living one has not."""
-    if any(p.is_alive and (p.seen_seq is None or p.seen_seq < hold.placed_seq) for p in said):
+    if any(p.is_alive and not _has_seen(p, hold) for p in said):
         return None
-    return max(
-        (p.seen_at for p in said if p.seen_seq is not None and p.seen_seq >= hold.placed_seq),
-        default=None,
-    )
+    return max((p.seen_at for p in said if _has_seen(p, hold)), default=None)
+
+
+def _has_seen(presence: Presence, hold: Hold) -> bool:
+    return presence.seen_seq is not None and presence.seen_seq >= hold.placed_seq
 
 
 def _state(

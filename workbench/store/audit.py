@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from workbench.records import Event, HeadNote
 from workbench.store import log
+from workbench.store.documents import documents
+from workbench.store.publication import desired_by
 from workbench.store.sqlite import Store
-from workbench.store.state import fold
+from workbench.store.state import State, apply, fold
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class AuditResult:
 def verify_store(store: Store) -> AuditResult:
     """Verify the chain from the first event to the head row, then compare projection and fold."""
     facts = store.meta()
-    store_id = facts["store_id"]
     events = store.events()
+    store_id = facts.get("store_id", "")
     result = verify_events(events, store_id)
     if result.broken_at is not None:
         return result
@@ -50,14 +53,17 @@ def verify_store(store: Store) -> AuditResult:
             at, at + 1, f"broken at {at + 1}: the head row says {seq}, the log ends at {at}", None
         )
     state = fold(events)
-    expected, stored = state.documents(), store.projection()
+    expected, stored = documents(state), store.projection()
     differing = sorted(
         k for k in expected.keys() | stored.keys() if expected.get(k) != stored.get(k)
     )
-    stale = tuple(f"{entity} {key}" for entity, key in differing)
+    stale = (
+        *(f"{entity} {key}" for entity, key in differing),
+        *_stale_outbox(events, store.outbox(), int(facts.get("restored_seq", "0"))),
+    )
     head = HeadNote(store_id, state.environment, seq, head_hash, str(store.folder))
     note = (
-        f"; {len(stale)} projection rows differ from the log ({', '.join(stale[:3])}), the log wins"
+        f"; {len(stale)} cache rows differ from the log ({', '.join(stale[:3])}), the log wins"
         if stale
         else ""
     )
@@ -66,13 +72,29 @@ def verify_store(store: Store) -> AuditResult:
     )
 
 
+def _stale_outbox(
+    events: list[Event], stored: list[tuple[Any, ...]], restored_seq: int
+) -> list[str]:
+    """Name the outbox rows that do not follow from the log; what came with a restored log is not sent."""
+    state = State()
+    expected: set[tuple[Any, ...]] = set()
+    for event in events:
+        apply(state, event)
+        if event.seq > restored_seq:
+            wanted = desired_by(state, event).items()
+            expected |= {(event.seq, a, hold_id, desired) for a, (hold_id, desired) in wanted}
+    differing = expected ^ {tuple(row[:4]) for row in stored}
+    return [f"outbox {row[0]}/{row[1]}" for row in sorted(differing)]
+
+
 def verify_events(events: list[Event], store_id: str) -> AuditResult:
     """Verify a chain of events as they are stored; names the first that does not follow."""
     prev_hash = log.genesis(store_id)
     for place, event in enumerate(events, start=1):
         why = _fault(event, place, prev_hash, store_id)
         if why:
-            about = f"event {event.seq} ({event.action} {event.target} by {event.actor}): {why}"
+            what = f"({event.action} {event.target} by {event.actor})" if event.actor else ""
+            about = f"event {event.seq} {what}".strip() + f": {why}"
             return AuditResult(place - 1, place, f"broken at {place}: {about}", None)
         prev_hash = event.hash
     count = len(events)
@@ -82,12 +104,14 @@ def verify_events(events: list[Event], store_id: str) -> AuditResult:
 def _fault(event: Event, place: int, prev_hash: str, store_id: str) -> str:
     if event.seq != place:
         return f"it says seq {event.seq} and stands at place {place}"
-    if event.store_id != store_id:
-        return f"it belongs to store {event.store_id}"
+    if event.fault:
+        return event.fault
     if event.prev_hash != prev_hash:
         return "it does not follow the event before it"
     if event.hash != log.chain_hash(prev_hash, event.body):
         return "its content was altered after it was recorded"
+    if event.store_id != store_id:
+        return f"it belongs to store {event.store_id}"
     return ""
 
 

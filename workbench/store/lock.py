@@ -32,8 +32,10 @@ def store_lock(folder: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[Non
         ) from exc
     try:
         _acquire(descriptor, folder, wait_seconds)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(
+            OSError
+        ):  # on a full disk the name of the holder is not worth a pause
+            os.pwrite(descriptor, f"{os.getpid():<15}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
@@ -53,6 +55,11 @@ def _acquire(descriptor: int, folder: Path, wait_seconds: float) -> None:
                     next_step="end that command if it hangs, then run this one again",
                 ) from None
             time.sleep(_STEP_SECONDS)
+        except OSError as exc:
+            raise StorageUnavailable(
+                f"The store in {folder} cannot be locked ({exc.strerror}); nothing was recorded.",
+                next_step="put the store on a local disk",
+            ) from exc
         else:
             return
 

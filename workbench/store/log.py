@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -19,6 +19,11 @@ from workbench.clock import from_text, to_text
 from workbench.records import Event
 
 LARGEST_INTEGER = 2**53 - 1
+UNREADABLE = "event.unreadable"
+"""Action given to a row whose body is not an event; nothing ever records it."""
+
+_TEXTS = ("store_id", "actor", "action", "target", "outcome", "reason", "correlation_id")
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def digest(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
-def body_of(draft: Draft, seq: int, store_id: str) -> str:
+def body_of(draft: Draft, *, seq: int, store_id: str) -> str:
     """Return the canonical body of a draft at its place in the log."""
     return canonical(
         {
@@ -74,24 +79,40 @@ def body_of(draft: Draft, seq: int, store_id: str) -> str:
     )
 
 
-def parse_event(body: str, prev_hash: str, hash_text: str) -> Event:
+def parse_event(body: str, *, prev_hash: str, hash_text: str) -> Event:
     """Read a stored event; raises ValueError or KeyError when the body is not one."""
     found = orjson.loads(body)
+    if not isinstance(found, dict) or not isinstance(found["payload"], dict):
+        raise ValueError("the body is not an event")
+    texts = {name: found[name] for name in _TEXTS}
+    if not all(isinstance(value, str) for value in texts.values()):
+        raise ValueError("a field of the event is not text")
     return Event(
         seq=int(found["seq"]),
-        store_id=found["store_id"],
         occurred_at=from_text(found["occurred_at"]),
-        actor=found["actor"],
-        action=found["action"],
-        target=found["target"],
-        outcome=found["outcome"],
-        reason=found["reason"],
-        correlation_id=found["correlation_id"],
         payload=found["payload"],
         prev_hash=prev_hash,
         hash=hash_text,
         body=body,
+        **texts,
     )
+
+
+def read_event(seq: int, *, prev_hash: str, hash_text: str, body: str) -> Event:
+    """Read the event at a place in the log, whatever stands there; `fault` says what is wrong with it.
+
+    Nothing is raised: a row that somebody damaged must stop no pause.
+    """
+    try:
+        event = parse_event(body, prev_hash=prev_hash, hash_text=hash_text)
+    except (ValueError, KeyError, TypeError, OverflowError) as exc:
+        fault = f"its content cannot be read as an event ({exc})"
+        return Event(
+            seq, "", _NEVER, "", UNREADABLE, "", "", "", "", {}, prev_hash, hash_text, body, fault
+        )
+    if event.seq == seq:
+        return event
+    return replace(event, seq=seq, fault=f"it says seq {event.seq} and stands at place {seq}")
 
 
 def _check(value: Any, where: str) -> None:

@@ -1,4 +1,4 @@
-"""What the store tells gates: for each automation, the holds on it and what lets it through them."""
+"""What the store tells gates and engines: the holds on each automation and what lets it through them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from workbench.clock import to_text
-from workbench.records import Hold, Probation
-from workbench.scope import Scope
-from workbench.store.state import State
+from workbench.records import Event, Hold
+from workbench.store.state import State, scope_of
+
+Desired = dict[str, tuple[str, str]]
+"""automation id -> (hold id, paused | running | probation): what an event asks of automations."""
 
 
 def published_document(state: State, instant: datetime) -> dict[str, Any]:
@@ -18,37 +20,51 @@ def published_document(state: State, instant: datetime) -> dict[str, Any]:
     at the tickets each time it is asked, so a limit that is reached closes without a publication.
     """
     standing = state.standing_holds()
+    on_each = _holds_by_automation(state, standing)
+    doubts = [f"event {seq} of the log: {why}" for seq, why in sorted(state.doubts.items())]
     return {
         "store_id": state.store_id,
         "environment": state.environment,
         "seq": state.seq,
         "head_hash": state.head_hash,
         "published_at": to_text(instant),
+        "doubt": doubts[0] if doubts else "",
         "automations": {
-            automation_id: [
-                _entry(state, hold, automation_id) for hold in state.holds_on(automation_id)
-            ]
+            automation_id: [_entry(state, hold, automation_id) for hold in on_each[automation_id]]
             for automation_id, automation in sorted(state.automations.items())
-            if not automation.is_retired or state.holds_on(automation_id)
+            if not automation.is_retired or on_each[automation_id]
         },
         "everything": [
-            _entry(state, hold, "") for hold in standing if Scope.parse(hold.scope).is_everything
+            _entry(state, hold, "") for hold in standing if scope_of(hold.scope).is_everything
         ],
         "named": _named(state, standing),
     }
 
 
+def _holds_by_automation(state: State, standing: list[Hold]) -> dict[str, list[Hold]]:
+    """Return what `state.holds_on` says of every automation, looking at each hold once."""
+    found: dict[str, list[Hold]] = {automation_id: [] for automation_id in state.automations}
+    for hold in standing:
+        ids = state.covered[hold.hold_id]
+        scope = scope_of(hold.scope)
+        reached = found if scope.is_everything else {*ids, *(v for _, v in scope.terms[:1])}
+        for automation_id in reached:
+            if automation_id in found and (automation_id in ids or scope.names(automation_id)):
+                found[automation_id].append(hold)
+    return found
+
+
 def _named(state: State, standing: list[Hold]) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for hold in standing:
-        terms = Scope.parse(hold.scope).terms
+        terms = scope_of(hold.scope).terms
         if len(terms) == 1 and terms[0][0] == "automation":
             found.setdefault(terms[0][1], []).append(_entry(state, hold, terms[0][1]))
     return found
 
 
 def _entry(state: State, hold: Hold, automation_id: str) -> dict[str, Any]:
-    probation = _current_probation(state, hold.hold_id, automation_id)
+    probation = state.open_probation(hold.hold_id, automation_id)
     return {
         "hold_id": hold.hold_id,
         "mode": str(hold.mode),
@@ -63,16 +79,14 @@ def _entry(state: State, hold: Hold, automation_id: str) -> dict[str, Any]:
     }
 
 
-def _current_probation(state: State, hold_id: str, automation_id: str) -> Probation | None:
-    automation = state.automations.get(automation_id)
-    if automation is None or automation.is_retired:
-        return None
-    for probation in reversed(state.probations.values()):
-        is_open = probation.hold_id == hold_id and probation.ended_seq is None
-        if (
-            is_open
-            and automation_id in probation.automation_ids
-            and Scope.parse(probation.scope).covers(automation)
-        ):
-            return probation
-    return None
+def desired_by(state: State, event: Event) -> Desired:
+    """Return what an event that was just taken in asks of automations: the rows of the outbox."""
+    if event.action == "hold.place":
+        return dict.fromkeys(event.payload["covered"], (event.target, "paused"))
+    if event.action == "probation.start":
+        ids = event.payload["automation_ids"]
+        return dict.fromkeys(ids, (event.payload["hold_id"], "probation"))
+    if event.action == "hold.release":
+        free = [a for a in event.payload["covered"] if not state.holds_on(a)]
+        return dict.fromkeys(free, (event.target, "running"))
+    return {}

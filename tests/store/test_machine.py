@@ -1,0 +1,202 @@
+"""The invariants I1 to I6 and I14 on random walks, and the seeded bugs that the walk must catch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.store.machine import Machine
+from workbench import gate, tickets
+from workbench.control import reading, resuming
+from workbench.records import Hold
+from workbench.scope import Scope
+from workbench.store import publication, sqlite
+from workbench.store import state as folding
+from workbench.store.state import State
+
+SETTINGS = settings(
+    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+HUNT = settings(SETTINGS, max_examples=60, phases=[Phase.generate], report_multiple_bugs=False)
+
+
+@pytest.mark.slow
+def test_what_is_paused_follows_from_the_log_alone() -> None:
+    """On random walks gate, screen, fold and projection agree with a naive replay after every step."""
+    run_state_machine_as_test(Machine, settings=SETTINGS)  # type: ignore[no-untyped-call] # hypothesis
+
+
+def after(action: str, then: Callable[[State, Any], None]) -> Callable[[State, Any], None]:
+    """Return a handler of an action that does something wrong afterwards."""
+    right = folding._HANDLERS[action]
+
+    def wrong(state: State, event: Any) -> None:
+        right(state, event)
+        then(state, event)
+
+    return wrong
+
+
+def recompute_coverage(state: State, _: Any) -> None:
+    """Forget what matched when the hold was placed."""
+    for hold in state.standing_holds():
+        scope = Scope.parse(hold.scope)
+        state.covered[hold.hold_id] = {
+            a.automation_id for a in scope.select(state.automations.values())
+        }
+
+
+def release_by_scope(state: State, event: Any) -> None:
+    """Release every hold with the same scope."""
+    released = state.holds[event.target]
+    for hold in list(state.holds.values()):
+        if hold.scope == released.scope and hold.released_seq is None:
+            state.holds[hold.hold_id] = replace(hold, released_seq=event.seq)
+
+
+def seed_exact_scope_only(patch: pytest.MonkeyPatch) -> None:
+    """Only a hold of exactly the automation's id covers it in the publication."""
+    patch.setattr(Scope, "covers", lambda scope, a: scope.names(a.automation_id))
+
+
+def seed_prefix_match(patch: pytest.MonkeyPatch) -> None:
+    """`automation=a` covers `a1`, too."""
+
+    def covers(scope: Scope, automation: Any) -> bool:
+        fields = {"automation": "automation_id"}
+        values = ((getattr(automation, fields.get(k, k)), v) for k, v in scope.terms)
+        return all(str(have).startswith(value) for have, value in values)
+
+    patch.setattr(Scope, "covers", covers)
+
+
+def seed_coverage_not_sticky(patch: pytest.MonkeyPatch) -> None:
+    """An automation edited out of a held scope is not held any more."""
+    for action in ("automation.change", "automation.retire"):
+        patch.setitem(folding._HANDLERS, action, after(action, recompute_coverage))  # type: ignore[arg-type]
+
+
+def seed_not_born_paused(patch: pytest.MonkeyPatch) -> None:
+    """A new automation under a held scope runs."""
+
+    def forget(state: State, event: Any) -> None:
+        for ids in state.covered.values():
+            ids.discard(event.target)
+
+    patch.setitem(folding._HANDLERS, "automation.register", after("automation.register", forget))  # type: ignore[arg-type]
+
+
+def seed_lapsed_is_running(patch: pytest.MonkeyPatch) -> None:
+    """A hold whose review is overdue pauses nothing."""
+    patch.setattr(
+        State,
+        "standing_holds",
+        lambda state: [h for h in state.holds.values() if _is_firm(h, state)],
+    )
+
+
+def _is_firm(hold: Hold, state: State) -> bool:
+    is_overdue = (
+        hold.review_by is not None and state.newest_at and state.newest_at >= hold.review_by
+    )
+    return hold.released_seq is None and not is_overdue
+
+
+def seed_no_idempotency(patch: pytest.MonkeyPatch) -> None:
+    """The same command id acts again."""
+    patch.setattr(sqlite, "_repeated", lambda *_: None)
+
+
+def seed_release_by_scope(patch: pytest.MonkeyPatch) -> None:
+    """Releasing a hold releases its twins."""
+    patch.setitem(folding._HANDLERS, "hold.release", after("hold.release", release_by_scope))  # type: ignore[arg-type]
+
+
+def seed_released_twice(patch: pytest.MonkeyPatch) -> None:
+    """A released hold can be released again."""
+    patch.setattr(resuming, "_hold_as_seen", lambda state, request: state.holds[request.hold_id])
+
+
+def seed_gate_keeps_its_cache(patch: pytest.MonkeyPatch) -> None:
+    """The gate looks at its own memory and not at the epoch."""
+    patch.setattr(gate._View, "is_current", True)
+    patch.setattr(gate, "RESTAT_SECONDS", 3600.0)
+
+
+def seed_publication_before_the_hold(patch: pytest.MonkeyPatch) -> None:
+    """What is published lacks the newest hold."""
+    right = publication._holds_by_automation
+    patch.setattr(publication, "_holds_by_automation", lambda s, holds: right(s, holds[:-1]))
+
+
+def seed_no_ticket_limit(patch: pytest.MonkeyPatch) -> None:
+    """A narrow restart lets any number of runs through."""
+    patch.setattr(tickets.TicketBook, "_judge", lambda *_: ("", False))
+
+
+def seed_a_ticket_each_time(patch: pytest.MonkeyPatch) -> None:
+    """The same run takes a ticket each time it asks."""
+    right = tickets.TicketBook._judge
+    patch.setattr(tickets.TicketBook, "_judge", lambda book, text, *_: right(book, text, "", ""))
+
+
+def seed_wall_clock_reopens(patch: pytest.MonkeyPatch) -> None:
+    """A narrow restart that ended lives again when the clock is set back."""
+    patch.setattr(tickets.TicketBook, "close", lambda *_, **__: None)
+    patch.setattr(gate.Gate, "_over", staticmethod(lambda p, book, now: ""))
+    patch.setattr(reading, "_keep_closed", lambda *_: None)
+
+
+def seed_an_edit_reopens(patch: pytest.MonkeyPatch) -> None:
+    """An automation edited out of a narrow restart and back is let through again."""
+    patch.setattr(folding, "_close_for", lambda *_: None)
+
+
+def seed_projection_forgets(patch: pytest.MonkeyPatch) -> None:
+    """The projection does not hear of automations that a standing hold came to cover."""
+    right = sqlite.project
+
+    def project(connection: Any, state: State) -> None:
+        state.touched = {key for key in state.touched if key[0] != "hold"}
+        right(connection, state)
+
+    patch.setattr(sqlite, "project", project)
+
+
+def seed_outbox_forgets(patch: pytest.MonkeyPatch) -> None:
+    """The outbox is not told of a command."""
+    patch.setattr(sqlite, "_fill_outbox", lambda *_: None)
+
+
+def seed_time_releases(patch: pytest.MonkeyPatch) -> None:
+    """A narrow restart is thought to begin anew with each event."""
+    patch.setattr(State, "live_probation", lambda s, h, a, *, instant: s.open_probation(h, a))
+
+
+SEEDS = [value for name, value in sorted(globals().items()) if name.startswith("seed_")]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_walk_catches(seed: Callable[[pytest.MonkeyPatch], None]) -> None:
+    """Each seeded bug makes the walk fail, so that its silence means something."""
+    with pytest.MonkeyPatch.context() as patch:
+        seed(patch)
+        with pytest.raises(BaseException) as caught:
+            run_state_machine_as_test(Machine, settings=HUNT)  # type: ignore[no-untyped-call] # hypothesis
+    assert not isinstance(caught.value, KeyboardInterrupt)
+
+
+def test_the_oracle_is_independent() -> None:
+    """The oracle imports nothing of the product, so that both cannot be wrong in the same way."""
+    from tests.store import oracle
+
+    assert [
+        n for n, v in vars(oracle).items() if getattr(v, "__module__", "").startswith("workbench")
+    ] == []
+    assert oracle.replay([("time", datetime(2026, 1, 1, tzinfo=UTC))]).holds == {}

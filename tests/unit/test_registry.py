@@ -1,0 +1,173 @@
+"""The registry file is read strictly: every complaint names file and line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from workbench.errors import BadSettings
+from workbench.records import CHECKLIST
+from workbench.registry import Registry, compare, read_registry
+
+GOOD = """\
+[owners.ops-lead]
+members = ["ann"]
+contact = "pager"
+
+[owners.agent-owner]
+
+[categories.commerce]
+owner = "ops-lead"
+restart_owner = "agent-owner"
+
+[automations.invoice-triage]
+kind = "agent"
+category = "commerce"
+environment = "staging"
+provider = "acme-llm"
+tools = ["stripe"]
+expected_interval_seconds = 300
+asks_gate = true
+
+[automations.order-sync]
+kind = "workflow"
+category = "commerce"
+environment = "staging"
+owner = "agent-owner"
+"""
+
+
+def read(tmp_path: Path, text: str) -> Registry:
+    """Write a registry file and read it."""
+    file = tmp_path / "automations.toml"
+    file.write_text(text, encoding="utf-8")
+    return read_registry(file)
+
+
+def test_a_good_file_is_read_with_what_is_inherited(tmp_path: Path) -> None:
+    """Owner and restart owner come from the category where the automation names none."""
+    found = read(tmp_path, GOOD)
+    triage, sync = found.automations["invoice-triage"], found.automations["order-sync"]
+    assert (triage.owner, triage.restart_owner) == ("ops-lead", "agent-owner")
+    assert (sync.owner, sync.restart_owner) == ("agent-owner", "agent-owner")
+    assert triage.tools == ("stripe",)
+    assert triage.expected_interval_seconds == 300
+    assert (triage.asks_gate, sync.asks_gate) == (True, False)
+    assert found.owners["ops-lead"].members == ("ann",)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "words"),
+    [
+        ('kind = "agent"', 'kind = "robot"', 12, "'robot' is not a kind"),
+        ('kind = "agent"\n', "", 11, "needs kind"),
+        ('kind = "agent"', "kind = 5", 12, "kind must be text"),
+        ('kind = "agent"', 'kind = ["agent"]', 12, "kind must be text"),
+        ('category = "commerce"', 'category = "trade"', 13, "not one of the categories"),
+        ('environment = "staging"', 'environment = "Staging "', 14, "not a valid environment"),
+        ('provider = "acme-llm"', 'provider = "acmé"', 15, "not a valid provider"),
+        ('tools = ["stripe"]', 'tools = "stripe"', 16, "must be a list of texts"),
+        ('tools = ["stripe"]', "tools = [1]", 16, "must be a list of texts"),
+        ('tools = ["stripe"]', 'tools = ["Stripe "]', 16, "tool name that is not valid"),
+        ("expected_interval_seconds = 300", "expected_interval_seconds = 0", 17, "above 0"),
+        ("expected_interval_seconds = 300", "expected_interval_seconds = 1.5", 17, "whole number"),
+        ("expected_interval_seconds = 300", "expected_interval_seconds = true", 17, "whole"),
+        ("asks_gate = true", 'asks_gate = "yes"', 18, "must be true or false"),
+        ("asks_gate = true", "ask_gate = true", 18, "unknown key 'ask_gate'"),
+        ("asks_gate = true", "title = 5", 18, "title must be text"),
+        ("asks_gate = true", "alert_match = [1]", 18, "alert_match must be text"),
+        ("asks_gate = true", 'deputy = "nobody"', 18, "not one of the owners"),
+        ("asks_gate = true", "is_retired = true", 18, "unknown key 'is_retired'"),
+        ('contact = "pager"', "contact = 5", 3, "contact must be text"),
+        ('members = ["ann"]', 'members = "ann"', 2, "must be a list of texts"),
+        ('owner = "ops-lead"\n', "", 7, "needs an owner"),
+        ('owner = "ops-lead"', 'owner = "boss"', 8, "'boss' is not one of the owners"),
+        ("[owners.agent-owner]", "[owners.Agent-Owner]", 5, "not a valid id"),
+        ("[owners.agent-owner]", "[owner.agent-owner]", 5, "unknown table [owner]"),
+        ("asks_gate = true", "checklist = 5", 18, "checklist must be a table of texts"),
+        ("asks_gate = true", 'checklist = {colour = "red"}', 11, "the checklist has no 'colour'"),
+    ],
+)
+def test_each_mistake_is_named_with_its_line(
+    tmp_path: Path, before: str, after: str, line: int, words: str
+) -> None:
+    """A wrong entry is an error with file and line, and says what to mend."""
+    assert before in GOOD
+    with pytest.raises(BadSettings) as caught:
+        read(tmp_path, GOOD.replace(before, after, 1))
+    assert f"automations.toml:{line}: " in caught.value.message
+    assert words in caught.value.message
+    assert caught.value.exit_code == 17
+
+
+@pytest.mark.parametrize(
+    "text", ["[owners.a\n", "a = 1\na = 2\n", "[owners.a]\n[owners.a]\n", "x = "]
+)
+def test_broken_toml_is_named_with_its_line(tmp_path: Path, text: str) -> None:
+    """A file that is no TOML is an error with file and line."""
+    with pytest.raises(BadSettings, match=r"automations\.toml:[12]: not valid TOML"):
+        read(tmp_path, text)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A missing file and one that is not UTF-8 are errors that name the file."""
+    with pytest.raises(BadSettings, match="cannot be read"):
+        read_registry(tmp_path / "absent.toml")
+    odd = tmp_path / "odd.toml"
+    odd.write_bytes(b"\xff\xfe")
+    with pytest.raises(BadSettings, match=r"odd\.toml cannot be read"):
+        read_registry(odd)
+
+
+def complete(text: str, *, without: str = "") -> str:
+    """Put the first automation into production with a checklist."""
+    answers = "".join(f'{name} = "yes"\n' for name in CHECKLIST if name != without)
+    moved = text.replace('environment = "staging"', 'environment = "production"', 1)
+    return f"{moved}\n[automations.invoice-triage.checklist]\n{answers}"
+
+
+def test_production_needs_every_answer(tmp_path: Path) -> None:
+    """In production a complete checklist is accepted and each missing answer is an error."""
+    assert read(tmp_path, complete(GOOD)).automations["invoice-triage"].checklist == dict.fromkeys(
+        CHECKLIST, "yes"
+    )
+    for name in CHECKLIST:
+        with pytest.raises(BadSettings, match=rf"toml:11: .*lacks {name}"):
+            read(tmp_path, complete(GOOD, without=name))
+
+
+def test_a_blank_answer_is_none(tmp_path: Path) -> None:
+    """An answer of spaces does not count as one in production."""
+    with pytest.raises(BadSettings, match="lacks trigger"):
+        read(tmp_path, complete(GOOD).replace('trigger = "yes"', 'trigger = "  "'))
+
+
+def test_production_needs_somebody_who_restarts(tmp_path: Path) -> None:
+    """In production an automation without a restart owner is an error; in staging it is allowed."""
+    text = GOOD.replace('restart_owner = "agent-owner"\n', "")
+    assert read(tmp_path, text).automations["invoice-triage"].restart_owner == ""
+    with pytest.raises(BadSettings, match="names no restart_owner"):
+        read(tmp_path, complete(text))
+
+
+def test_what_differs_is_compared_field_by_field(tmp_path: Path) -> None:
+    """New, changed and missing entries become register, change and retire, in that order."""
+    old = read(tmp_path, GOOD)
+    triage = replace(old.automations["invoice-triage"], provider="other")
+    fresh = replace(triage, automation_id="product-copy")
+    new = Registry(
+        {**old.owners, "ops-lead": replace(old.owners["ops-lead"], contact="phone")},
+        old.categories,
+        {"invoice-triage": triage, "product-copy": fresh},
+    )
+    found = compare(new, old)
+    assert [(d.action, d.target) for d in found] == [
+        ("owner.register", "ops-lead"),
+        ("automation.change", "invoice-triage"),
+        ("automation.register", "product-copy"),
+        ("automation.retire", "order-sync"),
+    ]
+    assert found[1].details == "provider: 'acme-llm' -> 'other'"
+    assert compare(old, old) == []

@@ -1,0 +1,1 @@
+"""Reads run history from automation engines over HTTP, without any engine's package."""

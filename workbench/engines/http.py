@@ -1,0 +1,122 @@
+"""Careful HTTP to engines: bounded in time and size, and what is no JSON answer is an EngineError, not a row."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from workbench.errors import EngineError
+
+MAX_ANSWER_BYTES = 64 * 1_048_576
+"""Unpacked bytes read of one answer; a page of 200 runs is about 0.5 MB."""
+
+TIMEOUT = httpx.Timeout(connect=5.0, read=30.0, write=10.0, pool=5.0)
+
+_BUSY = frozenset({429, 502, 503, 504})
+_WAITS_SECONDS = (0.5, 2.0)
+
+
+class JsonClient:
+    """Asks one engine; every failure names the place without credentials.
+
+    Attributes:
+        place: host and port, for messages.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+    ) -> None:
+        """Use the engine at this address; nothing is asked yet."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise EngineError(
+                "the engine's address must begin with http:// or https:// and name a host"
+            )
+        self.place = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
+        self._sleep, self._max_answer_bytes = sleep, max_answer_bytes
+        self._client = httpx.Client(
+            base_url=url.rstrip("/"),
+            timeout=TIMEOUT,
+            transport=transport,
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def get(self, path: str, **query: str) -> Any:
+        """Return the decoded answer of a GET."""
+        return self._ask("GET", path, query=query, body=None)
+
+    def post(self, path: str, body: Any) -> Any:
+        """Return the decoded answer of a POST that reads."""
+        return self._ask("POST", path, query={}, body=body)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _ask(self, method: str, path: str, *, query: dict[str, str], body: Any) -> Any:
+        """Ask once, and again while the engine says that it is busy; reading twice harms nothing."""
+        for wait in (*_WAITS_SECONDS, None):
+            try:
+                status, content_type, content = self._read(method, path, query=query, body=body)
+            except httpx.TimeoutException as exc:
+                if wait is None:
+                    raise EngineError(f"{self.place} did not answer {path} in time") from exc
+            except httpx.ConnectError as exc:
+                raise EngineError(f"{self.place} cannot be reached: {exc}") from exc
+            except (httpx.HTTPError, httpx.InvalidURL) as exc:
+                raise EngineError(f"{self.place} broke off while answering {path}: {exc}") from exc
+            else:
+                if wait is None or status not in _BUSY:
+                    self._refuse_status(status, path)
+                    return self._decoded(content, content_type, path=path)
+            self._sleep(wait)
+        raise AssertionError("unreachable")
+
+    def _read(
+        self, method: str, path: str, *, query: dict[str, str], body: Any
+    ) -> tuple[int, str, bytes]:
+        sent = {} if body is None else {"json": body}
+        with self._client.stream(method, path, params=query or None, **sent) as answer:
+            content = bytearray()
+            for piece in answer.iter_bytes():
+                content += piece
+                if len(content) > self._max_answer_bytes:
+                    raise EngineError(
+                        f"{self.place} answers {path} with more than {self._max_answer_bytes} bytes"
+                    )
+            return answer.status_code, answer.headers.get("content-type", ""), bytes(content)
+
+    def _refuse_status(self, status: int, path: str) -> None:
+        if status in (401, 403):
+            raise EngineError(
+                f"{self.place} refuses to answer {path} ({status})",
+                next_step="check the credentials for this engine and what they may read",
+            )
+        if 300 <= status < 400:
+            raise EngineError(
+                f"{self.place} sends {path} elsewhere ({status}); is that a login page?"
+            )
+        if status >= 400:
+            raise EngineError(f"{self.place} answers {path} with status {status}")
+
+    def _decoded(self, content: bytes, content_type: str, *, path: str) -> Any:
+        if "json" not in content_type.lower():
+            kind = content_type.split(";")[0] or "nothing that says its type"
+            raise EngineError(
+                f"{self.place} answers {path} with {kind} instead of JSON; is that a login page?"
+            )
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError) as exc:
+            raise EngineError(f"{self.place} answers {path} with broken or cut JSON") from exc

@@ -1,0 +1,83 @@
+"""The state as plain values: the rows of the projection, and automations as events hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from workbench.clock import to_text
+from workbench.records import Automation
+
+if TYPE_CHECKING:
+    from workbench.store.state import State
+
+Documents = dict[tuple[str, str], dict[str, Any]]
+"""Projection of the state: (entity, id) -> plain values, equal to fold(log) after every command."""
+
+
+def documents(state: State) -> Documents:
+    """Return the whole state as plain values."""
+    found: list[tuple[str, str]] = []
+    for entity, records in _tables(state).items():
+        found += [(entity, key) for key in records]
+    found += [("target", f"{hold_id}/{automation_id}") for hold_id, automation_id in state.observed]
+    found += [("command", command_id) for command_id in state.commands]
+    return documents_of(state, found)
+
+
+def documents_of(state: State, keys: Iterable[tuple[str, str]]) -> Documents:
+    """Return the named rows of the projection."""
+    return {(entity, key): _document(state, entity, key) for entity, key in keys}
+
+
+def _tables(state: State) -> Mapping[str, Mapping[str, Any]]:
+    return {
+        "automation": state.automations,
+        "owner": state.owners,
+        "category": state.categories,
+        "hold": state.holds,
+        "probation": state.probations,
+        "decision": state.decisions,
+        "report": state.reports,
+    }
+
+
+def _document(state: State, entity: str, key: str) -> dict[str, Any]:
+    if entity == "command":
+        digest, seq = state.commands[key]
+        return {"digest": digest, "seq": seq}
+    if entity == "target":
+        hold_id, _, automation_id = key.partition("/")
+        return dict(state.observed[hold_id, automation_id])
+    found: dict[str, Any] = plain(asdict(_tables(state)[entity][key]))
+    if entity == "hold":
+        found["covered"] = sorted(state.covered[key])
+    if entity == "probation":
+        found["let_through"] = sorted(state.let_through[key])
+    return found
+
+
+def automation_from(body: Mapping[str, Any]) -> Automation:
+    """Read an automation from plain values, as events and the registry file hold it."""
+    return Automation(
+        **{**body, "tools": tuple(body.get("tools", ())), "cleanup": tuple(body.get("cleanup", ()))}
+    )
+
+
+def automation_to(record: Automation) -> dict[str, Any]:
+    """Return an automation as plain values for an event."""
+    body: dict[str, Any] = plain(asdict(record))
+    return body
+
+
+def plain(value: Any) -> Any:
+    """Return a value made of text, numbers, lists and mappings only."""
+    if isinstance(value, datetime):
+        return to_text(value)
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [plain(inner) for inner in value]
+    return value
