@@ -24,6 +24,13 @@ help: ## say what can be made
 
 setup: $(VENV)/.stamp-package ## install everything, hash-checked, into .venv
 
+# What `make demo` leaves is what `make lab` opens; a store of your own, named in the environment, comes first.
+ifeq ($(WORKBENCH_STORE)$(WORKBENCH_GATE)$(WORKBENCH_HOME),)
+demo lab: export WORKBENCH_STORE := $(CURDIR)/.home/store
+demo lab: export WORKBENCH_GATE := $(CURDIR)/.home/gate
+demo lab: export WORKBENCH_HOME := $(CURDIR)/.home
+endif
+
 demo: setup ## the first two minutes: pause, proof, refusal, reports, narrow restart
 	@$(BIN)/workbench demo
 

@@ -82,7 +82,7 @@ def _load(name: str, folder: Path) -> Query:
     if not _NAME.fullmatch(name) or not path.is_file():
         raise QueryError(_unknown(name, folder))
     raw = path.read_bytes()
-    return parse_query(name, raw.decode("utf-8"), hashlib.sha256(raw).hexdigest())
+    return parse_query(name, raw.decode("utf-8"), sha256=hashlib.sha256(raw).hexdigest())
 
 
 def _unknown(name: str, folder: Path) -> str:
@@ -93,7 +93,7 @@ def _unknown(name: str, folder: Path) -> str:
     return f"no query is named {name!r}; there is {', '.join(shown) or 'none at all'}"
 
 
-def parse_query(name: str, text: str, sha256: str) -> Query:
+def parse_query(name: str, text: str, *, sha256: str) -> Query:
     """Read header and statement of one SQL text and refuse what breaks the rules of this module."""
     description, parameters = _header(name, text)
     bare = _QUIET_PARTS.sub(" ", text).strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.errors import ScopeError
@@ -154,8 +154,8 @@ def propose(text: str, automations: Iterable[Automation], *, limit: int = 8) -> 
     """Propose the smallest scopes for words such as "stripe refunds", best first.
 
     Each word is looked for in ids, titles and every value a scope can name. A scope is proposed for a
-    value that a word hits, and for pairs of such values, ordered by how many words they answer, then by
-    how few automations they cover.
+    value that a word hits, for pairs of such values, and for an automation that answers more than those,
+    ordered by how many words they answer, then by how few automations they cover.
     """
     known = tuple(a for a in automations if not a.is_retired)
     words = [word for word in re.split(r"[^a-z0-9]+", text.casefold()) if word]
@@ -182,7 +182,24 @@ def propose(text: str, automations: Iterable[Automation], *, limit: int = 8) -> 
         and "automation" not in (a[0], b[0])
         and len(hits[a] | hits[b]) > max(len(hits[a]), len(hits[b]))
     ]
+    candidates += _whole_answers(hits, candidates, known)
     return _ranked(candidates, known)[:limit]
+
+
+def _whole_answers(
+    hits: Mapping[tuple[str, str], set[str]],
+    candidates: Sequence[tuple[tuple[tuple[str, str], ...], set[str]]],
+    known: Iterable[Automation],
+) -> list[tuple[tuple[tuple[str, str], ...], set[str]]]:
+    """Return the automations whose own values answer, together, more words than any wider scope of them."""
+    found: list[tuple[tuple[tuple[str, str], ...], set[str]]] = []
+    for automation in known:
+        own = {(key, value) for key in KEYS for value in values_of(automation, key)}
+        words = set().union(*(hits.get(term, set()) for term in own))
+        best = max((len(w) for terms, w in candidates if set(terms) <= own), default=0)
+        if len(words) > best:
+            found.append(((("automation", automation.automation_id),), words))
+    return found
 
 
 def _hits(word: str, value: str) -> bool:

@@ -1,7 +1,6 @@
 -- One row per line read for approval: its values as the table has them, or the first reason to reject the line.
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
-create or replace temp table checked as
 with field as (
     select
         line_number,

@@ -2,7 +2,6 @@
 -- $source_id: varchar, source of the rows that name none, or null
 -- $naive_offset: varchar, offset of instants written without one (`Z`), or null to reject them
 -- $is_text: boolean, the file gives every value as text (CSV), so a number may stand in quotes
-create or replace temp table checked as
 with field as (
     select
         line_number,

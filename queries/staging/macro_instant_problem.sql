@@ -16,7 +16,7 @@ case
         regexp_full_match(
             written,
             '(19[7-9]\d|20\d\d)-\d\d-\d\d[T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.]\d{1,6}0*)?)?'
-            || '(Z|[+-](0\d|1[0-4]):?[0-5]\d)'
+            || '(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)'
         )
         and try_cast(written as timestamptz) is not null
         then null

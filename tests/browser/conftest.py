@@ -86,8 +86,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         wait_for(started, server, log)
         yield started
     finally:
+        # Ending the command ends JupyterLab: an orphan would keep the port and the store's kernels.
         server.terminate()
         server.wait(20)
+        with pytest.raises(OSError):
+            started.ask("/api/status")
 
 
 def wait_for(lab: Lab, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,3 +77,11 @@ def living_in(folder: Path) -> list[str]:
         if any(str(folder) in word for word in words) and int(path.parent.name) != os.getpid():
             found.append(" ".join(words))
     return found
+
+
+def left_running(folder: Path, seconds: float = 10.0) -> list[str]:
+    """Return what still runs after a while; a killed process needs a moment to be gone."""
+    deadline = time.monotonic() + seconds
+    while living_in(folder) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return living_in(folder)

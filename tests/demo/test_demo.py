@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.demo.played import ESCAPE, Played, living_in, play_once
+from tests.demo.played import ESCAPE, Played, left_running, play_once
 from workbench.clock import SystemClock, from_text
 from workbench.demo.world import World
 from workbench.recordings import Recording, shipped_names
@@ -207,7 +207,7 @@ def test_the_recorded_store_is_the_recording_s(played: Played, recording: Record
 
 def test_nothing_is_left_running(played: Played) -> None:
     """When the demo is over none of its processes lives."""
-    assert living_in(played.place.settings.home) == []
+    assert left_running(played.place.settings.home) == []
 
 
 @pytest.mark.browser

@@ -14,7 +14,8 @@ from tests.golden.scene import make_scene
 from workbench.clock import to_text
 from workbench.recordings import Recording, shipped_names
 from workbench.reports.make import notebooks_folder
-from workbench.reports.runner import PAYLOAD_MIME, execute
+from workbench.reports.runner import execute
+from workbench.reports.shelf import PAYLOAD_MIME
 from workbench.settings import Settings
 
 FOLDER = Path(__file__).parent
@@ -56,7 +57,9 @@ def refresh(recording: Recording, folder: Path = FOLDER) -> list[Path]:
 def run(root: Path, settings: Settings, name: str, *, parameters: dict[str, Any]) -> Any:
     """Execute one notebook by hand (not recorded) and take out what differs from machine to machine."""
     source = notebooks_folder() / f"{name}.ipynb"
-    execution = execute(source, root / f"{name}.ipynb", parameters, sentinel="", settings=settings)
+    execution = execute(
+        source, root / f"{name}.ipynb", parameters=parameters, sentinel="", settings=settings
+    )
     if not execution.is_complete:
         raise SystemExit(f"{name}: {execution.incomplete_because}")
     notebook = execution.notebook
@@ -81,7 +84,8 @@ def _settle(cell: Any) -> None:
             cell.metadata["tags"].append("nbval-ignore-output")
             cell.outputs = []
             return
-        output.data["text/html"] = SVG.sub("<svg/>", page)
+        if page:
+            output.data["text/html"] = SVG.sub("<svg/>", page)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from tests.panels.stage import (
 )
 from workbench.clock import FixedClock
 from workbench.control.resuming import ResumeRequest
+from workbench.gate import Gate
 from workbench.panels import control_html as html
 from workbench.panels import form_html as forms
 from workbench.panels.control_model import ControlModel
@@ -179,6 +180,21 @@ def test_the_headline_counts_only_what_is_stopped(
     assert "1 held and NOT stopped" in shown
     assert "1 in a narrow restart" in shown
     assert "By 1 hold: H-1." in shown
+
+
+def test_the_headline_says_what_has_not_confirmed(
+    filled: ControlModel, control: FaultyControl
+) -> None:
+    """A pause that nobody has seen yet is not shown as done, in the headline or in the text."""
+    filled.pause.arm()
+    filled.pause.confirm()
+    assert "2 of H-1 not confirmed yet" in text_of(html.draw_headline(filled))
+    assert "2 of H-1 not confirmed yet" in write_summary(filled)
+    gate = Gate(control.store.gate_folder)
+    gate.check("invoice-triage")
+    gate.check("ticket-reply")
+    filled.refresh()
+    assert "not confirmed" not in text_of(html.draw_headline(filled))
 
 
 def test_an_overdue_hold_says_overdue_still_paused(

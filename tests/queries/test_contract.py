@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -11,7 +12,8 @@ from workbench.queries import load_query, query_names
 from workbench.warehouse.connection import connect
 from workbench.warehouse.tables import IMMUTABLE, dictionary, table, table_names
 
-DUCKDB_NAMES = [name for name in query_names() if not name.startswith("store.")]
+REPOSITORY = Path(__file__).resolve().parents[2]
+DUCKDB_NAMES = [name for name in query_names() if not name.startswith(("store.", "demo."))]
 ASKING = [name for name in DUCKDB_NAMES if name.startswith("review.")]
 
 
@@ -64,6 +66,22 @@ def test_a_review_query_stays_portable(name: str) -> None:
         if word in text
     ]
     assert found == []
+
+
+def test_every_query_of_the_loader_is_used() -> None:
+    """No SQL file is left behind: each is named in a module, or belongs to a table or to the macros."""
+    modules = (REPOSITORY / "workbench").rglob("*.py")
+    text = "".join(path.read_text(encoding="utf-8") for path in modules)
+    by_table = {f"{folder}.{name}" for name in table_names() for folder in ("staging", "warehouse")}
+    unused = [
+        name
+        for name in DUCKDB_NAMES
+        if not name.startswith("review.")
+        and f'"{name}"' not in text
+        and name not in by_table
+        and not name.startswith("staging.macro_")
+    ]
+    assert unused == []
 
 
 def test_every_table_declares_its_key_among_its_columns() -> None:

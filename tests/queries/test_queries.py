@@ -68,19 +68,19 @@ def test_a_name_never_leaves_the_folder(tmp_path: Path, name: str) -> None:
 def test_what_breaks_the_rules_is_refused(text: str, said: str) -> None:
     """Each broken rule is named in one sentence."""
     with pytest.raises(QueryError, match=said):
-        parse_query("review.x", text, "0")
+        parse_query("review.x", text, sha256="0")
 
 
 def test_text_and_comments_hold_no_parameters() -> None:
     """A dollar or semicolon inside text, a quoted name or a comment is no parameter and ends no statement."""
-    query = parse_query("review.x", "-- One row.\nselect 'a;$b' as \"c;$d\" -- $e;\n", "0")
+    query = parse_query("review.x", "-- One row.\nselect 'a;$b' as \"c;$d\" -- $e;\n", sha256="0")
     assert query.parameters == {}
 
 
 def test_a_trigger_is_one_statement() -> None:
     """The statements inside a trigger's body belong to the trigger."""
     text = "-- Refuses.\ncreate trigger t before delete on e\nbegin\n    select raise(abort, 'no');\nend"
-    assert parse_query("store.t", text, "0").sql.endswith("end")
+    assert parse_query("store.t", text, sha256="0").sql.endswith("end")
 
 
 def test_names_are_listed_by_prefix(tmp_path: Path) -> None:

@@ -221,7 +221,7 @@ _BODIES: dict[str, Callable[..., None]] = {
 }
 
 
-def _in_process(automation_id: str, retries: int) -> Any:
+def _flow_of(automation_id: str, retries: int) -> Any:
     def automation(
         slow_republish: bool = False, trigger: str = "event", triggered_by: str = ""
     ) -> Any:
@@ -236,7 +236,7 @@ def _in_process(automation_id: str, retries: int) -> Any:
 
 
 IN_PROCESS_FLOWS = {
-    name: _in_process(name, retries)
+    name: _flow_of(name, retries)
     for name, retries in {
         "invoice-triage": 1,
         "refund-playbook": 0,

@@ -37,7 +37,7 @@ STALE = timedelta(hours=1)
 BAD = ("failed", "crashed")
 
 
-def rows_at(recording: Recording, table_name: str, instant: str) -> list[Row]:
+def rows_at(recording: Recording, table_name: str, *, instant: str) -> list[Row]:
     """Return the rows of a table as they were known at an instant: the newest version of each."""
     key = table(table_name).key
     found: dict[tuple[Any, ...], Row] = {}
@@ -60,7 +60,7 @@ def main_incident(recording: Recording) -> Row:
     """Return the incident that the first hold was placed for, as known last."""
     last = list(recording.instants)[-1]
     placed = events_of(recording, "hold.place")[0]
-    rows = rows_at(recording, "incident", last)
+    rows = rows_at(recording, "incident", instant=last)
     return next(row for row in rows if row["incident_id"] == placed["payload"]["incident_id"])
 
 
@@ -92,8 +92,8 @@ def leaks(recording: Recording, hold_id: str) -> dict[str, int]:
         return sum(since < instant <= until for instant in instants)
 
     return {
-        "starts": inside(rows_at(recording, "run", last), "started_at"),
-        "writes": inside(rows_at(recording, "affected_record", last), "changed_at"),
+        "starts": inside(rows_at(recording, "run", instant=last), "started_at"),
+        "writes": inside(rows_at(recording, "affected_record", instant=last), "changed_at"),
     }
 
 
@@ -145,9 +145,9 @@ def stale_runs(runs: list[Row]) -> dict[str, int]:
     )
 
 
-def steps_missing(recording: Recording, instant: str, runs: list[Row]) -> str:
+def steps_missing(recording: Recording, runs: list[Row], *, instant: str) -> str:
     """Say for how many finished runs Prefect had recorded no step when they were last read."""
-    known = {r["run_id"] for r in rows_at(recording, "step", instant)}
+    known = {r["run_id"] for r in rows_at(recording, "step", instant=instant)}
     ended = [r for r in runs if r["status"] in ("succeeded", "failed")]
     return f"{sum(r['run_id'] not in known for r in ended)} of {len(ended)}"
 
@@ -156,14 +156,16 @@ def open_at(recording: Recording) -> dict[str, dict[str, int]]:
     """Count what stood open at each instant: pending approvals, firing alerts, runs in flight."""
     found = {}
     for name in recording.instants:
-        alerts = rows_at(recording, "alert", name)
+        alerts = rows_at(recording, "alert", instant=name)
         found[name] = {
             "pending approvals": sum(
-                r["decided_at"] is None for r in rows_at(recording, "approval", name)
+                r["decided_at"] is None for r in rows_at(recording, "approval", instant=name)
             ),
             "firing alerts": sum(r["resolved_at"] is None for r in alerts),
             "alerts never acknowledged": sum(r["acknowledged_at"] is None for r in alerts),
-            "running": sum(r["status"] == "running" for r in rows_at(recording, "run", name)),
+            "running": sum(
+                r["status"] == "running" for r in rows_at(recording, "run", instant=name)
+            ),
         }
     return found
 
@@ -171,7 +173,7 @@ def open_at(recording: Recording) -> dict[str, dict[str, int]]:
 def figures(recording: Recording) -> Row:
     """Return everything a reader wants to know of a recording before using it."""
     last = list(recording.instants)[-1]
-    runs = rows_at(recording, "run", last)
+    runs = rows_at(recording, "run", instant=last)
     onset = from_text(main_incident(recording)["started_at"])
     began = min(from_text(r["first_seen_at"]) for r in runs)
     ended = recording.as_of(last)
@@ -188,7 +190,7 @@ def figures(recording: Recording) -> Row:
         "signatures of the held since onset": signatures_since(runs, onset),
         "cost per run of the held": cost_per_run(runs, onset),
         "runs on stale context": stale_runs(runs),
-        "finished runs without steps": steps_missing(recording, last, runs),
+        "finished runs without steps": steps_missing(recording, runs, instant=last),
         "leaks": {
             e["target"]: leaks(recording, e["target"]) for e in events_of(recording, "hold.place")
         },

@@ -17,6 +17,18 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.record.alerts import Alerts
+from tests.record.operations import Operator
+from tests.record.people import Deciders
+from tests.record.place import Place
+from tests.record.prefect_side import PrefectSide, environment
+from tests.record.provider import Provider
+from tests.record.registry_file import write_registry
+from tests.record.snapshot import Collector
+from tests.record.stage import Cast, Stage
+from tests.record.story import BEATS, LAST_MINUTE
+from tests.record.world import World
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 COPIED = ("workbench", "queries", "notebooks", "tests/record")
 
@@ -52,6 +64,8 @@ def freeze(root: Path) -> None:
                 dirs_exist_ok=True,
                 ignore=shutil.ignore_patterns("__pycache__"),
             )
+        # Without it an installed checkout's own tests would be found before the copy's.
+        (copy / "tests" / "__init__.py").touch()
     os.chdir(root)
     os.execve(
         sys.executable,
@@ -60,10 +74,8 @@ def freeze(root: Path) -> None:
     )
 
 
-def set_environment(root: Path, port: int, pace: float) -> None:
+def set_environment(root: Path, *, port: int, pace: float) -> None:
     """Set what every program of the recording reads."""
-    from tests.record.prefect_side import environment
-
     os.environ.update(environment(root, port))
     os.environ.update(
         {
@@ -78,80 +90,81 @@ def set_environment(root: Path, port: int, pace: float) -> None:
 
 def play(options: argparse.Namespace, root: Path) -> None:
     """Start everything, play the beats, and stop everything."""
-    from tests.record.alerts import Alerts
-    from tests.record.operations import Operator
-    from tests.record.people import Deciders
-    from tests.record.place import Place
-    from tests.record.prefect_side import PrefectSide
-    from tests.record.provider import Provider
-    from tests.record.registry_file import write_registry
-    from tests.record.snapshot import Collector
-    from tests.record.world import World
-
-    pace = options.minutes / 92.0
-    place, started = Place(root), []
-    set_environment(root, options.port, pace)
+    pace = options.minutes / LAST_MINUTE
+    set_environment(root, port=options.port, pace=pace)
     provider = Provider()
     os.environ["RECORD_PROVIDER"] = provider.url
-    world = World(place.world)
+    world = World(Place(root).world)
     world.put("config", "acme-llm", {"max_tokens": 512})
-    prefect = PrefectSide(root, options.port, Path(sys.executable).parent / "prefect")
-    operator = Operator(place, options.workbench_python, prefect, world, root / "operator-code")
+    prefect = PrefectSide(root, port=options.port, prefect=Path(sys.executable).parent / "prefect")
+    operator = Operator(
+        Place(root), options.workbench_python, prefect, world, root / "operator-code"
+    )
+    started: list[subprocess.Popen[bytes]] = []
     try:
         started.append(prefect.start())
-        write_registry(root / "automations.toml")
-        operator.run("store", "init", "--environment", "production")
-        operator.run("registry", "apply", str(root / "automations.toml"), "--yes")
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", "tests.record.serve"],
-                cwd=root,
-                stdout=open(root / "serve.log", "ab"),
-                stderr=subprocess.STDOUT,
-            )
-        )
-        from tests.record.loops import start_loops
-        from tests.record.stage import Stage
-
-        collector = Collector(place, prefect, world, max(8.0, 60 * pace))
-        alerts = Alerts(
-            world,
-            timedelta(minutes=max(0.4, 5 * pace)),
-            max(1.0, 10 * pace),
-            runs_needed=4 if pace > 0.5 else 2,
-        )
-        deciders = Deciders(world, max(2.0, 10 * pace), (40 * pace, 200 * pace))
-        loops = start_loops(pace)
-        for thread in (collector, alerts, deciders):
-            thread.start()
-        stage = Stage(
-            world,
-            provider,
-            operator,
-            collector,
-            loops=loops,
-            alerts=alerts,
-            deciders=deciders,
-            pace=pace,
-        )
-        tell_timeline(root, stage.began, pace)
+        prepare_store(operator, root)
+        started.append(serve(root))
+        cast = assemble(provider, operator, pace=pace)
+        stage = Stage(cast, pace=pace)
+        tell_timeline(root, began=stage.began, pace=pace)
         follow(stage, pace)
-        for loop in loops.values():
+        for loop in cast.loops.values():
             loop.ended.set()
-        logging.info("collector errors: %s", collector.errors[-5:])
+        logging.info("collector errors: %s", cast.collector.errors[-5:])
     finally:
-        for child in reversed(started):
-            child.terminate()
-            try:
-                child.wait(20)
-            except subprocess.TimeoutExpired:
-                child.kill()
+        end(started)
 
 
-def follow(stage: object, pace: float) -> None:
+def prepare_store(operator: Operator, root: Path) -> None:
+    """Make the store and register the twelve automations."""
+    write_registry(root / "automations.toml")
+    operator.run("store", "init", "--environment", "production")
+    operator.run("registry", "apply", str(root / "automations.toml"), "--yes")
+
+
+def serve(root: Path) -> subprocess.Popen[bytes]:
+    """Start the program that serves the deployments."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.record.serve"]
+    with open(root / "serve.log", "ab") as log:
+        return subprocess.Popen(command, cwd=root, stdout=log, stderr=subprocess.STDOUT)
+
+
+def assemble(provider: Provider, operator: Operator, *, pace: float) -> Cast:
+    """Start the in-process automations and everybody who watches them; a short story has short windows."""
+    from tests.record.loops import start_loops  # Prefect reads its settings when it is imported
+
+    world = operator.world
+    collector = Collector(
+        operator.place, operator.prefect, world=world, every_seconds=max(8.0, 60 * pace)
+    )
+    alerts = Alerts(
+        world,
+        window=timedelta(minutes=max(0.4, 5 * pace)),
+        every_seconds=max(1.0, 10 * pace),
+        runs_needed=4 if pace > 0.5 else 2,
+    )
+    deciders = Deciders(
+        world, every_seconds=max(2.0, 10 * pace), wait_seconds=(40 * pace, 200 * pace)
+    )
+    loops = start_loops(pace)
+    for thread in (collector, alerts, deciders):
+        thread.start()
+    return Cast(world, provider, operator, collector, loops, alerts, deciders)
+
+
+def end(started: list[subprocess.Popen[bytes]]) -> None:
+    """End the programs that were started, the newest first."""
+    for child in reversed(started):
+        child.terminate()
+        try:
+            child.wait(20)
+        except subprocess.TimeoutExpired:
+            child.kill()
+
+
+def follow(stage: Stage, pace: float) -> None:
     """Play each beat at its minute; a beat that fails is logged and the next one comes."""
-    from tests.record.story import BEATS
-
     began = time.monotonic()
     for beat in BEATS:
         time.sleep(max(0.0, began + beat.minute * 60 * pace - time.monotonic()))
@@ -164,15 +177,14 @@ def follow(stage: object, pace: float) -> None:
                 logging.exception("beat %s failed (try %s)", beat.act, attempt)
 
 
-def tell_timeline(root: Path, began: datetime, pace: float) -> None:
+def tell_timeline(root: Path, *, began: datetime, pace: float) -> None:
     """Write the expected wall-clock time of every beat."""
-    from tests.record.story import BEATS
-
-    lines = [
-        f"{began + timedelta(minutes=b.minute * pace):%H:%M:%S} UTC  minute {b.minute:5.1f}  {b.act} {' '.join(b.words)}"
-        for b in BEATS
-    ]
-    (root / "TIMELINE").write_text("\n".join(lines) + "\n")
+    lines = []
+    for beat in BEATS:
+        at = began + timedelta(minutes=beat.minute * pace)
+        words = " ".join((beat.act, *beat.words))
+        lines.append(f"{at:%H:%M:%S} UTC  minute {beat.minute:5.1f}  {words}\n")
+    (root / "TIMELINE").write_text("".join(lines))
     (root / "began.json").write_text(json.dumps({"began": began.isoformat(), "pace": pace}))
 
 

@@ -54,7 +54,7 @@ def instant(text: str | None) -> str | None:
     return to_text(from_text(text)) if text else None
 
 
-def run_row(automation_id: str, row: Row, states: list[Row], *, facts: Row) -> Row:
+def run_row(automation_id: str, row: Row, *, states: list[Row], facts: Row) -> Row:
     """Return the row of one run; `facts` are what the automation told of it: cost, context, trigger."""
     spec = BY_ID[automation_id]
     trigger = "schedule" if row["auto_scheduled"] else "manual"
@@ -129,7 +129,7 @@ def state_rows(run_id: str, states: list[Row]) -> list[Row]:
     ]
 
 
-def step_rows(automation_id: str, run_id: str, tasks: list[Row]) -> list[Row]:
+def step_rows(automation_id: str, run_id: str, *, tasks: list[Row]) -> list[Row]:
     """Return a row for each step of a run; a step stopped by the gate is cancelled, not failed."""
     attempts: dict[str, int] = {}
     rows = []

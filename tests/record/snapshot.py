@@ -154,10 +154,10 @@ class Collector(threading.Thread):
         tables: dict[str, list[Row]] = {table: [] for table in READ_FROM_PREFECT}
         for run_id, row in self.runs.items():
             automation_id, states = self.flows[row["flow_id"]], self.states.get(run_id, [])
-            told = run_row(automation_id, row, states, facts=facts.get(run_id, {}))
+            told = run_row(automation_id, row, states=states, facts=facts.get(run_id, {}))
             tables["run"].append({**told, "vanished_at": self.vanished.get(run_id)})
             tables["run_state"] += state_rows(run_id, states)
-            tables["step"] += step_rows(automation_id, run_id, self.tasks.get(run_id, []))
+            tables["step"] += step_rows(automation_id, run_id, tasks=self.tasks.get(run_id, []))
         return tables
 
     def _evidence_rows(self, seq: int) -> dict[str, list[Row]]:

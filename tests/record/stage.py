@@ -8,16 +8,19 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from tests.record.alerts import Alerts
 from tests.record.catalog import HELD
-from tests.record.loops import Loop
 from tests.record.operations import Operator
 from tests.record.people import Deciders, settle_approvals, verify_records
 from tests.record.place import now_text, to_text
 from tests.record.provider import CALM, DEGRADED, RELAPSED, Provider
 from tests.record.snapshot import Collector
 from tests.record.world import Row, World
+
+if TYPE_CHECKING:  # it imports Prefect, which reads its settings when it is imported
+    from tests.record.loops import Loop
 
 logger = logging.getLogger("record")
 SCOPE = "kind=agent,provider=acme-llm"

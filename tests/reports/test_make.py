@@ -5,44 +5,22 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from tests.reports import little_incident as story
+from tests.reports.conftest import Scene
 from tests.reports.tiny import write_notebook
-from workbench.control import Control, open_control
+from workbench.control import open_control
 from workbench.errors import Refused
 from workbench.records import VerdictKind
-from workbench.reports.derive import ReviewWish, parameters_for_hold
-from workbench.reports.make import MadeReport, make_report
-from workbench.reports.runner import PAYLOAD_MIME, execute, payload_of, read_notebook
-from workbench.settings import Settings
+from workbench.reports.make import make_report
+from workbench.reports.runner import execute, payload_of, read_notebook
+from workbench.reports.shelf import PAYLOAD_MIME
 
 NAME = "restart-decision"
-
-
-@dataclasses.dataclass(frozen=True)
-class Scene:
-    """The little incident with one restart decision made about it."""
-
-    settings: Settings
-    control: Control
-    made: MadeReport
-
-
-def wish(control: Control, only: str = "") -> dict[str, str]:
-    """Return the parameters of a review of the hold of the story."""
-    return parameters_for_hold(control.state(), ReviewWish("H-1", only=only), control.clock.now())
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """Make the story and its report once for this file."""
-    settings, control = story.set_up(tmp_path_factory.mktemp("story"))
-    yield Scene(settings, control, make_report(control, settings, NAME, given=wish(control)))
 
 
 def test_a_report_is_complete_and_its_files_agree(scene: Scene) -> None:
@@ -115,8 +93,8 @@ def test_the_same_inputs_give_the_same_verdict(scene: Scene, tmp_path: Path) -> 
         "manifest_version": seal["manifest_version"],
         "log_seq": seal["log_head"]["seq"],
     }
-    again = make_report(control, settings, NAME, given={**wish(control), **pinned})
-    assert again.report_id == "R-2"
+    again = make_report(control, settings, name=NAME, given={**scene.given(), **pinned})
+    assert again.report_id == f"R-{len(control.state().reports)}" != scene.made.report_id
     first = (scene.made.folder / "verdict.json").read_bytes()
     assert (again.folder / "verdict.json").read_bytes() == first
 
@@ -127,7 +105,7 @@ def test_by_hand_the_numbers_are_the_same_and_the_page_says_so(
     """The saved notebook, run again by hand, gives the same findings, marked as not recorded."""
     saved = scene.made.folder / f"{NAME}.ipynb"
     execution = execute(
-        saved, tmp_path / "again.ipynb", {}, sentinel="none", settings=scene.settings
+        saved, tmp_path / "again.ipynb", parameters={}, sentinel="none", settings=scene.settings
     )
     recorded = payload_of(read_notebook(saved))
     assert payload_of(execution.notebook)["verdict"] == recorded["verdict"]
@@ -150,7 +128,7 @@ def test_what_cannot_be_computed_is_kept_as_incomplete(scene: Scene, tmp_path: P
         tmp_path, "raise ValueError('<script>no rows</script>')", parameters=True
     )
     made = make_report(
-        scene.control, scene.settings, NAME, given=wish(scene.control), notebook=source
+        scene.control, scene.settings, name=NAME, given=scene.given(), notebook=source
     )
     assert not made.is_complete
     names = sorted(path.name for path in made.folder.iterdir())
@@ -165,7 +143,7 @@ def test_a_notebook_without_a_seal_is_incomplete(scene: Scene, tmp_path: Path) -
     words = "print(f'REPORT-COMPLETE {run_ticket}')"
     source = write_notebook(tmp_path, words, parameters=True)
     made = make_report(
-        scene.control, scene.settings, NAME, given=wish(scene.control), notebook=source
+        scene.control, scene.settings, name=NAME, given=scene.given(), notebook=source
     )
     assert made.incomplete_because == "The last cell left no verdict and no seal."
 
@@ -176,7 +154,7 @@ def test_an_incomplete_report_cannot_be_decided_on(scene: Scene, tmp_path: Path)
 
     source = write_notebook(tmp_path, "import sys; sys.exit(0)", parameters=True)
     made = make_report(
-        scene.control, scene.settings, NAME, given=wish(scene.control), notebook=source
+        scene.control, scene.settings, name=NAME, given=scene.given(), notebook=source
     )
     with pytest.raises(Refused, match="INCOMPLETE"):
         scene.control.decide(DecideRequest(made.report_id))

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.reports import little_incident as story
-from workbench.reports.derive import ReviewWish, parameters_for_hold
-from workbench.reports.make import MadeReport, make_report
+from tests.reports.conftest import NAMES, Scene
 from workbench.reports.runner import payload_of, read_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-NAMES = ("restart-decision", "post-incident-review")
 
 LOOK = """() => {
   const big = e => { const r = e.getBoundingClientRect(); return r.width > 60 && r.height > 20; };
@@ -46,14 +42,6 @@ class Seen:
     errors: list[str]
 
 
-@pytest.fixture(scope="module")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, MadeReport]]:
-    """Make both reports of the little incident, whose history is full of hostile text."""
-    settings, control = story.set_up(tmp_path_factory.mktemp("story"))
-    given = parameters_for_hold(control.state(), ReviewWish("H-1"), control.clock.now())
-    yield {name: make_report(control, settings, name, given=given) for name in NAMES}
-
-
 def look(browser: Any, path: Path, *, scheme: str = "light", width: int = 1100) -> Seen:
     """Open a page with the network off and return what is there."""
     context = browser.new_context(
@@ -72,11 +60,9 @@ def look(browser: Any, path: Path, *, scheme: str = "light", width: int = 1100) 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_report_is_whole_without_a_network(
-    browser: Any, reports: dict[str, MadeReport], name: str
-) -> None:
+def test_a_report_is_whole_without_a_network(browser: Any, scene: Scene, name: str) -> None:
     """No request but the file itself; as many tables and figures are drawn as the notebook promised."""
-    made = reports[name]
+    made = scene.reports[name]
     assert made.incomplete_because is None
     seen = look(browser, made.html)
     promised = payload_of(read_notebook(made.folder / f"{name}.ipynb"))["promised"]
@@ -87,30 +73,24 @@ def test_a_report_is_whole_without_a_network(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_hostile_history_stays_text(
-    browser: Any, reports: dict[str, MadeReport], name: str
-) -> None:
+def test_hostile_history_stays_text(browser: Any, scene: Scene, name: str) -> None:
     """Scripts and images in names, errors and reasons neither run nor load; they are read as text."""
-    seen = look(browser, reports[name].html)
+    seen = look(browser, scene.reports[name].html)
     assert (seen.facts["hit"], seen.facts["images"], seen.facts["scripts"]) == (0, 0, 0)
-    assert "&lt;script&gt;window.hit=1" in reports[name].html.read_text()
+    assert "&lt;script&gt;window.hit=1" in scene.reports[name].html.read_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_figure_is_legible_on_its_page(
-    browser: Any, reports: dict[str, MadeReport], scheme: str
-) -> None:
+def test_a_figure_is_legible_on_its_page(browser: Any, scene: Scene, scheme: str) -> None:
     """On light and on dark pages the words of a figure stand out from the paper (contrast above 7)."""
-    facts = look(browser, reports[NAMES[0]].html, scheme=scheme).facts
+    facts = look(browser, scene.reports[NAMES[0]].html, scheme=scheme).facts
     assert contrast(facts["chart_ink"], facts["paper"]) > 7
     assert contrast(facts["ink"], facts["paper"]) > 7
 
 
-def test_a_narrow_page_does_not_scroll_sideways(
-    browser: Any, reports: dict[str, MadeReport]
-) -> None:
+def test_a_narrow_page_does_not_scroll_sideways(browser: Any, scene: Scene) -> None:
     """On a phone wide tables and figures scroll within themselves, not the page."""
-    assert look(browser, reports[NAMES[0]].html, width=400).facts["wide"] <= 0
+    assert look(browser, scene.reports[NAMES[0]].html, width=400).facts["wide"] <= 0
 
 
 def contrast(first: str, second: str) -> float:

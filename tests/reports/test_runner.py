@@ -20,7 +20,12 @@ def run(tmp_path: Path, *sources: str, limits: RunLimits | None = None) -> Execu
     source = write_notebook(tmp_path, *sources)
     target = tmp_path / "out.ipynb"
     return execute(
-        source, target, {"label": "x"}, sentinel=SENTINEL, settings=settings, limits=limits
+        source,
+        target,
+        parameters={"label": "x"},
+        sentinel=SENTINEL,
+        settings=settings,
+        limits=limits,
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from workbench.errors import Refused, StorageUnavailable
 from workbench.records import HeadNote
-from workbench.reports.seal import Seal, canonical, package_versions
+from workbench.reports.seal import Seal, canonical, code_digest, package_versions
 from workbench.reports.shelf import Shelf, sentinel_of, write_json
 
 SEAL = Seal(
@@ -18,6 +18,7 @@ SEAL = Seal(
     manifest_version=12,
     log_head=HeadNote("store-1", "production", 40, "ab" * 32),
     query_digests={"review.failed_steps": "cd" * 32},
+    code_digest="ef" * 32,
     package_versions={"duckdb": "2.0.0"},
     parameters={"scope": "kind=agent", "log_seq": 40},
 )
@@ -87,6 +88,7 @@ def test_a_second_maker_is_refused_and_told_who_is_first(tmp_path: Path) -> None
         {"manifest_version": 13},
         {"log_head": HeadNote("store-1", "production", 41, "ab" * 32)},
         {"query_digests": {"review.failed_steps": "ce" * 32}},
+        {"code_digest": "ee" * 32},
         {"package_versions": {"duckdb": "2.0.1"}},
         {"parameters": {"scope": "kind=agent", "log_seq": 41}},
         {"report": "post-incident-review"},
@@ -102,6 +104,16 @@ def test_equal_seals_have_equal_bytes() -> None:
     same = dataclasses.replace(SEAL, parameters={"log_seq": 40, "scope": "kind=agent"})
     assert canonical(same.as_json()) == canonical(SEAL.as_json())
     assert SEAL.as_json()["seal_digest"] == SEAL.digest
+
+
+def test_the_code_digest_follows_the_source(tmp_path: Path) -> None:
+    """A changed or renamed source file of the judgement changes the digest."""
+    (tmp_path / "verdict.py").write_text("A = 1\n")
+    first = code_digest(tmp_path)
+    (tmp_path / "verdict.py").write_text("A = 2\n")
+    second = code_digest(tmp_path)
+    (tmp_path / "verdict.py").rename(tmp_path / "other.py")
+    assert len({first, second, code_digest(tmp_path)}) == 3
 
 
 def test_versions_of_what_computes_are_named() -> None:

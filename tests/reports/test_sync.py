@@ -57,10 +57,12 @@ def test_a_review_of_a_hold_derives_its_parameters(tmp_path: Path) -> None:
     """The hold, a narrower scope and the instant become parameters; the hold's own scope stays empty."""
     _, control = story.set_up(tmp_path)
     state, now = control.state(), control.clock.now()
-    given = parameters_for_hold(state, ReviewWish("H-1", only="automation=invoice-triage"), now)
+    given = parameters_for_hold(
+        state, ReviewWish("H-1", only="automation=invoice-triage"), as_of=now
+    )
     assert given["only"] == "automation=invoice-triage"
     assert given["as_of"] == "2026-11-20T09:58:00.000000Z"
-    assert parameters_for_hold(state, ReviewWish("H-1", only=story.SCOPE), now)["only"] == ""
+    assert parameters_for_hold(state, ReviewWish("H-1", only=story.SCOPE), as_of=now)["only"] == ""
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
@@ -68,9 +70,9 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     _, control = story.set_up(tmp_path)
     state, now = control.state(), control.clock.now()
     with pytest.raises(NotFound, match="no hold H-9; newest: H-1"):
-        parameters_for_hold(state, ReviewWish("H-9"), now)
+        parameters_for_hold(state, ReviewWish("H-9"), as_of=now)
     with pytest.raises(NoMatch, match="covers nothing that H-1 holds"):
-        parameters_for_hold(state, ReviewWish("H-1", only="automation=order-sync"), now)
+        parameters_for_hold(state, ReviewWish("H-1", only="automation=order-sync"), as_of=now)
 
 
 def test_a_scope_finds_its_hold(tmp_path: Path) -> None:

@@ -158,8 +158,9 @@ def test_a_failure_that_came_back_must_be_mended(is_mended: bool, status: CheckS
 
 
 def test_signatures_tell_new_from_known() -> None:
-    """A signature seen in an earlier incident is known, and that incident is named."""
-    tables = with_rows(calm_tables(), "review.failed_steps", _failed("07:05", "b9"))
+    """A signature that an earlier incident was full of is known, and that incident is named."""
+    old = [_failed(f"07:0{n}:05", f"b3{n}") for n in range(3)]
+    tables = with_rows(calm_tables(), "review.failed_steps", *old)
     tables["review.incidents"] = shaped(
         "review.incidents", rows("incident_id | started_at | resolved_at\nI-0 | 07:00 | 07:30")
     )

@@ -69,9 +69,7 @@ def test_a_run_that_starts_later_leaked() -> None:
     assert _kinds(tables) == ["leak"]
     found = check_pause(ground(tables))
     assert (found.check.status, found.check.number) == (CheckStatus.FAIL, 1.0)
-    assert (
-        "the pause leaked: 1 run and 0 writes after it, up to 40.0 s late" in found.escalations[0]
-    )
+    assert "the pause leaked: 1 run and 0 writes after it, up to 40 s late" in found.escalations[0]
 
 
 def test_a_run_that_the_gate_refused_is_no_leak() -> None:

@@ -69,21 +69,23 @@ def test_the_onset_is_the_first_troubled_run_of_the_burst() -> None:
     lone = [("07:00:30", "failed", "x1")]
     small = every(1, "08:00", "08:04", "failed", "s")
     burst = every(1, "10:01", "10:25", "failed", "f")
-    assert find_onset(_runs(calm, lone, small, burst), _alerts(), PAUSED).at == at("10:01")
+    assert find_onset(_runs(calm, lone, small, burst), _alerts(), paused_at=PAUSED).at == at(
+        "10:01"
+    )
 
 
 def test_a_run_that_a_retry_saved_is_troubled() -> None:
     """Retries that helped show the onset before any run fails for good."""
     calm = _runs(every(1, "08:00", "10:00", "succeeded", "b"))
     saved = _runs(every(1, "10:00", "10:20", "succeeded", "r"), attempt_count=2.0)
-    assert find_onset(pd.concat([calm, saved]), _alerts(), PAUSED).at == at("10:00")
+    assert find_onset(pd.concat([calm, saved]), _alerts(), paused_at=PAUSED).at == at("10:00")
 
 
 def test_only_failures_means_from_the_first() -> None:
     """Where every run failed, the first one is the onset."""
-    assert find_onset(_runs(every(1, "09:00", "09:30", "failed", "f")), _alerts(), PAUSED).at == at(
-        "09:00"
-    )
+    assert find_onset(
+        _runs(every(1, "09:00", "09:30", "failed", "f")), _alerts(), paused_at=PAUSED
+    ).at == at("09:00")
 
 
 def test_steady_failures_are_no_burst() -> None:
@@ -95,20 +97,26 @@ def test_steady_failures_are_no_burst() -> None:
     alerts = _alerts(
         "alert_id | fired_at | automation_id | resolved_at\nAL-1 | 09:00 | triage | 09:10\nAL-2 | 09:50 | triage | -"
     )
-    assert find_onset(_runs(steady), alerts, PAUSED).at == at("09:50")
+    assert find_onset(_runs(steady), alerts, paused_at=PAUSED).at == at("09:50")
 
 
 def test_the_recorded_begin_of_the_incident_comes_before_the_alert() -> None:
     """Without a burst the begin that people recorded counts, if it is before the pause."""
     alerts = _alerts("alert_id | fired_at | automation_id | resolved_at\nAL-1 | 10:10 | triage | -")
     runs = _runs(every(5, "08:00", "10:00", "succeeded", "b"))
-    assert find_onset(runs, alerts, PAUSED, incident_began_at=at("10:05")).at == at("10:05")
-    assert find_onset(runs, alerts, PAUSED, incident_began_at=at("10:45")).at == at("10:10")
+    assert find_onset(runs, alerts, paused_at=PAUSED, incident_began_at=at("10:05")).at == at(
+        "10:05"
+    )
+    assert find_onset(runs, alerts, paused_at=PAUSED, incident_began_at=at("10:45")).at == at(
+        "10:10"
+    )
 
 
 def test_without_any_sign_the_onset_is_the_pause() -> None:
     """No failure, no incident and no alert: the pause itself, and the rule says so."""
-    found = find_onset(_runs(every(5, "08:00", "10:00", "succeeded", "b")), _alerts(), PAUSED)
+    found = find_onset(
+        _runs(every(5, "08:00", "10:00", "succeeded", "b")), _alerts(), paused_at=PAUSED
+    )
     assert found.at == PAUSED
     assert "pause itself" in found.rule
 
@@ -151,7 +159,7 @@ def test_the_same_scope_soon_after_continues_too() -> None:
         ("kind=agent", "-", ["H-2"]),
     ):
         holds = _with_second_hold("-", scope, released)["review.holds"]
-        assert list(hold_chain(holds.iloc[1], holds, limits)["hold_id"]) == expected
+        assert list(hold_chain(holds.iloc[1], holds, limits=limits)["hold_id"]) == expected
 
 
 def test_only_narrows_what_the_hold_covers() -> None:

@@ -100,7 +100,7 @@ def test_a_missing_critical_check_keeps_paused() -> None:
 
 def test_only_run_history_and_steps_lacking_is_the_way_out() -> None:
     """Under a hold nothing runs: a narrow restart is proposed with its size, what it can show, and the command."""
-    found = conclude(_checks(run_history=NONE, failed_steps=NONE), (), PROPOSAL)
+    found = conclude(_checks(run_history=NONE, failed_steps=NONE), (), proposal=PROPOSAL)
     assert found.kind is VerdictKind.RESTART_NARROW
     assert (found.narrow_scope, found.narrow_run_count) == ("automation=triage", 20)
     assert found.detectable_failure_rate == pytest.approx(0.139, abs=0.001)
@@ -112,15 +112,15 @@ def test_production_restarts_in_full_only_after_clean_runs() -> None:
     """With every check passed, production still asks for a narrow restart first; staging does not."""
     proven = Proposal("H-1", "kind=agent", clean_run_count=59, needed_run_count=0)
     staging = Proposal("H-1", "kind=agent", is_production=False)
-    assert conclude(_checks(), (), PROPOSAL).kind is VerdictKind.RESTART_NARROW
-    assert conclude(_checks(), (), proven).kind is VerdictKind.RESTART_FULL
-    assert conclude(_checks(), (), staging).kind is VerdictKind.RESTART_FULL
-    assert conclude(_checks(), (), proven).next_command == "workbench resume H-1 --full"
+    assert conclude(_checks(), (), proposal=PROPOSAL).kind is VerdictKind.RESTART_NARROW
+    assert conclude(_checks(), (), proposal=proven).kind is VerdictKind.RESTART_FULL
+    assert conclude(_checks(), (), proposal=staging).kind is VerdictKind.RESTART_FULL
+    assert conclude(_checks(), (), proposal=proven).next_command == "workbench resume H-1 --full"
 
 
 def test_escalation_names_its_reasons() -> None:
     """The reason of an escalation is what triggered it, and the next step is to find out who restarts."""
-    found = conclude(_checks(pause_held=FAIL), ("the pause leaked: 2 runs",), PROPOSAL)
+    found = conclude(_checks(pause_held=FAIL), ("the pause leaked: 2 runs",), proposal=PROPOSAL)
     assert found.kind is VerdictKind.ESCALATE
     assert found.escalation_reasons == ("the pause leaked: 2 runs",)
     assert found.reason == "The pause leaked: 2 runs; 1 check failed."

@@ -17,7 +17,7 @@ from workbench.errors import WarehouseError
 from workbench.sources import files
 from workbench.sources.files import Block
 from workbench.sources.strict import refusal_of
-from workbench.warehouse import LoadOptions, Warehouse, staging
+from workbench.warehouse import LoadOptions, Warehouse, checking
 
 ALL = LoadOptions(allowed_reject_share=1)
 INSTANTS = st.sampled_from(
@@ -120,14 +120,14 @@ def test_a_loader_that_drops_bad_lines_is_caught(monkeypatch: pytest.MonkeyPatch
 
 def test_a_check_that_drops_rows_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seeded bug: a staging area that forgets its rejected rows cannot load anything."""
-    monkeypatch.setattr(staging.Staging, "_refuse", lambda *_: None)
+    monkeypatch.setattr(checking, "refusals_of", lambda *_: [])
     with pytest.raises(WarehouseError, match="nothing was loaded"):
         load([json.dumps(run_row()).encode(), json.dumps(run_row("r2", status=None)).encode()])
 
 
 def test_a_refused_load_leaves_no_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the count does not come out, the warehouse stays as it was."""
-    monkeypatch.setattr(staging.Staging, "_refuse", lambda *_: None)
+    monkeypatch.setattr(checking, "refusals_of", lambda *_: [])
     path = tmp_path / "runs.jsonl"
     path.write_text(json.dumps(run_row(status=None)) + "\n")
     warehouse = Warehouse.open(tmp_path)

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ import pytest
 
 from tests.warehouse.conftest import run_row, write_lines
 from workbench.errors import NotFound, WarehouseError
-from workbench.warehouse import Warehouse, Watermark, read_watermarks
+from workbench.warehouse import LoadReport, Warehouse, Watermark, read_watermarks
 from workbench.warehouse.manifest import Manifest, locked, publish, read_manifest
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -165,6 +166,26 @@ def test_two_loaders_at_once_bring_both(tmp_path: Path) -> None:
     for loader in loaders:
         kill(loader)
     assert_whole(tmp_path, [run_id for found in acknowledged for run_id in found])
+
+
+def test_two_imports_of_one_file_load_it_once(tmp_path: Path) -> None:
+    """Whoever comes second finds the batch in the manifest and gets the report of the first."""
+    path = write_lines(tmp_path / "r.jsonl", [run_row(f"r{number}") for number in range(50)])
+    reports: list[LoadReport] = []
+    loaders = [
+        threading.Thread(
+            target=lambda: reports.append(Warehouse.open(tmp_path / "home").load_rows("run", path))
+        )
+        for _ in range(3)
+    ]
+    for loader in loaders:
+        loader.start()
+    for loader in loaders:
+        loader.join()
+    assert sorted(report.was_already_loaded for report in reports) == [False, True, True]
+    assert {report.manifest_version for report in reports} == {1}
+    with Warehouse.open(tmp_path / "home").snapshot() as snapshot:
+        assert snapshot.row_count("run") == 50
 
 
 @pytest.mark.slow

@@ -228,9 +228,7 @@ def test_a_loader_that_cannot_write_changes_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("workbench.warehouse.merge.os.fsync", full)
-    with pytest.raises(
-        WarehouseError, match="nothing was loaded: No space left|nothing was loaded"
-    ):
+    with pytest.raises(WarehouseError, match=r"nothing was loaded: .*No space left"):
         load(warehouse, tmp_path, run_row("r2"))
     assert warehouse.version == 1
     with warehouse.snapshot() as snapshot:

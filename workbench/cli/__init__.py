@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import io
 import sys
+import traceback
 from typing import Any
 
 import click
@@ -55,6 +58,16 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an unknown name is refused with the nearest one that there is."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0].lower(), VERBS, 1)
+            hint = f"did you mean `{near[0]}`?" if near else "see `workbench --help`."
+            ctx.fail(f"There is no command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of commands."""
         with formatter.section("Commands"):
@@ -69,13 +82,14 @@ def root() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit with its code; a failure is one sentence and what to do next."""
+    _write_whatever_comes()
     try:
         code = root.main(args=arguments, prog_name="workbench", standalone_mode=False)
     except WorkbenchError as exc:
         _say(exc.message, exc.then)
         sys.exit(exc.exit_code)
     except click.ClickException as exc:
-        exc.show()
+        _show(exc)
         sys.exit(exc.exit_code)
     except OSError as exc:
         _say(
@@ -86,6 +100,9 @@ def main(arguments: list[str] | None = None) -> None:
     except click.Abort:
         _say("Stopped at the keyboard; nothing further was done.", "")
         sys.exit(130)
+    except Exception as exc:  # noqa: BLE001  # whatever it is, the operator reads a sentence first
+        _confess(exc)
+        sys.exit(WorkbenchError.exit_code)
     sys.exit(_code(code))
 
 
@@ -94,8 +111,38 @@ def _code(returned: Any) -> int:
 
 
 def _say(message: str, next_step: str) -> None:
+    from workbench.cli.present import one_line, printable
+
+    # Further lines of a message are marked, so that quoted text cannot pose as a line of ours.
+    said = printable(message).replace("\n", "\n    | ")
+    click.echo(f"workbench: {said}", err=True)
+    if next_step:
+        click.echo(f"    next: {one_line(next_step)}", err=True)
+
+
+def _show(exc: click.ClickException) -> None:
+    """Print what click has to say about the words of a command, those words made inert."""
     from workbench.cli.present import printable
 
-    click.echo(f"workbench: {printable(message)}", err=True)
-    if next_step:
-        click.echo(f"    next: {printable(next_step)}", err=True)
+    out = io.StringIO()
+    exc.show(out)
+    click.echo(printable(out.getvalue()), err=True, nl=False)
+
+
+def _confess(exc: Exception) -> None:
+    """Say that a defect stopped the command, what to do first, and then all that is known of it."""
+    from workbench.cli.present import one_line, printable
+
+    what = one_line(f"{type(exc).__name__}: {exc}")[:200]
+    _say(
+        f"This is a defect of the workbench, not of what you typed ({what}); the details are below.",
+        "see with `workbench status` what was recorded, and report the lines below",
+    )
+    click.echo(printable("".join(traceback.format_exception(exc))), err=True, nl=False)
+
+
+def _write_whatever_comes() -> None:
+    """Let no letter that the terminal's encoding lacks end a command half printed."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from workbench.cli.present import as_json, head_line, printable, store_line, table, when
-from workbench.errors import AuditBroken
+from workbench.cli.present import as_json, demo_words, head_line, one_line, store_line, table, when
+from workbench.errors import AuditBroken, NotFound
+from workbench.records import Event
 from workbench.settings import Settings
 from workbench.store import open_store
-from workbench.store.audit import verify_store
+from workbench.store.audit import AuditResult, verify_store
 
 
 @click.group()
@@ -32,11 +33,21 @@ def verify(is_json: bool) -> None:
         }
         click.echo(as_json(body))
     if not result.is_ok:
-        raise AuditBroken(f"The audit log is {printable(result.finding)}.")
+        raise AuditBroken(_why_broken(result))
     if not is_json:
-        click.echo(result.finding)
+        click.echo(f"{demo_words(settings)}{one_line(result.finding)}")
         if result.head is not None:
             head_line(result.head)
+
+
+def _why_broken(result: AuditResult) -> str:
+    if result.broken_at is not None:
+        return f"The audit log is {one_line(result.finding)}."
+    names = one_line(", ".join(result.stale_caches[:3]))
+    return (
+        f"{len(result.stale_caches)} rows kept beside the log were altered ({names}); "
+        f"the log itself holds to event {result.event_count} and wins."
+    )
 
 
 @command.command("show")
@@ -49,9 +60,7 @@ def show(after_seq: int, hold_id: str, is_json: bool) -> None:
     store = open_store(settings, settings.clock())
     events = store.events(after_seq=after_seq)
     if hold_id:
-        events = [
-            e for e in events if hold_id in (e.target, e.correlation_id, e.payload.get("hold_id"))
-        ]
+        events = _about(hold_id, store.events(), after_seq)
     if is_json:
         for event in events:
             click.echo(event.body)
@@ -59,8 +68,23 @@ def show(after_seq: int, hold_id: str, is_json: bool) -> None:
     head = store.head_note()
     click.echo(store_line(head, settings))
     rows = [
-        (e.seq, when(e.occurred_at), e.actor, e.action, e.target, e.outcome, e.reason[:80])
+        (e.seq, when(e.occurred_at), e.actor, e.action, e.target, e.outcome, _short(e.reason))
         for e in events
     ]
     click.echo(table(["event", "when", "actor", "action", "target", "outcome", "reason"], rows))
     head_line(head)
+
+
+def _about(hold_id: str, events: list[Event], after_seq: int) -> list[Event]:
+    """Return the events about a hold, the ends of its narrow restarts included; raises NotFound."""
+    ids = {hold_id} | {e.target for e in events if e.payload.get("hold_id") == hold_id}
+    found = [e for e in events if e.target in ids or e.correlation_id == hold_id]
+    if not found:
+        raise NotFound(
+            f"The log has no event about {hold_id}.", next_step="try `workbench hold list --all`"
+        )
+    return [e for e in found if e.seq > after_seq]
+
+
+def _short(reason: str) -> str:
+    return reason if len(reason) <= 80 else f"{reason[:77]}..."

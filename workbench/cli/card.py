@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from workbench.cli.present import as_json, head_line, printable, store_line, when
+from workbench.cli.present import as_json, head_line, one_line, store_line, when
 from workbench.control import open_control
 from workbench.control.views import Card, CardEntry
 from workbench.records import CHECKLIST
@@ -26,7 +26,9 @@ def command(scope: str, is_json: bool) -> None:
     click.echo("To restart it: workbench review H-N, then workbench decide R-N, then")
     click.echo(f"               workbench resume H-N --only '{card.scope}' --runs N")
     for note in card.preview.notes:
-        click.echo(f"  {printable(note)}")
+        click.echo(f"  {one_line(note)}")
+    if not card.entries:
+        click.echo("No automation is registered here.")
     for entry in card.entries:
         click.echo("\n" + _text(entry))
     head_line(card.head)
@@ -41,29 +43,41 @@ def _text(entry: CardEntry) -> str:
     )
     deputy = f"deputy {entry.deputy}" if entry.deputy else ""
     who = ", ".join(part for part in (a.owner, deputy, entry.contact) if part)
+    by = f", by {', '.join(entry.hold_ids)}" if entry.hold_ids else ""
+    every = a.expected_interval_seconds
     lines = [
-        f"{a.automation_id}  ({a.kind}, {a.category}, {a.environment}): {entry.state}",
-        f"  who can stop it   {who}",
-        f"  who restarts it   {a.restart_owner or 'UNCLEAR: no restart owner'}",
-        f"  what stops it     {asks}",
-        f"  in flight now     {entry.in_flight_count}; last asked the gate {when(entry.last_asked_at)}",
-        "  last drill        none on record",
-        f"  clean-up          {'; '.join(a.cleanup) or 'none recorded'}",
+        f"{a.automation_id}  ({a.kind}, {a.category}, {a.environment}): {entry.state}{by}",
+        f"  who can stop it      {who}",
+        f"  who restarts it      {a.restart_owner or 'UNCLEAR: no restart owner'}",
+        f"  what stops it        {asks}",
+        f"  in flight now        {entry.in_flight_count}; last asked the gate {when(entry.last_asked_at)}",
+        f"  starts               {f'every {every:,} s' if every else 'at no known interval'}",
+        "  last drill           none on record",
+        f"  clean-up             {'; '.join(a.cleanup) or 'none recorded'}",
     ]
     lines += [
-        f"  {name.replace('_', ' '):<17} {a.checklist.get(name) or 'not defined'}"
+        f"  {name.replace('_', ' '):<20} {a.checklist.get(name) or 'not defined'}"
         for name in CHECKLIST
     ]
-    return printable("\n".join(lines))
+    return "\n".join(map(one_line, lines))
 
 
 def _document(card: Card) -> dict[str, object]:
     return {
         "scope": str(card.scope),
+        "store": {
+            "store_id": card.head.store_id,
+            "environment": card.head.environment,
+            "place": card.head.place,
+            "seq": card.head.seq,
+        },
         "notes": list(card.preview.notes),
         "automations": [
             {
                 "automation_id": e.automation.automation_id,
+                "kind": e.automation.kind,
+                "category": e.automation.category,
+                "environment": e.automation.environment,
                 "state": e.state,
                 "holds": list(e.hold_ids),
                 "owner": e.automation.owner,
@@ -71,6 +85,7 @@ def _document(card: Card) -> dict[str, object]:
                 "contact": e.contact,
                 "restart_owner": e.automation.restart_owner,
                 "asks_gate": e.automation.asks_gate,
+                "expected_interval_seconds": e.automation.expected_interval_seconds,
                 "cleanup": list(e.automation.cleanup),
                 "checklist": dict(e.automation.checklist),
                 "last_asked_at": e.last_asked_at,

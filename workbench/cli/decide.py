@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from workbench.cli.present import head_line, printable, store_line
+from workbench.cli.present import ask, head_line, one_line, store_line
 from workbench.control import open_control
 from workbench.control.deciding import DecideRequest
 from workbench.errors import Refused
@@ -42,11 +42,11 @@ def command(
     control = open_control(settings, role=role)
     click.echo(store_line(control.head_note(), settings))
     if not yes:
-        click.confirm(f"Record your decision about {report_id}?", abort=True)
+        ask(f"Record your decision about {report_id}?")
     request = DecideRequest(report_id, VerdictKind(override) if override else None, reason)
     made = control.decide(request, command_id=command_id)
     how = "accepts" if not made.is_override else f"overrides ({made.verdict})"
-    click.echo(f"{made.decision_id} {how} {report_id}: {made.decision}. {printable(made.reason)}")
+    click.echo(f"{made.decision_id} {how} {report_id}: {made.decision}. {one_line(made.reason)}")
     if made.decision in (VerdictKind.RESTART_NARROW, VerdictKind.RESTART_FULL):
         form = "--full" if made.decision is VerdictKind.RESTART_FULL else "--only SCOPE --runs N"
         click.echo(f"Next: `workbench resume {made.hold_id} {form} --decision {made.decision_id}`")

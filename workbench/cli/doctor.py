@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.present import as_json, head_line, printable, table
+from workbench.cli.present import as_json, demo_words, head_line, printable, table
 from workbench.errors import WorkbenchError
 from workbench.records import HeadNote
 from workbench.settings import Settings
@@ -42,6 +42,7 @@ def command(is_json: bool) -> int:
     if is_json:
         click.echo(as_json([finding.__dict__ for finding in found]))
     else:
+        click.echo(f"{demo_words(settings)}store folder {printable(str(settings.store))}")
         rows = [(f.about, "well" if f.is_well else "WRONG", f.finding, f.next_step) for f in found]
         click.echo(printable(table(["about", "is", "finding", "next"], rows)))
         if head is not None:
@@ -153,11 +154,11 @@ def _warehouse_finding(folder: Path) -> Finding:
         )
     try:
         version = json.loads(manifest.read_bytes())["version"]
-    except (OSError, ValueError, KeyError) as exc:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as exc:
         return Finding(
             "warehouse",
             False,
-            f"{manifest} cannot be read: {exc}",
+            f"{manifest} cannot be read: {type(exc).__name__} {exc}",
             "load again into an empty folder",
         )
     return Finding("warehouse", True, f"version {version} in {folder}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from workbench.cli.present import as_json, table
+from workbench.cli.present import as_json, head_line, store_line, table
 from workbench.control import open_control
 from workbench.errors import NotFound
 from workbench.settings import Settings
@@ -16,17 +16,23 @@ from workbench.settings import Settings
 def command(words: tuple[str, ...], is_json: bool) -> None:
     """Propose the smallest scopes for WORDS, best first, e.g. `workbench find stripe refunds`."""
     text = " ".join(words)
-    found = open_control(Settings.from_environment()).find(text)
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    found = control.find(text)
     if is_json:
         rows = [
             {"scope": str(p.scope), "automation_ids": p.automation_ids, "why": p.why} for p in found
         ]
         click.echo(as_json(rows))
-        return
     if not found:
         raise NotFound(
             f"Nothing registered matches {text!r}.", next_step="see all with `workbench status`"
         )
+    if is_json:
+        return
+    head = control.head_note()
+    click.echo(store_line(head, settings))
     rows_text = [(p.scope, p.count, ", ".join(p.automation_ids[:4]), p.why) for p in found]
     click.echo(table(["scope", "automations", "which", "why"], rows_text))
     click.echo(f"\nPause the first: workbench pause '{found[0].scope}' --reason TEXT")
+    head_line(head)

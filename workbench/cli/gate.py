@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from workbench.cli.present import as_json, printable
+from workbench.cli.present import as_json, one_line
 from workbench.gate import Gate, GateState
 
 _EXIT = {GateState.CLEAR: 0, GateState.PAUSED: 20, GateState.UNKNOWN: 21}
@@ -27,7 +27,7 @@ def command(automation_id: str, is_json: bool) -> int:
         }
         click.echo(as_json(body))
     else:
-        by = f" by {', '.join(answer.holds)}" if answer.holds else ""
-        why = f": {printable(answer.reason)}" if answer.reason else ""
+        by = f" by {one_line(', '.join(answer.holds))}" if answer.holds else ""
+        why = f": {one_line(answer.reason)}" if answer.reason else ""
         click.echo(f"{answer.state}{by}{why}")
     return _EXIT[answer.state]

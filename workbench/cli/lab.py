@@ -6,12 +6,11 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from subprocess import call
 
 import click
 
+from workbench.cli.present import head_line, store_line
 from workbench.control import open_control
 from workbench.errors import NotFound
 from workbench.settings import Settings, child_environment
@@ -41,16 +40,19 @@ def command(no_browser: bool, port: int) -> None:
     settings = Settings.from_environment()
     head = open_control(settings, settings.clock()).head_note()
     folder = copy_notebooks(shipped_notebooks(), settings.home / "notebooks")
-    click.echo(f"store {head.store_id} ({head.environment}) at {head.place}")
+    click.echo(store_line(head, settings))
     click.echo(
         f"notebooks in {folder}; the panel is {PANEL}: open it and choose Run > Run All Cells"
     )
     if settings.demo_clock_at is not None:
         click.echo(f"DEMO: recorded clock, {settings.demo_clock_at:%Y-%m-%d %H:%M:%S} UTC")
+    head_line(head)
     line = lab_command(
         folder, settings.home / "lab", port=port, no_browser=no_browser, is_root=os.geteuid() == 0
     )
-    sys.exit(call(line, env=child_environment(settings), cwd=folder))
+    sys.stdout.flush()
+    # This very process becomes JupyterLab, so that whatever ends the command ends the server, too.
+    os.execve(line[0], line, child_environment(settings))
 
 
 def shipped_notebooks() -> Path:
@@ -80,7 +82,7 @@ def copy_notebooks(source: Path, folder: Path) -> Path:
 
 def lab_command(
     folder: Path, private: Path, *, port: int, no_browser: bool, is_root: bool
-) -> Sequence[str]:
+) -> list[str]:
     """Return the command line that starts JupyterLab quietly, on this machine only, on the panel.
 
     Its settings and layouts are kept in a private folder: whatever a person's own JupyterLab is set up

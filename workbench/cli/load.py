@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.present import as_json, printable
+from workbench.cli.present import as_json, demo_words, printable
 from workbench.clock import from_text
 from workbench.errors import SourceError
 from workbench.settings import Settings
@@ -75,7 +75,11 @@ def command(
     reports = warehouse.load_files(
         [(target, path) for path in files], mapping=mapping, options=options
     )
-    click.echo(as_json([asdict(report) for report in reports]) if is_json else _in_words(reports))
+    click.echo(
+        as_json([asdict(report) for report in reports])
+        if is_json
+        else demo_words(settings) + _in_words(reports)
+    )
     if empty := [report.file for report in reports if report.line_count == report.blank_count]:
         raise SourceError(f"{', '.join(empty)}: has no lines, so nothing was loaded from it")
 
@@ -86,7 +90,7 @@ def _mapping(name: str | None, constants: tuple[str, ...], table: str | None) ->
             return None
         if table is None:
             raise click.UsageError("--constant needs --table or --mapping")
-        mapping = Mapping(name="constants", table=table, fields={})
+        mapping = Mapping(name="constants", table=table, fields={}, keep_names=True)
     else:
         mapping = load_mapping(name)
     if table and mapping.table != table:

@@ -7,13 +7,22 @@ from datetime import datetime
 
 import click
 
-from workbench.cli.present import as_json, head_line, printable, store_line, table, when
+from workbench.cli.present import (
+    as_json,
+    ask,
+    head_line,
+    not_delivered,
+    one_line,
+    store_line,
+    table,
+    when,
+)
 from workbench.clock import from_text
 from workbench.control import open_control
 from workbench.control.commands import CONFIRM_WAIT_SECONDS
 from workbench.control.placing import PauseRequest
 from workbench.control.views import PauseReceipt, Preview
-from workbench.errors import NoMatch, UsageFault
+from workbench.errors import NoMatch, Refused, UsageFault
 from workbench.records import Mode, Purpose
 from workbench.settings import Settings
 
@@ -61,6 +70,7 @@ def command(**options: object) -> int:
         except NoMatch:
             if not options["unregistered"]:
                 raise
+            click.echo("  Not registered: the hold will stand on exactly this id.")
     request = PauseRequest(
         scope=scope,
         reason=_reason(_text(options["reason"]), is_sure or is_json),
@@ -71,11 +81,12 @@ def command(**options: object) -> int:
         is_unregistered=bool(options["unregistered"]),
     )
     if not is_sure and not is_json:
-        _ask("Pause these?")
+        ask("Pause these?")
     wait = 0.0 if options["no_wait"] else CONFIRM_WAIT_SECONDS
     receipt = control.pause(
         request, command_id=_text(options["command_id"]) or None, wait_seconds=wait
     )
+    _refuse_released(receipt)
     click.echo(as_json(receipt_document(receipt)) if is_json else receipt_text(receipt))
     if not is_json:
         head_line(receipt.head)
@@ -90,7 +101,7 @@ def show_preview(preview: Preview) -> None:
     ]
     click.echo(table(["automation", "kind", "category", "owner", "asks the gate"], rows))
     for note in preview.notes:
-        click.echo(f"  {printable(note)}")
+        click.echo(f"  {one_line(note)}")
 
 
 def receipt_text(receipt: PauseReceipt) -> str:
@@ -115,7 +126,9 @@ def receipt_text(receipt: PauseReceipt) -> str:
         table(["automation", "state", "recorded", "delivered", "confirmed", "quiet", "note"], rows),
     ]
     if receipt.publication_fault:
-        lines.append(f"RECORDED, NOT DELIVERED: {printable(receipt.publication_fault)}")
+        lines.append(not_delivered(receipt.publication_fault))
+    if waiting := [t.automation_id for t in receipt.targets if t.confirmed_at is None]:
+        lines.append(f"NOT ALL CONFIRMED: stop by hand, or look at, {', '.join(waiting)}.")
     lines.append(f"Next: `workbench review {hold.hold_id}` when you want to restart it.")
     return "\n".join(lines)
 
@@ -154,12 +167,15 @@ def _reason(given: str, is_quiet: bool) -> str:
     return answer
 
 
-def _ask(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise UsageFault(
-            "Nobody is at the terminal to confirm; add `--yes`.", next_step="add `--yes`"
+def _refuse_released(receipt: PauseReceipt) -> None:
+    """Say plainly that a repeated command id names a hold that stops nothing any more."""
+    hold = receipt.hold
+    if hold.released_seq is not None:
+        raise Refused(
+            f"This command id placed {hold.hold_id}, which was released at "
+            f"{when(hold.released_at)}; it stops nothing now and nothing was added.",
+            next_step="pause again with a new command id",
         )
-    click.confirm(question, abort=True)
 
 
 def _instant(text: str) -> datetime | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import click
 
+from workbench.errors import UsageFault
 from workbench.records import HeadNote
 from workbench.settings import Settings
 
@@ -26,6 +28,20 @@ def printable(text: str) -> str:
     )
 
 
+def one_line(text: str) -> str:
+    """Return printable text on one line, so that a reason with line breaks cannot forge lines of ours."""
+    return printable(text).replace("\n", " ")
+
+
+def ask(question: str) -> None:
+    """Ask on the terminal; raises UsageFault where nobody is there to answer, Abort at a no."""
+    if not sys.stdin.isatty():
+        raise UsageFault(
+            "Nobody is at the terminal to confirm; add `--yes`.", next_step="add `--yes`"
+        )
+    click.confirm(one_line(question), abort=True)
+
+
 def when(instant: datetime | None) -> str:
     """Write an instant plainly, or a dash."""
     return f"{instant:%Y-%m-%d %H:%M:%S} UTC" if instant else "-"
@@ -33,7 +49,7 @@ def when(instant: datetime | None) -> str:
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return an aligned table as text."""
-    cells = [[printable(str(c)).replace("\n", " ") for c in row] for row in rows]
+    cells = [[one_line(str(c)) for c in row] for row in rows]
     widths = [
         max(len(headers[i]), *(len(row[i]) for row in cells)) if cells else len(headers[i])
         for i in range(len(headers))
@@ -61,15 +77,21 @@ def _plain(value: Any) -> Any:
 
 def store_line(head: HeadNote, settings: Settings) -> str:
     """Return the line that says which store is meant, and DEMO with the recorded time on a recorded clock."""
-    demo = (
-        f"DEMO, clock stands at {when(settings.demo_clock_at)}  |  "
-        if settings.demo_clock_at
-        else ""
-    )
     where = f"store {head.store_id}  |  environment {head.environment}  |  {head.place}"
-    return f"{demo}{where}  |  event {head.seq}"
+    return one_line(f"{demo_words(settings)}{where}  |  event {head.seq}")
+
+
+def demo_words(settings: Settings) -> str:
+    """Return what a print-out begins with on a recorded clock; an empty text on the machine's own."""
+    at = settings.demo_clock_at
+    return f"DEMO, clock stands at {when(at)}  |  " if at else ""
+
+
+def not_delivered(fault: str) -> str:
+    """Say that something stands in the log and gates have not been told."""
+    return f"RECORDED, NOT DELIVERED: {one_line(fault)}"
 
 
 def head_line(head: HeadNote) -> None:
     """Print the head note: each copy of it outside the store is evidence."""
-    click.echo(click.style(head.text, dim=True))
+    click.echo(click.style(one_line(head.text), dim=True))

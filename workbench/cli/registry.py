@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.present import head_line, store_line, table
+from workbench.cli.present import ask, head_line, not_delivered, one_line, store_line, table
 from workbench.control import open_control
 from workbench.registry import read_registry
 from workbench.settings import Settings
@@ -23,14 +23,14 @@ def check(file: Path) -> None:
     """Check a registry file without a store."""
     found = read_registry(file)
     click.echo(
-        f"{file}: {len(found.automations)} automations, {len(found.categories)} categories, "
+        f"{one_line(str(file))}: {len(found.automations)} automations, {len(found.categories)} categories, "
         f"{len(found.owners)} owners; valid."
     )
 
 
 @command.command("apply")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--as", "role", help="Role you act for.")
 def apply(file: Path, yes: bool, role: str | None) -> None:
     """Show what differs from the log, then record it."""
@@ -41,12 +41,15 @@ def apply(file: Path, yes: bool, role: str | None) -> None:
     click.echo(store_line(control.head_note(), settings))
     if not found:
         click.echo("Nothing differs; nothing was recorded.")
+        head_line(control.head_note())
         return
     click.echo(
         table(["action", "target", "details"], [(d.action, d.target, d.details) for d in found])
     )
     if not yes:
-        click.confirm(f"Record these {len(found)} changes?", abort=True)
+        ask(f"Record these {len(found)} changes?")
     count = control.apply_registry(registry)
     click.echo(f"Recorded {count} changes. What was paused stays paused.")
+    if fault := control.status().publication_fault:
+        click.echo(not_delivered(fault))
     head_line(control.head_note())

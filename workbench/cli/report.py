@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from workbench.cli.present import as_json, head_line, printable, store_line, table, when
 from workbench.control import open_control
 from workbench.errors import ReportIncomplete
+from workbench.records import ReportRef
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
     from workbench.reports.make import MadeReport
+    from workbench.reports.shelf import Shelf
 
 
 @click.group()
@@ -47,13 +48,17 @@ def run(
 
     settings = Settings.from_environment()
     control = open_control(settings)
+    if not is_json:
+        click.echo(store_line(control.head_note(), settings))
     state = control.state()
     hold = hold_for_scope(state, scope, since=since, is_over_too=name == "post-incident-review")
     wish = ReviewWish(hold.hold_id, only=scope, since=since, onset=onset)
-    given = parameters_for_hold(state, wish, control.clock.now())
+    given = parameters_for_hold(state, wish, as_of=control.clock.now())
     given["as_of"] = as_of or given["as_of"]
-    made = make_report(control, settings, name, given=given, limits=RunLimits(cell_seconds))
+    made = make_report(control, settings, name=name, given=given, limits=RunLimits(cell_seconds))
     show_made(made, is_json=is_json)
+    if not is_json:
+        head_line(control.head_note())
 
 
 def show_made(made: MadeReport, *, is_json: bool) -> None:
@@ -94,10 +99,13 @@ def lines_of(made: MadeReport) -> list[str]:
     says = document.get("headline", {})
     if says.get("sentence"):
         found.append(f"  {printable(says['sentence'])}")
-    if document.get("first_blocker"):
-        found.append(f"  first blocker: {printable(str(document['first_blocker']))}")
+    blocker = str(document.get("first_blocker", ""))
+    if blocker and blocker not in str(document.get("reason", "")):
+        found.append(f"  first blocker: {printable(blocker)}")
     if document.get("next_command"):
         found.append(f"  next: {printable(str(document['next_command']))}")
+    if made.name == "restart-decision":
+        found.append(f"  when a person has decided: workbench decide {made.report_id}")
     return [*found, str(made.html)]
 
 
@@ -111,23 +119,8 @@ def list_reports(hold_id: str, is_json: bool) -> None:
     settings = Settings.from_environment()
     control = open_control(settings)
     shelf = Shelf(settings.home)
-    rows = []
-    for ref in reversed(control.state().reports.values()):
-        if hold_id and ref.hold_id != hold_id:
-            continue
-        page = next(iter(sorted(shelf.place_of(ref.report_id).glob("*.html"))), None)
-        rows.append(
-            {
-                "report_id": ref.report_id,
-                "report": ref.name,
-                "hold_id": ref.hold_id,
-                "verdict": ref.verdict.value if ref.is_complete else "INCOMPLETE",
-                "as_of": ref.as_of,
-                "recorded_at": ref.recorded_at,
-                "recorded_by": ref.recorded_by,
-                "html": str(page) if page else "",
-            }
-        )
+    known = reversed(control.state().reports.values())
+    rows = [_row(ref, shelf) for ref in known if not hold_id or ref.hold_id == hold_id]
     if is_json:
         click.echo(as_json(rows))
         return
@@ -137,7 +130,7 @@ def list_reports(hold_id: str, is_json: bool) -> None:
         table(
             heads,
             [
-                (r["report_id"], r["report"], r["hold_id"] or "-", r["verdict"], when(_instant(r["as_of"])),
+                (r["report_id"], r["report"], r["hold_id"] or "-", r["verdict"], when(r["as_of"]),
                  r["recorded_by"], r["html"] or "not on this machine")
                 for r in rows
             ],
@@ -146,5 +139,15 @@ def list_reports(hold_id: str, is_json: bool) -> None:
     head_line(control.head_note())
 
 
-def _instant(value: object) -> datetime | None:
-    return value if isinstance(value, datetime) else None
+def _row(ref: ReportRef, shelf: Shelf) -> dict[str, Any]:
+    page = next(iter(sorted(shelf.place_of(ref.report_id).glob("*.html"))), None)
+    return {
+        "report_id": ref.report_id,
+        "report": ref.name,
+        "hold_id": ref.hold_id,
+        "verdict": ref.verdict.value if ref.is_complete else "INCOMPLETE",
+        "as_of": ref.as_of,
+        "recorded_at": ref.recorded_at,
+        "recorded_by": ref.recorded_by,
+        "html": str(page) if page else "",
+    }

@@ -6,11 +6,12 @@ from datetime import datetime
 
 import click
 
-from workbench.cli.present import head_line, store_line, when
+from workbench.cli.present import ask, head_line, not_delivered, store_line, when
 from workbench.clock import from_text
 from workbench.control import Control, open_control
 from workbench.control.resuming import ResumeRequest
-from workbench.errors import UsageFault
+from workbench.errors import NotConfirmed, UsageFault
+from workbench.records import HeadNote
 from workbench.settings import Settings
 
 
@@ -39,20 +40,21 @@ from workbench.settings import Settings
 @click.option("--as", "role", help="Role you act for.")
 @click.option("--command-id", default=None, help="Client-made id; the same id never acts twice.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-def command(hold_id: str, **options: object) -> None:
+def command(hold_id: str, **options: object) -> int:
     """Restart under HOLD_ID: `--only SCOPE --runs N` (narrow, the hold stays) or `--full` (release)."""
     settings = Settings.from_environment()
     role = options["role"]
     control = open_control(settings, role=str(role) if role else None)
     request = _request(control, hold_id, options)
-    click.echo(store_line(control.head_note(), settings))
+    before = control.head_note()
+    click.echo(store_line(before, settings))
     if not options["yes"]:
         what = (
             f"let {request.runs} runs of {request.only} through"
             if request.only
             else f"release {hold_id}"
         )
-        click.confirm(f"This will {what}. Go on?", abort=True)
+        ask(f"This will {what}. Go on?")
     command_id = str(options["command_id"]) if options["command_id"] else None
     if request.only is not None:
         probation = control.resume_narrow(request, command_id=command_id)
@@ -66,9 +68,20 @@ def command(hold_id: str, **options: object) -> None:
             f"{hold.hold_id} released at {when(hold.released_at)}; "
             "other holds on the same automations stay."
         )
+    return _close(control, request, before)
+
+
+def _close(control: Control, request: ResumeRequest, before: HeadNote) -> int:
+    """Print what stands after a resume; exit code 10 where gates could not be told of it."""
+    status = control.status()
+    if status.head.seq == before.seq:
+        click.echo("The same command id as before: nothing was added.")
     if request.break_glass_reason:
         click.echo("Break-glass: recorded, and flagged in `workbench status`.")
-    head_line(control.head_note())
+    if status.publication_fault:
+        click.echo(not_delivered(f"{status.publication_fault}; nothing runs again until it has."))
+    head_line(status.head)
+    return NotConfirmed.exit_code if status.publication_fault else 0
 
 
 def _request(control: Control, hold_id: str, options: dict[str, object]) -> ResumeRequest:
@@ -77,16 +90,20 @@ def _request(control: Control, hold_id: str, options: dict[str, object]) -> Resu
         raise UsageFault(
             "Say `--only SCOPE --runs N` for a narrow restart or `--full` for a release."
         )
+    runs, until = options["runs"], str(options["until"])
+    if is_full and (runs is not None or until):
+        raise UsageFault("`--runs` and `--until` limit a narrow restart; `--full` has no limit.")
+    if not is_full and (not isinstance(runs, int) or runs < 1):
+        raise UsageFault("A narrow restart needs a number of runs above 0; add `--runs N`.")
     decision_id, break_glass = str(options["decision_id"]), str(options["break_glass"])
     if not decision_id and not break_glass:
         own = [d for d in control.state().decisions.values() if d.hold_id == hold_id]
         decision_id = own[-1].decision_id if own else ""
-    runs = options["runs"]
     return ResumeRequest(
         hold_id=hold_id,
         only=str(only) if only is not None else None,
         runs=runs if isinstance(runs, int) else None,
-        until=_instant(str(options["until"])),
+        until=_instant(until),
         decision_id=decision_id,
         break_glass_reason=break_glass,
     )

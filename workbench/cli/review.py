@@ -45,7 +45,7 @@ def command(
     wish = ReviewWish(hold_id, only=only or "", since=since or "", onset=onset or "")
     name = "post-incident-review" if post_incident else "restart-decision"
     state = control.state()
-    given = parameters_for_hold(state, wish, control.clock.now())
+    given = parameters_for_hold(state, wish, as_of=control.clock.now())
     hold = state.holds[hold_id]
     if not is_json:
         click.echo(store_line(control.head_note(), settings))
@@ -53,10 +53,8 @@ def command(
             f"{hold.hold_id}  {hold.mode}  {hold.scope}  placed {when(hold.placed_at)} by {hold.placed_by}: "
             f"{printable(hold.reason)}"
         )
-        click.echo(
-            f"Reviewing {given['only'] or hold.scope} as of {given['as_of']} ...", err=True
-        )
-    made = make_report(control, settings, name, given=given, limits=RunLimits(cell_seconds))
+        click.echo(f"Reviewing {given['only'] or hold.scope} as of {given['as_of']} ...", err=True)
+    made = make_report(control, settings, name=name, given=given, limits=RunLimits(cell_seconds))
     show_made(made, is_json=is_json)
     if not is_json:
         head_line(control.head_note())

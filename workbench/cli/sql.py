@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from workbench.cli.present import as_json, printable, table
+from workbench.cli.present import as_json, demo_words, printable, table
 from workbench.settings import Settings
 from workbench.warehouse import Warehouse
 from workbench.warehouse.tables import dictionary
@@ -39,10 +39,12 @@ def command(
     """
     if is_json and is_csv:
         raise click.UsageError("choose --json or --csv")
+    said = ""
     if list_tables:
         found = pd.DataFrame(dictionary())
     elif text:
         settings = Settings.from_environment()
+        said = demo_words(settings)
         with Warehouse.open(settings.home, settings.clock()).snapshot(version) as snapshot:
             found = snapshot.sql(text)
     else:
@@ -55,7 +57,7 @@ def command(
         click.echo(
             table(list(map(printable, found.columns)), _cells(found)) if len(found.columns) else ""
         )
-        click.echo(f"{len(found):,} rows", err=True)
+        click.echo(f"{said}{len(found):,} rows", err=True)
 
 
 def as_csv(found: pd.DataFrame) -> str:

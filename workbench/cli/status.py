@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from workbench.cli.present import as_json, head_line, store_line, table
+from workbench.cli.present import as_json, head_line, one_line, store_line, table
 from workbench.control import open_control
 from workbench.control.views import Status
-from workbench.scope import Scope
+from workbench.errors import NoMatch
+from workbench.scope import Scope, why_no_match
 from workbench.settings import Settings
 
 
@@ -22,6 +23,9 @@ def command(scope: str, is_json: bool) -> None:
     found = open_control(settings).status()
     wanted = Scope.parse(scope, [row.automation for row in found.automations])
     rows = [row for row in found.automations if wanted.covers(row.automation)]
+    if not rows and not _is_held(wanted, found):
+        known = [row.automation for row in found.automations]
+        raise NoMatch(f"The scope {wanted} covers no automation: {why_no_match(wanted, known)}")
     if is_json:
         click.echo(as_json(_document(found, rows)))
         return
@@ -38,13 +42,24 @@ def command(scope: str, is_json: bool) -> None:
         for r in rows
     ]
     click.echo(table(["automation", "kind", "category", "owner", "state", "holds"], cells))
+    if not rows:
+        click.echo("No automation is registered here.")
     for view in found.holds:
-        click.echo(
-            f"{view.hold.hold_id}  {view.hold.scope}  {view.state_in_words}: {view.hold.reason}"
-        )
-    for flag in (*found.flags, *([found.publication_fault] if found.publication_fault else [])):
-        click.echo(f"flagged: {flag}")
+        about = f"{view.hold.hold_id}  {view.hold.scope}  {view.state_in_words}"
+        click.echo(one_line(f"{about}: {view.hold.reason}"))
+    for flag in _flags(found):
+        click.echo(one_line(f"flagged: {flag}"))
     head_line(found.head)
+
+
+def _is_held(scope: Scope, found: Status) -> bool:
+    """Tell whether the scope is everything, or the id of something held that is not registered."""
+    held = {automation_id for view in found.holds for automation_id in view.automations}
+    return scope.is_everything or any(scope.names(automation_id) for automation_id in held)
+
+
+def _flags(found: Status) -> tuple[str, ...]:
+    return (*found.flags, *([found.publication_fault] if found.publication_fault else []))
 
 
 def _document(found: Status, rows: list[Any]) -> dict[str, Any]:
@@ -78,6 +93,6 @@ def _document(found: Status, rows: list[Any]) -> dict[str, Any]:
             }
             for v in found.holds
         ],
-        "flags": list(found.flags),
+        "flags": list(_flags(found)),
         "head": {"seq": head.seq, "hash": head.hash},
     }

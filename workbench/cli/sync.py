@@ -7,7 +7,7 @@ from datetime import datetime
 
 import click
 
-from workbench.cli.present import as_json, printable, when
+from workbench.cli.present import as_json, demo_words, printable, when
 from workbench.clock import from_text
 from workbench.engines.http import JsonClient
 from workbench.engines.prefect import PrefectReader
@@ -52,7 +52,9 @@ def prefect(url: str, source: str, since: str | None, is_json: bool) -> None:
         report = sync_engine(warehouse, reader, source_id=source, now=clock.now(), since=begin)
     finally:
         client.close()
-    click.echo(as_json(asdict(report)) if is_json else _in_words(report, note))
+    click.echo(
+        as_json(asdict(report)) if is_json else demo_words(settings) + _in_words(report, note)
+    )
     if excess := [
         load for load in report.loads if load.reject_share > DEFAULT_ALLOWED_REJECT_SHARE
     ]:

@@ -93,9 +93,7 @@ def status(store: Store, now: datetime) -> Status:
         if automation.is_retired and not covering:
             continue
         rows.append(
-            AutomationStatus(
-                automation, _state_word(automation_id, covering, live), tuple(covering)
-            )
+            AutomationStatus(automation, _state_word(automation, covering, live), tuple(covering))
         )
     fault = ""
     if Publisher(store.gate_folder, state.store_id).published_seq() != state.seq:
@@ -106,10 +104,12 @@ def status(store: Store, now: datetime) -> Status:
     return Status(head, now, tuple(rows), holds, flags(state, holds), fault)
 
 
-def _state_word(automation_id: str, covering: list[str], live: set[tuple[str, str]]) -> str:
+def _state_word(automation: Automation, covering: list[str], live: set[tuple[str, str]]) -> str:
     if not covering:
         return "running"
-    if all((hold_id, automation_id) in live for hold_id in covering):
+    if not automation.asks_gate:
+        return "held, NOT stopped"
+    if all((hold_id, automation.automation_id) in live for hold_id in covering):
         return "narrow restart"
     return "paused"
 

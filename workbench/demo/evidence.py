@@ -50,14 +50,17 @@ class Making:
         new, self.told = found[self.told :], len(found)
         return new
 
+    def _why(self) -> str:
+        err = (self.folder / f"{self.name}.err").read_text(errors="replace").splitlines()
+        said = [line for line in err if line.strip() and not line.startswith((" ", "{"))]
+        return said[-1].removeprefix("workbench: ") if said else "it said nothing"
+
     def collect(self) -> None:
         """Read what the finished review printed; raises DemoFailed when it did not succeed."""
         out = (self.folder / f"{self.name}.out").read_text(errors="replace")
         if self.child.returncode != 0:
-            err = (self.folder / f"{self.name}.err").read_text(errors="replace").strip()
-            last = err.splitlines()[-1] if err else "it said nothing"
             raise DemoFailed(
-                f"The report {self.name} ended with exit code {self.child.returncode}: {last}"
+                f"The report {self.name} ended with exit code {self.child.returncode}: {self._why()}"
             )
         self.made = json.loads(out)
         if not self.made.get("is_complete") or not self.html.is_file():

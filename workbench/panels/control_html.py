@@ -63,6 +63,7 @@ def draw_headline(model: ControlModel) -> str:
         sub = f"By {counted(len(model.holds), 'hold')}: {', '.join(v.hold.hold_id for v in model.holds)}."
     facts = (
         (model.not_stopped_count, "held and NOT stopped: does not ask the gate", "wb-chip-warn"),
+        (model.unconfirmed_count, f"of {model.watched_id} not confirmed yet", "wb-chip-warn"),
         (model.overdue_count, "overdue, still paused", "wb-chip-overdue"),
         (model.narrow_count, "in a narrow restart", "wb-chip-held"),
     )

@@ -73,6 +73,14 @@ class ControlModel(traitlets.HasTraits):
         return sum(bool(row.hold_ids) and not row.automation.asks_gate for row in self.statuses)
 
     @property
+    def unconfirmed_count(self) -> int:
+        """Return how many targets of the watched hold ask the gate and have not confirmed yet."""
+        return sum(
+            target.delivered_at is not None and target.confirmed_at is None
+            for target in self.targets
+        )
+
+    @property
     def overdue_count(self) -> int:
         """Return how many holds are past their review and still pause."""
         return sum(view.state is HoldState.LAPSED for view in self.holds)

@@ -25,7 +25,7 @@ from workbench.panels.view_parts import (
 )
 from workbench.records import Mode
 
-_HEADLINE = ("statuses", "holds", "publication_fault", "read_problem")
+_HEADLINE = ("statuses", "holds", "targets", "publication_fault", "read_problem")
 
 
 class ControlView(widgets.VBox):

@@ -20,9 +20,9 @@ def element(tag: str, text: object, *, css: str = "", role: str = "", title: str
     return f"<{tag}{written}>{escape(str(text))}</{tag}>"
 
 
-def counted(count: int, noun: str, plural: str = "") -> str:
+def counted(count: int, noun: str) -> str:
     """Write a count with its noun, `1 hold`, `2 holds`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {plural or noun + 's'}"
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def instant(at: datetime | None, absent: str = "not yet") -> str:

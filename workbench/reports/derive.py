@@ -22,7 +22,7 @@ class ReviewWish:
     onset: str = ""
 
 
-def parameters_for_hold(state: State, wish: ReviewWish, as_of: datetime) -> dict[str, str]:
+def parameters_for_hold(state: State, wish: ReviewWish, *, as_of: datetime) -> dict[str, str]:
     """Return the parameters of a review of a hold; raises NotFound naming the holds there are."""
     hold = state.holds.get(wish.hold_id)
     if hold is None:

@@ -25,7 +25,7 @@ NAME = "post-incident-review"
 
 def post_incident_review(given: Mapping[str, Any]) -> PostIncidentReview:
     """Check the parameters again, open the sealed snapshot, and look back."""
-    opened = open_report(NAME, check_parameters(NAME, given), incident_queries)
+    opened = open_report(NAME, check_parameters(NAME, given), queries_of=incident_queries)
     return PostIncidentReview(opened, assess_incident(opened.request, opened.tables))
 
 
@@ -68,11 +68,13 @@ class PostIncidentReview:
     def ending(self) -> Ending:
         """The seal, and the words that end a recorded run."""
         says = headline_document(self.review.headline)
-        document = verdict_document(self._opened, self.review.verdict, self.review.checks, says)
+        document = verdict_document(
+            self._opened, self.review.verdict, checks=self.review.checks, says=says
+        )
         promised = self._pages.promised()
         # The table of query digests stands beside the sections' own.
         return Ending(
             self._opened,
             {**document, "summary": self.review.summary},
-            {**promised, "tables": promised["tables"] + 1},
+            promised={**promised, "tables": promised["tables"] + 1},
         )

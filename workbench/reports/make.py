@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +56,15 @@ class Sealed:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Which report was asked for, with its checked parameters and its positions."""
+class Run:
+    """One run of one report: its checked parameters, its positions, where and how long it may run."""
 
     name: str
     parameters: ReportParameters
     sealed: Sealed
+    _: KW_ONLY
+    settings: Settings
+    limits: RunLimits
 
 
 def notebooks_folder() -> Path:
@@ -78,8 +81,8 @@ def notebooks_folder() -> Path:
 def make_report(
     control: Control,
     settings: Settings,
-    name: str,
     *,
+    name: str,
     given: Mapping[str, Any],
     limits: RunLimits | None = None,
     notebook: Path | None = None,
@@ -90,37 +93,38 @@ def make_report(
     """
     asked = check_parameters(name, given)
     shelf = Shelf(settings.home)
-    lock = f"{name}-{hashlib.sha256(f'{asked.hold_id} {asked.only}'.encode()).hexdigest()[:12]}"
-    with shelf.only_maker(lock):
-        sealed = take_positions(control, settings, asked)
+    subject = hashlib.sha256(f"{asked.hold_id} {asked.only}".encode()).hexdigest()[:12]
+    with shelf.only_maker(f"{name}-{subject}"):
+        sealed = take_positions(control, settings, asked=asked)
         place = shelf.begin({"report": name, "log_head": _head_document(sealed.head)})
+        pinned = {
+            "manifest_version": sealed.manifest_version,
+            "log_seq": sealed.head.seq,
+            "run_ticket": place.ticket_id,
+        }
+        asked = check_parameters(name, {**asked.values(), **pinned})
         source = notebook or notebooks_folder() / f"{asked.notebook}.ipynb"
-        parameters = check_parameters(
-            name,
-            {
-                **asked.values(),
-                "manifest_version": sealed.manifest_version,
-                "log_seq": sealed.head.seq,
-                "run_ticket": place.ticket_id,
-            },
-        )
+        run = Run(name, asked, sealed, settings=settings, limits=limits or RunLimits())
         try:
-            execution = execute(
-                source,
-                place.folder / f"{name}.ipynb",
-                parameters.values(),
-                sentinel=place.sentinel,
-                settings=settings,
-                limits=limits,
-            )
-            return _keep(control, place, execution, Asked(name, parameters, sealed))
+            return _keep(control, place, execution=_execute(run, source, place), run=run)
         except BaseException:
             # What was interrupted is no report, not even an incomplete one that somebody asked to keep.
             place.abandon()
             raise
 
 
-def take_positions(control: Control, settings: Settings, asked: ReportParameters) -> Sealed:
+def _execute(run: Run, source: Path, place: MakingPlace) -> Execution:
+    return execute(
+        source,
+        place.folder / f"{run.name}.ipynb",
+        parameters=run.parameters.values(),
+        sentinel=place.sentinel,
+        settings=run.settings,
+        limits=run.limits,
+    )
+
+
+def take_positions(control: Control, settings: Settings, *, asked: ReportParameters) -> Sealed:
     """Bring the warehouse up to our own store and pin the pair that the report will be computed from."""
     state = control.store.state(until_seq=asked.log_seq or None)
     head = HeadNote(state.store_id, state.environment, state.seq, state.head_hash)
@@ -138,20 +142,20 @@ def _head_document(head: HeadNote) -> dict[str, Any]:
     }
 
 
-def _keep(control: Control, place: MakingPlace, execution: Execution, asked: Asked) -> MadeReport:
+def _keep(control: Control, place: MakingPlace, *, execution: Execution, run: Run) -> MadeReport:
     """Write everything, record it, and give it its name; the page is drawn before the store hears of it."""
     because = execution.incomplete_because or _payload_fault(execution.payload)
     document: Mapping[str, Any] = {} if because else execution.payload["verdict"]
     digest = "" if because else _write_findings(place.folder, execution.payload)
     token = f"REPORT-{place.ticket_id}"
-    files = _write_page(place.folder, execution.notebook, asked, token=token, because=because)
-    ref = control.record_report(_entry(asked, document, digest, because))
+    files = _write_page(place.folder, execution.notebook, run, token=token, because=because)
+    ref = control.record_report(_entry(run, document, digest, because))
     for path in files:
         path.write_text(
             path.read_text(encoding="utf-8").replace(token, ref.report_id), encoding="utf-8"
         )
     folder = place.finish(ref.report_id)
-    return MadeReport(ref.report_id, asked.name, folder, folder / files[0].name, document, because)
+    return MadeReport(ref.report_id, run.name, folder, folder / files[0].name, document, because)
 
 
 def _payload_fault(payload: Mapping[str, Any]) -> str | None:
@@ -166,13 +170,11 @@ def _write_findings(folder: Path, payload: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def _entry(
-    asked: Asked, document: Mapping[str, Any], digest: str, because: str | None
-) -> ReportEntry:
-    sealed = asked.sealed
+def _entry(run: Run, document: Mapping[str, Any], digest: str, because: str | None) -> ReportEntry:
+    sealed = run.sealed
     return ReportEntry(
-        name=asked.name,
-        hold_id=asked.parameters.hold_id,
+        name=run.name,
+        hold_id=run.parameters.hold_id,
         verdict=VerdictKind(document.get("verdict", VerdictKind.KEEP_PAUSED)),
         is_complete=because is None,
         digest=digest,
@@ -180,20 +182,20 @@ def _entry(
         manifest_version=sealed.manifest_version,
         log_seq=sealed.head.seq,
         log_hash=sealed.head.hash,
-        as_of=asked.parameters.instant("as_of"),
+        as_of=run.parameters.instant("as_of"),
         reason=because or str(document.get("reason", "")),
     )
 
 
 def _write_page(
-    folder: Path, notebook: nbformat.NotebookNode, asked: Asked, *, token: str, because: str | None
+    folder: Path, notebook: nbformat.NotebookNode, run: Run, *, token: str, because: str | None
 ) -> tuple[Path, Path]:
     """Stamp the notebook and write page and notebook; both names say INCOMPLETE when it is."""
-    stamp(notebook, title=f"{token} {asked.parameters.title}", incomplete_because=because)
-    stem = f"{asked.name}.INCOMPLETE" if because else asked.name
-    (folder / f"{asked.name}.ipynb").unlink(missing_ok=True)
+    stamp(notebook, title=f"{token} {run.parameters.title}", incomplete_because=because)
+    stem = f"{run.name}.INCOMPLETE" if because else run.name
+    (folder / f"{run.name}.ipynb").unlink(missing_ok=True)
     source, page = folder / f"{stem}.ipynb", folder / f"{stem}.html"
-    nbformat.write(notebook, source)  # type: ignore[no-untyped-call]
+    nbformat.write(notebook, source)  # type: ignore[no-untyped-call] # nbformat is half typed
     page.write_text(to_html(notebook), encoding="utf-8")
     return page, source
 

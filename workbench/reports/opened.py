@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.errors import UsageFault
 from workbench.records import HeadNote
 from workbench.reports.parameters import ReportParameters
-from workbench.reports.seal import Seal, package_versions
+from workbench.reports.seal import Seal, code_digest, package_versions
 from workbench.reports.shelf import Shelf
 from workbench.review.request import QueryCall, ReviewRequest, find_request
 from workbench.settings import Settings
@@ -47,7 +48,7 @@ class Opened:
         return self.request.only or self.request.scope
 
 
-def open_report(name: str, parameters: ReportParameters, queries_of: QueriesOf) -> Opened:
+def open_report(name: str, parameters: ReportParameters, *, queries_of: QueriesOf) -> Opened:
     """Run the queries over the sealed snapshot and return everything that the page is made from."""
     settings = Settings.from_environment()
     ticket = Shelf(settings.home).ticket(parameters.run_ticket)
@@ -64,6 +65,7 @@ def open_report(name: str, parameters: ReportParameters, queries_of: QueriesOf) 
             manifest_version=snapshot.version,
             log_head=HeadNote(state.store_id, state.environment, state.seq, state.head_hash),
             query_digests=dict(snapshot.queries_used),
+            code_digest=code_digest(),
             package_versions=package_versions(),
             parameters=parameters.asked(),
         )
@@ -83,7 +85,14 @@ def _request(snapshot: WarehouseSnapshot, asked: ReportParameters) -> ReviewRequ
         onset_at=asked.optional_instant("onset"),
     )
     since = asked.optional_instant("since")
-    return request if since is None else replace(request, since=since, baseline_since=since)
+    if since is None:
+        return request
+    if since >= request.onset_at:
+        raise UsageFault(
+            f"The window begins at {since:%Y-%m-%d %H:%M:%S} UTC, after the onset at "
+            f"{request.onset_at:%Y-%m-%d %H:%M:%S} UTC; nothing is left to compare with."
+        )
+    return replace(request, since=since, baseline_since=since)
 
 
 def chain_rows(store: Store, until_seq: int) -> pd.DataFrame:

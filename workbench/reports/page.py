@@ -23,7 +23,7 @@ def stamp(notebook: nbformat.NotebookNode, *, title: str, incomplete_because: st
     }
     if incomplete_because:
         text = f"# INCOMPLETE\n\nThis report could not be completed. Decide nothing on it. {_inert(incomplete_because)}"
-        cell = nbformat.v4.new_markdown_cell(text, metadata={"tags": ["incomplete"]})  # type: ignore[no-untyped-call]
+        cell = nbformat.v4.new_markdown_cell(text, metadata={"tags": ["incomplete"]})  # type: ignore[no-untyped-call] # nbformat is half typed
         notebook.cells.insert(0, cell)
 
 
@@ -38,7 +38,7 @@ def _inert(text: str) -> str:
 
 def to_html(notebook: nbformat.NotebookNode) -> str:
     """Return the notebook as one self-contained page: no script, no prompt, no request."""
-    shown = nbformat.from_dict(notebook)  # type: ignore[no-untyped-call]
+    shown = nbformat.from_dict(notebook)  # type: ignore[no-untyped-call] # nbformat is half typed
     shown.cells = [cell for cell in shown.cells if not _is_hidden(cell)]
     exporter = HTMLExporter(
         template_name="report",

@@ -21,8 +21,7 @@ from workbench.reports.markup import (
     with_code,
 )
 from workbench.reports.opened import Opened
-from workbench.reports.runner import PAYLOAD_MIME
-from workbench.reports.shelf import sentinel_of
+from workbench.reports.shelf import PAYLOAD_MIME, sentinel_of
 from workbench.reports.tables import NONE, TableNote, amount, table, to_second
 from workbench.review.ground import Headline
 
@@ -171,7 +170,7 @@ class Ending:
     """The last thing a report shows: its seal, and for the runner what it concluded."""
 
     def __init__(
-        self, opened: Opened, document: Mapping[str, Any], promised: Mapping[str, int]
+        self, opened: Opened, document: Mapping[str, Any], *, promised: Mapping[str, int]
     ) -> None:
         """Take what was opened, the content of verdict.json, and what the page promises to show."""
         self._opened = opened
@@ -207,6 +206,7 @@ class Ending:
                         ("Warehouse version", seal.manifest_version),
                         ("Log head", note),
                         ("Log hash", f"`{seal.log_head.hash}`"),
+                        ("Judging code (SHA-256)", f"`{seal.code_digest}`"),
                         ("Seal digest (SHA-256)", f"`{seal.digest}`"),
                         ("Packages", versions),
                     ]
@@ -220,7 +220,7 @@ class Ending:
 
 
 def verdict_document(
-    opened: Opened, verdict: Verdict, checks: Sequence[Check], says: Mapping[str, str]
+    opened: Opened, verdict: Verdict, *, checks: Sequence[Check], says: Mapping[str, str]
 ) -> dict[str, Any]:
     """Return the content of `verdict.json`; the same seal gives the same content."""
     return {

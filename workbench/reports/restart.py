@@ -27,7 +27,7 @@ NAME = "restart-decision"
 
 def restart_decision(given: Mapping[str, Any]) -> RestartDecision:
     """Check the parameters again, open the sealed snapshot, and judge."""
-    opened = open_report(NAME, check_parameters(NAME, given), restart_queries)
+    opened = open_report(NAME, check_parameters(NAME, given), queries_of=restart_queries)
     return RestartDecision(opened, assess_restart(opened.request, opened.tables))
 
 
@@ -78,7 +78,10 @@ class RestartDecision:
     def ending(self) -> Ending:
         """The seal, and the words that end a recorded run."""
         says = headline_document(self.review.headline)
-        document = verdict_document(self._opened, self.review.verdict, self.review.checks, says)
+        document = verdict_document(
+            self._opened, self.review.verdict, checks=self.review.checks, says=says
+        )
         promised = self._pages.promised()
         # The check table and the table of query digests stand beside the sections' own.
-        return Ending(self._opened, document, {**promised, "tables": promised["tables"] + 2})
+        promised = {**promised, "tables": promised["tables"] + 2}
+        return Ending(self._opened, document, promised=promised)

@@ -14,10 +14,8 @@ from papermill.exceptions import PapermillExecutionError
 
 from workbench.plots.text import label
 from workbench.reports.kernel import kernel_manager_for
+from workbench.reports.shelf import PAYLOAD_MIME
 from workbench.settings import Settings
-
-PAYLOAD_MIME = "application/vnd.workbench.report+json"
-"""Where the last cell leaves what the report concluded, as plain JSON."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,8 @@ class RunLimits:
 def execute(
     source: Path,
     target: Path,
-    parameters: Mapping[str, str | int],
     *,
+    parameters: Mapping[str, str | int],
     sentinel: str,
     settings: Settings,
     limits: RunLimits | None = None,
@@ -65,7 +63,7 @@ def execute(
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
     """Read a notebook file in the current format."""
-    notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call] # nbformat is half typed
     return notebook
 
 

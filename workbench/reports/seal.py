@@ -7,8 +7,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
+from workbench import review
 from workbench.records import HeadNote
 
 SEALED_PACKAGES = (
@@ -49,6 +51,7 @@ class Seal:
         manifest_version: the warehouse's state; versions that a seal names are never deleted.
         log_head: where the store's log stood.
         query_digests: SHA-256 of each query's text, by dotted name.
+        code_digest: SHA-256 over the source of the judgement, `workbench.review`.
         package_versions: of what computes and draws.
         parameters: what was asked (without the run's ticket).
     """
@@ -57,6 +60,7 @@ class Seal:
     manifest_version: int
     log_head: HeadNote
     query_digests: Mapping[str, str]
+    code_digest: str
     package_versions: Mapping[str, str]
     parameters: Mapping[str, str | int]
 
@@ -72,6 +76,7 @@ class Seal:
                 "hash": self.log_head.hash,
             },
             "query_digests": dict(sorted(self.query_digests.items())),
+            "code_digest": self.code_digest,
             "package_versions": dict(sorted(self.package_versions.items())),
             "parameters": dict(sorted(self.parameters.items())),
             "parameters_digest": digest(dict(self.parameters)),
@@ -85,6 +90,14 @@ class Seal:
     def as_json(self) -> dict[str, Any]:
         """Return the content of `seal.json`."""
         return {**self.content(), "seal_digest": self.digest}
+
+
+def code_digest(folder: Path | None = None) -> str:
+    """Return the SHA-256 over every source file of the judgement, by name and content."""
+    found = hashlib.sha256()
+    for path in sorted((folder or Path(review.__file__).parent).glob("*.py")):
+        found.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return found.hexdigest()
 
 
 def package_versions() -> dict[str, str]:

@@ -14,6 +14,9 @@ from typing import Any
 
 from workbench.errors import Refused, StorageUnavailable
 
+PAYLOAD_MIME = "application/vnd.workbench.report+json"
+"""Where the last cell of a report leaves what it concluded, as plain JSON for the runner."""
+
 TICKET = "run.json"
 """Exists only while a report is being made; a notebook that finds it is that run, every other is by hand."""
 
@@ -40,7 +43,7 @@ class Shelf:
             raise StorageUnavailable(
                 f"The report folder {self.folder} cannot be written: {exc.strerror}."
             ) from exc
-        return MakingPlace(self, ticket_id, place)
+        return MakingPlace(self, ticket_id, folder=place)
 
     def ticket(self, ticket_id: str) -> Mapping[str, Any]:
         """Return the ticket of a run that is under way, or nothing when there is none of that id."""
@@ -77,7 +80,7 @@ class Shelf:
 class MakingPlace:
     """The folder of a report while it is being made."""
 
-    def __init__(self, shelf: Shelf, ticket_id: str, folder: Path) -> None:
+    def __init__(self, shelf: Shelf, ticket_id: str, *, folder: Path) -> None:
         """Remember where it is and which run it belongs to."""
         self._shelf = shelf
         self.ticket_id = ticket_id

@@ -54,6 +54,9 @@ _LABELS = {
 WIDE_COLUMNS = 8
 """A table with more columns than this is set smaller, and its instants may break between day and time."""
 
+SHORT_ID_CHARACTERS = 20
+"""An id up to this length stays on one line."""
+
 LONG_CELL_CHARACTERS = 60
 """Text longer than this gets room, so that it does not become a tower of words."""
 
@@ -149,6 +152,10 @@ def _body_cell(column: str, value: object, is_numeric: bool) -> str:
         name
         for name, is_so in (
             ("wb-id", column.endswith(_CODE_SUFFIXES)),
+            (
+                "wb-short",
+                column.endswith(_CODE_SUFFIXES) and len(str(value)) <= SHORT_ID_CHARACTERS,
+            ),
             ("wb-long", _is_long(value)),
             ("wb-prose-cell", len(str(value)) > LONG_CELL_CHARACTERS),
         )
@@ -201,7 +208,7 @@ def duration(seconds: float) -> str:
 def amount(column: str, value: object) -> str:
     """Write a number as its column's name asks: rates in percent, seconds in words, counts with commas."""
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = float(value)  # type: ignore[arg-type] # a failed conversion is the answer
     except (TypeError, ValueError):
         return plain_text(value)
     if column.endswith("_seconds") or column == "seconds":

@@ -16,7 +16,7 @@ from workbench.review.mitigation import unreverted_suspects
 from workbench.review.overlap import provider_overlap
 from workbench.review.pausing import audit_pause
 from workbench.review.safeguards import undecided_releases
-from workbench.review.signatures import failures_with_period, signature_table
+from workbench.review.signatures import signature_table
 
 BLOCKING_DAYS = 1
 OTHER_WORKDAYS = 5
@@ -139,7 +139,7 @@ def _from_records(ground: Ground) -> Iterator[ActionItem]:
         yield ActionItem("clean-up", what, _restart_owner(ground), "review.approvals", True)
     audit = check_audit_chain(ground).check
     if audit.number:
-        what = f"Follow up {counted(audit.number, 'broken story', 'broken stories')} of the audit chain"
+        what = f"Follow up {counted(audit.number, 'broken story', plural='broken stories')} of the audit chain"
         yield ActionItem("clean-up", what, _restart_owner(ground), "review.audit_events", True)
 
 
@@ -154,7 +154,7 @@ def _from_causes(ground: Ground) -> Iterator[ActionItem]:
             "prevent", what, str(change["actor"] or _restart_owner(ground)), "review.changes", True
         )
     overlap = provider_overlap(ground)
-    signatures = signature_table(ground, failures_with_period(ground), overlap.explained_run_ids)
+    signatures = signature_table(ground)
     back = signatures[signatures["known_from"] != ""]
     for _, row in back.iterrows():
         came = f"its signature came back {row['failure_count']} times: {row['error_signature']}"
@@ -162,7 +162,9 @@ def _from_causes(ground: Ground) -> Iterator[ActionItem]:
         yield ActionItem("prevent", what, _restart_owner(ground), "review.failed_steps", False)
     if overlap.is_explained:
         names, count = listed(ground.request.providers), overlap.inside[0]
-        what = f"Stop early or switch when {names} is in trouble: {count} troubled runs fell into it"
+        what = (
+            f"Stop early or switch when {names} is in trouble: {count} troubled runs fell into it"
+        )
         yield ActionItem("mitigate", what, _restart_owner(ground), "review.provider_status", False)
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pandas as pd
 
 from workbench.records import Check, CheckStatus
-from workbench.review.ground import CHAIN, Finding, Ground, Section, counted, seconds_from, spoken
+from workbench.review.ground import (
+    CHAIN,
+    Finding,
+    Ground,
+    Section,
+    counted,
+    filled,
+    seconds_from,
+    spoken,
+)
 from workbench.review.stories import (
     FAULTS,
     NOT_AUDITED,
@@ -38,6 +47,11 @@ def check_audit_chain(ground: Ground) -> Finding:
         query="review.audit_events",
         is_critical=True,
     )
+    return Finding(check, _story_section(sentence, stories, writes=writes))
+
+
+def _story_section(sentence: str, stories: pd.DataFrame, *, writes: pd.DataFrame) -> Section:
+    faults = stories[stories["fault"] != ""]
     tables = {
         "Stories since the onset, by automation and stage": _stages(stories),
         "Broken stories": faults[
@@ -55,9 +69,7 @@ def check_audit_chain(ground: Ground) -> Finding:
             ["automation_id", "record_type", "record_id", "changed_at", "run_id"]
         ],
     }
-    return Finding(
-        check, Section("Audit chain", sentence, {k: v for k, v in tables.items() if len(v)})
-    )
+    return Section("Audit chain", sentence, filled(tables))
 
 
 def _judged(
@@ -72,7 +84,7 @@ def _judged(
     )
     if broken.sum():
         named = ", ".join(f"{count} {fault}" for fault, count in broken.items() if count)
-        count = counted(int(broken.sum()), "story is", "stories are")
+        count = counted(int(broken.sum()), "story is", plural="stories are")
         whole = f"{count} broken ({named}) of {len(stories):,} since the onset"
         return f"{whole}; {own}.", CheckStatus.FAIL
     if stories.empty:
@@ -80,7 +92,7 @@ def _judged(
             f"No audited action of these automations since the onset; {own}.",
             CheckStatus.NO_EVIDENCE,
         )
-    whole = f"All {counted(len(stories), 'story', 'stories')} since the onset can be followed to the end; {own}."
+    whole = f"All {counted(len(stories), 'story', plural='stories')} since the onset can be followed to the end; {own}."
     return whole, CheckStatus.NO_EVIDENCE if chain.empty else CheckStatus.PASS
 
 
@@ -116,6 +128,10 @@ def check_approvals(ground: Ground) -> Finding:
         query="review.approvals",
         is_critical=True,
     )
+    return Finding(check, _approval_section(sentence, waiting, granted=granted))
+
+
+def _approval_section(sentence: str, waiting: pd.DataFrame, *, granted: pd.DataFrame) -> Section:
     shown = [
         "approval_id",
         "automation_id",
@@ -140,9 +156,7 @@ def check_approvals(ground: Ground) -> Finding:
             ]
         ],
     }
-    return Finding(
-        check, Section("Pending approvals", sentence, {k: v for k, v in tables.items() if len(v)})
-    )
+    return Section("Pending approvals", sentence, filled(tables))
 
 
 def _approval_sentence(

@@ -63,7 +63,9 @@ def check_freshness(ground: Ground) -> Finding:
         sentence = sentence[0].upper() + sentence[1:]
     else:
         behind = spoken(oldest or 0.0)
-        sentence = f"All {counted(len(needed), 'table')} needed are loaded; the oldest is {behind} behind."
+        sentence = (
+            f"All {counted(len(needed), 'table')} needed are loaded; the oldest is {behind} behind."
+        )
     check = Check(
         name="freshness",
         question="Is what was looked at loaded up to the end of the window?",

@@ -11,12 +11,14 @@ from workbench.review.ground import (
     Section,
     clock,
     counted,
+    filled,
     listed,
     seconds_from,
     spoken,
     worst,
 )
 from workbench.review.pausing import LEAK, LET_THROUGH, PauseAudit, audit_pause
+from workbench.review.periods import bands
 
 NAME = "pause_held"
 QUERY = "review.runs"
@@ -77,17 +79,7 @@ def _usual_gap(ground: Ground, automation_id: str) -> float | None:
 
 def _sentence(ground: Ground, audit: PauseAudit, due: pd.DataFrame) -> str:
     watched = spoken(seconds_from(ground.as_of, ground.paused_at))
-    notes = []
-    if audit.refused_count:
-        notes.append(
-            f"{counted(audit.refused_count, 'started run')} refused at the gate before any write"
-        )
-    if audit.let_through_count:
-        notes.append(f"{counted(audit.let_through_count, 'run')} let through by a narrow restart")
-    if silent := sorted(audit.targets[audit.targets["confirmed_at"].isna()]["automation_id"]):
-        notes.append(f"not confirmed by {listed(silent)}")
-    if len(audit.finished_after):
-        notes.append(f"{counted(len(audit.finished_after), 'run')} in flight at the pause")
+    notes = _notes(ground, audit)
     more = f" ({'; '.join(notes)})" if notes else ""
     if audit.leak_count:
         return (
@@ -110,6 +102,24 @@ def _sentence(ground: Ground, audit: PauseAudit, due: pd.DataFrame) -> str:
     return f"HELD: {effect}nothing started or wrote after it, watched {watched}{more}."
 
 
+def _notes(ground: Ground, audit: PauseAudit) -> list[str]:
+    notes = []
+    if audit.refused_count:
+        notes.append(
+            f"{counted(audit.refused_count, 'started run')} refused at the gate before any write"
+        )
+    if audit.settling_count:
+        said = counted(audit.settling_count, "start or write", plural="starts or writes")
+        notes.append(f"{said} within the {ground.limits.pause_effective_seconds:g} s of policy")
+    if audit.let_through_count:
+        notes.append(f"{counted(audit.let_through_count, 'run')} let through by a narrow restart")
+    if silent := sorted(audit.targets[audit.targets["confirmed_at"].isna()]["automation_id"]):
+        notes.append(f"not confirmed by {listed(silent)}")
+    if len(audit.finished_after):
+        notes.append(f"{counted(len(audit.finished_after), 'run')} in flight at the pause")
+    return notes
+
+
 def _escalations(ground: Ground, audit: PauseAudit) -> tuple[str, ...]:
     found = []
     limit = float(ground.limits.pause_effective_seconds)
@@ -126,18 +136,9 @@ def _escalations(ground: Ground, audit: PauseAudit) -> tuple[str, ...]:
 
 def _section(ground: Ground, audit: PauseAudit, due: pd.DataFrame) -> Section:
     starts = audit.starts[
-        [
-            "automation_id",
-            "run_id",
-            "started_at",
-            "after_seconds",
-            "kind",
-            "trigger",
-            "triggered_by",
-            "status",
-            "error_message",
-        ]
-    ]
+        ["automation_id", "run_id", "started_at", "after_seconds", "kind", "trigger", "triggered_by", "status",
+         "error_message"]
+    ]  # fmt: skip
     writes = audit.writes[
         ["automation_id", "run_id", "changed_at", "after_seconds", "kind", "change", "record_type", "record_id",
          "reversibility", "verified_at"]
@@ -158,7 +159,7 @@ def _section(ground: Ground, audit: PauseAudit, due: pd.DataFrame) -> Section:
     return Section(
         "Pause proof",
         _sentence(ground, audit, due),
-        {k: v for k, v in tables.items() if len(v)},
+        filled(tables),
         gantt(ground),
     )
 
@@ -175,6 +176,5 @@ def gantt(ground: Ground) -> dict[str, pd.DataFrame]:
         through = set(audit.starts[audit.starts["kind"] == LET_THROUGH]["run_id"])
         runs.loc[runs["run_id"].isin(through) & (runs["what"] == "clean"), "what"] = LET_THROUGH
         runs.loc[runs["run_id"].isin(leaks), "what"] = LEAK
-    bands = ground.chain[["hold_id", "placed_at", "released_at"]].reset_index(drop=True)
     bars = runs[["automation_id", "started_at", "finished_at", "what"]].reset_index(drop=True)
-    return {"pause_gantt": bars, "pause_gantt_bands": bands}
+    return {"pause_gantt": bars, "pause_gantt_bands": bands(ground)}

@@ -5,7 +5,18 @@ from __future__ import annotations
 import pandas as pd
 
 from workbench.records import Check, CheckStatus
-from workbench.review.ground import Finding, Ground, Section, clock, counted, listed, percent, spoken, worst
+from workbench.review.ground import (
+    Finding,
+    Ground,
+    Section,
+    clock,
+    counted,
+    filled,
+    judged,
+    listed,
+    percent,
+    spoken,
+)
 from workbench.review.mitigation import changes_since_pause, suspect_changes, unreverted_suspects
 from workbench.review.onset import is_troubled
 
@@ -33,9 +44,7 @@ def check_prevention(ground: Ground) -> Finding:
         "Changed since the pause": made[[*columns, "reverts_a_suspect"]],
         "Changed in the scope within a day before the onset": suspects[["lead_seconds", *columns]],
     }
-    return Finding(
-        check, Section("Prevention actions", sentence, {k: v for k, v in tables.items() if len(v)})
-    )
+    return Finding(check, Section("Prevention actions", sentence, filled(tables)))
 
 
 def _prevention_sentence(
@@ -46,7 +55,9 @@ def _prevention_sentence(
     else:
         last = made.iloc[-1]
         when = clock(last["changed_at"])
-        said = f"{counted(len(made), 'change')} since the pause, the last at {when}: {last['summary']}"
+        said = (
+            f"{counted(len(made), 'change')} since the pause, the last at {when}: {last['summary']}"
+        )
     if suspects.empty:
         return f"{said}; no change is known shortly before the onset."
     nearest = suspects.iloc[0]
@@ -66,20 +77,8 @@ def check_ownership(ground: Ground) -> Finding:
     ownerless = rows[rows["owner"] == ""]["automation_id"]
     limit = ground.limits.drill_max_age_days
     stale = rows[rows["drill_age_days"].isna() | (rows["drill_age_days"] > limit)]["automation_id"]
-    status = worst(
-        CheckStatus.FAIL if len(unclear) or len(ownerless) else CheckStatus.PASS,
-        CheckStatus.NO_EVIDENCE if len(stale) else CheckStatus.PASS,
-    )
-    parts = []
-    if len(unclear):
-        parts.append(f"no restart owner for {listed(unclear)}")
-    if len(ownerless):
-        parts.append(f"no owner for {listed(ownerless)}")
-    if not parts:
-        parts.append(f"restarted by {listed(sorted(rows['restart_owner'].unique()))}")
-    if len(stale):
-        parts.append(f"no pause drill within {limit:g} days for {listed(stale)}")
-    sentence = f"{'; '.join(parts)}."
+    status = judged(is_bad=len(unclear) + len(ownerless) > 0, is_lacking=len(stale) > 0)
+    sentence = _ownership_sentence(rows, unclear, ownerless, stale=stale, limit=limit)
     check = Check(
         name="ownership",
         question="Is it clear who restarts, and was the pause tried lately?",
@@ -98,6 +97,26 @@ def check_ownership(ground: Ground) -> Finding:
         Section("Ownership and drills", check.sentence, {"Who owns, who restarts": rows}),
         escalations,
     )
+
+
+def _ownership_sentence(
+    rows: pd.DataFrame,
+    unclear: pd.Series[str],
+    ownerless: pd.Series[str],
+    *,
+    stale: pd.Series[str],
+    limit: float,
+) -> str:
+    parts = []
+    if len(unclear):
+        parts.append(f"no restart owner for {listed(unclear)}")
+    if len(ownerless):
+        parts.append(f"no owner for {listed(ownerless)}")
+    if not parts:
+        parts.append(f"restarted by {listed(sorted(rows['restart_owner'].unique()))}")
+    if len(stale):
+        parts.append(f"no pause drill within {limit:g} days for {listed(stale)}")
+    return f"{'; '.join(parts)}."
 
 
 def ownership_table(ground: Ground) -> pd.DataFrame:
@@ -127,10 +146,7 @@ def check_noise(ground: Ground) -> Finding:
     firing = alerts[alerts["resolved_at"].isna()]
     ignored = recent[recent["acknowledged_at"].isna()]
     streaks = failure_streaks(ground)
-    if len(firing):
-        status = CheckStatus.FAIL
-    else:
-        status = CheckStatus.NO_EVIDENCE if len(ignored) or recent.empty else CheckStatus.PASS
+    status = judged(is_bad=len(firing) > 0, is_lacking=len(ignored) > 0 or recent.empty)
     longest = int(streaks["longest_streak_count"].max()) if len(streaks) else 0
     sentence = _noise_sentence(recent, firing, ignored, longest)
     check = Check(
@@ -146,21 +162,14 @@ def check_noise(ground: Ground) -> Finding:
         query="review.alerts",
     )
     shown = [
-        "alert_id",
-        "automation_id",
-        "rule",
-        "severity",
-        "fired_at",
-        "acknowledged_at",
-        "acknowledged_by",
-        "resolved_at",
-        "summary",
-    ]
+        "alert_id", "automation_id", "rule", "severity", "fired_at", "acknowledged_at", "acknowledged_by",
+        "resolved_at", "summary",
+    ]  # fmt: skip
     tables = {
         "Alerts since the onset": recent[shown],
         "Longest row of troubled runs before the pause": streaks,
     }
-    return Finding(check, Section("Noise", sentence, {k: v for k, v in tables.items() if len(v)}))
+    return Finding(check, Section("Noise", sentence, filled(tables)))
 
 
 def _noise_sentence(

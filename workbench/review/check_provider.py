@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from workbench.records import Check, CheckStatus
-from workbench.review.ground import Finding, Ground, Section, clock, counted, listed, spoken
-from workbench.review.overlap import TROUBLED, ProviderOverlap, provider_overlap
+from workbench.records import Check
+from workbench.review.ground import Finding, Ground, Section, clock, counted, judged, listed, spoken
+from workbench.review.overlap import TROUBLED, Overlap, provider_overlap
 from workbench.review.periods import moments
 
 
@@ -56,7 +56,7 @@ def _state_sentence(
     return f"{listed(ground.request.providers)} operational for {spoken(quiet)}."
 
 
-def overlap_sentence(overlap: ProviderOverlap) -> str:
+def overlap_sentence(overlap: Overlap) -> str:
     """Say what the overlap explains, or that it does not explain it."""
     total = overlap.inside[0] + overlap.outside[0]
     if not total:
@@ -74,9 +74,7 @@ def overlap_sentence(overlap: ProviderOverlap) -> str:
     )
 
 
-def _section(
-    ground: Ground, rows: pd.DataFrame, overlap: ProviderOverlap, sentence: str
-) -> Section:
+def _section(ground: Ground, rows: pd.DataFrame, overlap: Overlap, sentence: str) -> Section:
     shown = rows[
         [
             "provider",

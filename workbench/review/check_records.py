@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from workbench.records import Check, CheckStatus
-from workbench.review.ground import Finding, Ground, Section, counted
+from workbench.review.ground import Finding, Ground, Section, counted, filled
 from workbench.review.pausing import audit_pause
 
 BINDING = ("irreversible", "unknown")
@@ -42,7 +42,7 @@ def check_records(ground: Ground) -> Finding:
         "Records to verify before a restart": _shown(open_records),
         "Created or sent more than once": duplicates,
     }
-    section = Section("Affected records", sentence, {k: v for k, v in tables.items() if len(v)})
+    section = Section("Affected records", sentence, filled(tables))
     return Finding(check, section, escalations)
 
 
@@ -63,15 +63,8 @@ def records_since_onset(ground: Ground) -> pd.DataFrame:
 
 
 def _keys(records: pd.DataFrame) -> list[tuple[object, ...]]:
-    return list(
-        zip(
-            records["run_id"],
-            records["record_type"],
-            records["record_id"],
-            records["change_seq"],
-            strict=True,
-        )
-    )
+    columns = (records[name] for name in ("run_id", "record_type", "record_id", "change_seq"))
+    return list(zip(*columns, strict=True))
 
 
 def must_verify(records: pd.DataFrame) -> pd.DataFrame:

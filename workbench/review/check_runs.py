@@ -5,11 +5,21 @@ from __future__ import annotations
 import pandas as pd
 
 from workbench.records import Check, CheckStatus
-from workbench.review.ground import Finding, Ground, Section, counted, percent, spoken
+from workbench.review.ground import (
+    Finding,
+    Ground,
+    Section,
+    counted,
+    filled,
+    judged,
+    percent,
+    spoken,
+)
 from workbench.review.pausing import audit_pause
 from workbench.review.periods import (
     BASELINE,
     INCIDENT,
+    bands,
     moments,
     period_rates,
     run_buckets,
@@ -28,14 +38,11 @@ def check_run_history(ground: Ground) -> Finding:
     failures, count = since_counts(runs)
     limit, confidence = ground.limits.max_failure_rate, ground.limits.confidence
     needed = clean_runs_needed(failures, count, max_rate=limit, confidence=confidence)
-    if count and lower_bound(failures, count, confidence=confidence) > limit:
-        status = CheckStatus.FAIL
-    else:
-        status = CheckStatus.NO_EVIDENCE if needed else CheckStatus.PASS
+    is_bad = lower_bound(failures, count, confidence=confidence) > limit
     check = Check(
         name="run_history",
         question="Do the runs since the pause show that it works again?",
-        status=status,
+        status=judged(is_bad=is_bad, is_lacking=needed > 0),
         sentence=_history_sentence(ground, rates, (failures, count, needed)),
         number=float(count),
         unit="runs since the pause",
@@ -46,11 +53,9 @@ def check_run_history(ground: Ground) -> Finding:
     )
     shown_since = ground.onset_at - (ground.as_of - ground.onset_at)
     figures = {
-        "runs_over_time": run_buckets(runs, shown_since, ground.as_of),
+        "runs_over_time": run_buckets(runs, since=shown_since, until=ground.as_of),
         "runs_over_time_marks": moments(ground),
-        "pause_gantt_bands": ground.chain[["hold_id", "placed_at", "released_at"]].reset_index(
-            drop=True
-        ),
+        "pause_gantt_bands": bands(ground),
         "rate_intervals": rates[rates["run_count"] > 0].reset_index(drop=True),
     }
     tables = {
@@ -72,10 +77,12 @@ def _history_sentence(ground: Ground, rates: pd.DataFrame, counts: tuple[int, in
     if not count:
         leaks = len(audit_pause(ground, ground.hold).leaked_starts)
         aside = f" ({counted(leaks, 'leaked run')} not counted)" if leaks else ""
-        return f"No runs since the pause{aside}, so nothing shows that it works; {needed} clean runs are needed.{before}"
+        said = f"No runs since the pause{aside}, so nothing shows that it works"
+        return f"{said}; {needed} clean runs are needed.{before}"
     bound = percent(upper_bound(failures, count, confidence=ground.limits.confidence))
     more = f"; {needed} more clean runs are needed" if needed else ""
-    return f"{failures} of {counted(count, 'run')} since the pause failed, which bounds the rate at {bound}{more}.{before}"
+    said = f"{failures} of {counted(count, 'run')} since the pause failed, which bounds the rate at {bound}"
+    return f"{said}{more}.{before}"
 
 
 def _by_automation(runs: pd.DataFrame) -> pd.DataFrame:
@@ -119,9 +126,7 @@ def check_backlog(ground: Ground) -> Finding:
     }
     return Finding(
         check,
-        Section(
-            "Backlog and what would fire", sentence, {k: v for k, v in tables.items() if len(v)}
-        ),
+        Section("Backlog and what would fire", sentence, filled(tables)),
     )
 
 
@@ -188,6 +193,7 @@ def _backlog_sentence(waiting: pd.DataFrame, balance: pd.DataFrame, skipped: pd.
     missed = int(skipped["skipped_start_count"].sum())
     catch_up = ""
     if missed:
-        catch_up = f" A catch-up of all would start {counted(missed, 'run')} for {spoken(skipped['paused_seconds'].iloc[0])} of pause; skip them."
+        paused = spoken(float(skipped["paused_seconds"].iloc[0]))
+        catch_up = f" A catch-up of all would start {counted(missed, 'run')} for {paused} of pause; skip them."
     late = int(waiting["is_late"].sum())
     return f"{counted(len(waiting), 'run')} waiting, {late} of them late; {kept}{flight}.{catch_up}"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from workbench.records import Check, CheckStatus
-from workbench.review.ground import Finding, Ground, Section, counted, percent
+from workbench.records import Check
+from workbench.review.ground import Finding, Ground, Section, counted, judged, percent
 from workbench.review.mitigation import changes_since_pause
-from workbench.review.overlap import provider_overlap
 from workbench.review.periods import SINCE, with_period
-from workbench.review.signatures import NEW, failures_with_period, signature_table
+from workbench.review.signatures import NEW, signature_table
 
 
 def check_failed_steps(ground: Ground) -> Finding:
@@ -18,16 +17,12 @@ def check_failed_steps(ground: Ground) -> Finding:
     A failure during the incident does not speak against a restart for ever: only one since the pause, or one
     that returned after an earlier restart while nothing was changed since, is a FAIL.
     """
-    overlap = provider_overlap(ground)
-    signatures = signature_table(ground, failures_with_period(ground), overlap.explained_run_ids)
+    signatures = signature_table(ground)
     since_count = int(signatures["since_pause_count"].sum())
     returned_count = int(signatures["returned_count"].sum())
     unmended = returned_count if changes_since_pause(ground).empty else 0
     run_count = int((with_period(ground)["period"] == SINCE).sum())
-    if since_count or unmended:
-        status = CheckStatus.FAIL
-    else:
-        status = CheckStatus.PASS if run_count else CheckStatus.NO_EVIDENCE
+    status = judged(is_bad=since_count + unmended > 0, is_lacking=run_count == 0)
     sentence = _sentence(signatures, run_count, unmended)
     check = Check(
         name="failed_steps",
@@ -58,10 +53,9 @@ def _sentence(signatures: pd.DataFrame, run_count: int, unmended: int) -> str:
         return f"No step failed since the onset; {ran}."
     new = int((signatures["seen"] == NEW).sum())
     explained = float((signatures["explained_share"] * signatures["failure_count"]).sum()) / total
-    said = (
-        f"{counted(total, 'failed step')} since the onset with {counted(len(signatures), 'signature')}, {new} of them new; "
-        f"{percent(explained)} explained by the provider"
-    )
+    kinds = f"{counted(len(signatures), 'signature')}, {new} of them new"
+    share = f"{percent(explained)} explained by the provider"
+    said = f"{counted(total, 'failed step')} since the onset with {kinds}; {share}"
     if unmended:
         return f"{said}. {counted(unmended, 'failure')} came after an earlier restart, and nothing was changed since."
     if not run_count:

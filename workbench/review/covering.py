@@ -19,7 +19,7 @@ def known_automations(rows: pd.DataFrame) -> dict[str, Automation]:
 
 
 def covered_ids(
-    hold: pd.Series[Any], tables: Mapping[str, pd.DataFrame], only: str | None = None
+    hold: pd.Series[Any], tables: Mapping[str, pd.DataFrame], *, only: str | None = None
 ) -> tuple[str, ...]:
     """Return the automations a hold covers, those it covered when it was placed included."""
     known = known_automations(tables["review.registered_automations"])

@@ -141,7 +141,7 @@ class Ground:
     @cached_property
     def chain(self) -> pd.DataFrame:
         """The hold and the earlier holds of the same trouble, in order."""
-        return hold_chain(self.hold, self._shaped["review.holds"], self.request.thresholds)
+        return hold_chain(self.hold, self._shaped["review.holds"], limits=self.request.thresholds)
 
     @property
     def first_paused_at(self) -> pd.Timestamp:
@@ -201,7 +201,12 @@ def judged(*, is_bad: bool, is_lacking: bool) -> CheckStatus:
     return CheckStatus.NO_EVIDENCE if is_lacking else CheckStatus.PASS
 
 
-def counted(number: float, noun: str, plural: str = "") -> str:
+def filled(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the tables that have rows."""
+    return {caption: rows for caption, rows in tables.items() if len(rows)}
+
+
+def counted(number: float, noun: str, *, plural: str = "") -> str:
     """Write a count with its noun: `1 run`, `1,204 runs`."""
     return f"{int(number):,} {noun if int(number) == 1 else plural or noun + 's'}"
 
@@ -216,13 +221,16 @@ def listed(names: Any, limit: int = 4) -> str:
 
 
 def spoken(seconds: float) -> str:
-    """Write a duration in words a person uses: `240 ms`, `14.2 s`, `3 min 05 s`, `2 h 10 min`, `3 d 4 h`."""
-    if seconds < 1:
+    """Write a duration in words a person uses: `240 ms`, `14.2 s`, `3 min`, `3 min 05 s`, `2 h 10 min`, `3 d 4 h`."""
+    if 0 < seconds < 1:
         return f"{seconds * 1000:.0f} ms"
+    if seconds == int(seconds) and seconds < 60:
+        return f"{int(seconds)} s"
     if seconds < 60:
         return f"{seconds:.1f} s"
     if seconds < 3600:
-        return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+        rest = f" {int(seconds % 60):02d} s" if int(seconds % 60) else ""
+        return f"{int(seconds // 60)} min{rest}"
     if seconds < 86400:
         return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02d} min"
     return f"{int(seconds // 86400)} d {int(seconds % 86400 // 3600)} h"

@@ -16,16 +16,16 @@ WORDS = {
 }
 
 
-def contrast(ground: Ground, findings: Sequence[Finding], verdict: Verdict) -> Headline:
+def contrast(ground: Ground, findings: Sequence[Finding], *, verdict: Verdict) -> Headline:
     """Return the two sides and one sentence that puts them together."""
     alert_says, is_green = _alert_side(ground)
     evidence_says = _evidence_side(ground, findings)
     colour = "The alert is green" if is_green else "The alert is not green"
     run_count = int((with_period(ground)["period"] == SINCE).sum())
     because = (
-        "and nothing has run since the pause, so it could not be anything else"
+        "but nothing was let through since the pause, so it could not be anything else"
         if is_green and not run_count
-        else f"after {counted(run_count, 'run')} since the pause"
+        else f"with {counted(run_count, 'run')} let through since the pause"
     )
     return Headline(
         alert_says, evidence_says, f"{colour}, {because}; the evidence says: {WORDS[verdict.kind]}."
@@ -43,8 +43,11 @@ def _alert_side(ground: Ground) -> tuple[str, bool]:
         return "No alert fired since the onset.", True
     last = alerts.sort_values("resolved_at").iloc[-1]
     ago = spoken((ground.as_of - last["resolved_at"]).total_seconds())
-    said = f"All clear: {counted(len(alerts), 'alert')} since the onset, all resolved, the last at {clock(last['resolved_at'])} ({ago} ago)."
-    return said, True
+    count, when = counted(len(alerts), "alert"), clock(last["resolved_at"])
+    return (
+        f"All clear: {count} since the onset, all resolved, the last at {when} ({ago} ago).",
+        True,
+    )
 
 
 def _evidence_side(ground: Ground, findings: Sequence[Finding]) -> str:

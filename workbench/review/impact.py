@@ -8,7 +8,7 @@ import pandas as pd
 
 from workbench.review.check_records import by_class, records_since_onset
 from workbench.review.check_runs import skipped_starts
-from workbench.review.ground import Ground, Section, counted
+from workbench.review.ground import Ground, Section, counted, filled
 from workbench.review.periods import BASELINE, SINCE, with_period
 
 
@@ -25,7 +25,7 @@ def impact_section(ground: Ground) -> Section:
         "Starts not made while paused": skipped_starts(ground),
     }
     sentence = _sentence(table, records, len(stale))
-    return Section("Impact", sentence, {name: rows for name, rows in tables.items() if len(rows)})
+    return Section("Impact", sentence, filled(tables))
 
 
 def impact_table(ground: Ground, runs: pd.DataFrame) -> pd.DataFrame:
@@ -107,6 +107,6 @@ def _sentence(table: pd.DataFrame, records: pd.DataFrame, stale_count: int) -> s
     facing = int(records["customer_facing"].sum()) if len(records) else 0
     stale = f" {counted(stale_count, 'run')} acted on stale facts." if stale_count else ""
     return (
-        f"{failed:,} of {counted(count, 'run')} failed and {late:,} started late; {counted(len(records), 'record')} written, "
-        f"{facing:,} of them seen by customers.{money}{stale}"
+        f"{failed:,} of {counted(count, 'run')} failed and {late:,} started late; "
+        f"{counted(len(records), 'record')} written, {facing:,} of them seen by customers.{money}{stale}"
     )

@@ -93,7 +93,7 @@ def _phases(ground: Ground, known: dict[str, Milestone]) -> Section:
         row = longest.iloc[-1]
         sentence += f" The longest phase was {row['phase']}: {row['says']}."
     tables = {
-        "Phases as durations": phases,
+        "Phases as durations": phases.drop(columns="says"),
         "Milestones and where they are known from": milestone_table(known, ground.onset_at),
     }
     figures = {"phase_lengths": phases[["phase", "started_at", "finished_at", "says"]]}
@@ -102,7 +102,8 @@ def _phases(ground: Ground, known: dict[str, Milestone]) -> Section:
 
 def _timeline(ground: Ground) -> Section:
     rows = timeline(ground)
-    sentence = f"{counted(len(rows), 'entry', 'entries')} from {counted(rows['source'].nunique(), 'source')}, each with where it is known from."
+    sources = counted(rows["source"].nunique(), "source")
+    sentence = f"{counted(len(rows), 'entry', plural='entries')} from {sources}, each with where it is known from."
     return Section(
         "Timeline",
         sentence,

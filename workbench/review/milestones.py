@@ -185,6 +185,11 @@ def _after(ground: Ground) -> Iterator[Milestone]:
             "alert",
             f"{last['alert_id']} was the last to resolve",
         )
+    yield from _recovery(ground)
+    yield from _cleared(ground)
+
+
+def _recovery(ground: Ground) -> Iterator[Milestone]:
     rows = ground.table("provider_status")
     rows = rows[rows["provider"].isin(ground.request.providers)]
     bad = rows[
@@ -198,6 +203,9 @@ def _after(ground: Ground) -> Iterator[Milestone]:
             "provider_status",
             f"{last['provider']} {last['incident_ref']}",
         )
+
+
+def _cleared(ground: Ground) -> Iterator[Milestone]:
     records = ground.table("affected_records")
     verified = records[(records["changed_at"] >= ground.onset_at) & records["verified_at"].notna()]
     if len(verified):

@@ -32,8 +32,8 @@ class Onset:
 def find_onset(
     runs: pd.DataFrame,
     alerts: pd.DataFrame,
-    paused_at: datetime,
     *,
+    paused_at: datetime,
     incident_began_at: datetime | None = None,
 ) -> Onset:
     """Return where the fault before a pause began."""

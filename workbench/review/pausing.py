@@ -59,6 +59,13 @@ class PauseAudit:
         return int((self.starts["kind"] == REFUSED).sum())
 
     @property
+    def settling_count(self) -> int:
+        """Starts and writes within the time that policy gives a pause to take effect."""
+        return int(
+            (self.starts["kind"] == SETTLING).sum() + (self.writes["kind"] == SETTLING).sum()
+        )
+
+    @property
     def let_through_count(self) -> int:
         """Runs that a narrow restart let through."""
         return int((self.starts["kind"] == LET_THROUGH).sum())

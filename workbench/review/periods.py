@@ -99,10 +99,11 @@ def _rate_row(name: str, runs: pd.DataFrame) -> dict[str, Any]:
         "retried_run_count": int((ended["attempt_count"] > 1).sum()),
         "token_count": float(runs["token_count"].sum()),
         "cost_amount": float(runs["cost_amount"].sum()),
+        "cost_currency": ", ".join(sorted(runs["cost_currency"].dropna().unique())),
     }
 
 
-def run_buckets(runs: pd.DataFrame, since: pd.Timestamp, until: pd.Timestamp) -> pd.DataFrame:
+def run_buckets(runs: pd.DataFrame, *, since: pd.Timestamp, until: pd.Timestamp) -> pd.DataFrame:
     """Return runs counted per interval and outcome, about sixty intervals wide."""
     shown = runs[(runs["started_at"] >= since) & (runs["started_at"] < until)].copy()
     step = _step((until - since).total_seconds() / 60)
@@ -127,3 +128,8 @@ def moments(ground: Ground) -> pd.DataFrame:
         if pd.notna(hold["released_at"]):
             rows.append((hold["released_at"], f"{hold['hold_id']} released"))
     return pd.DataFrame(rows, columns=["occurred_at", "what"])
+
+
+def bands(ground: Ground) -> pd.DataFrame:
+    """Return the holds of the chain as stretches of time."""
+    return ground.chain[["hold_id", "placed_at", "released_at"]].reset_index(drop=True)

@@ -50,7 +50,7 @@ class ReviewThresholds:
     )
     drill_max_age_days: float = _threshold(31, "public runbooks for agents: rehearse monthly")
     provider_lag_seconds: float = _threshold(
-        300, "status pages are written by people: five minutes on either side of what they say"
+        300, "status pages are written by people: trouble may begin five minutes before they say so"
     )
     significance: float = _threshold(0.05, "permutation of failures over runs, one-sided")
     waiting_run_limit: int = _threshold(
@@ -123,12 +123,15 @@ def registry_queries(
 
 
 def onset_queries(
-    hold_id: str, tables: Mapping[str, pd.DataFrame], thresholds: ReviewThresholds | None = None
+    hold_id: str,
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    thresholds: ReviewThresholds | None = None,
 ) -> list[QueryCall]:
     """Return what must be read to find where the fault under a hold began."""
     limits = thresholds or ReviewThresholds()
     hold = hold_row(hold_id, tables)
-    anchor = first_placed_at(hold, tables["review.holds"], limits)
+    anchor = first_placed_at(hold, tables["review.holds"], limits=limits)
     ids = list(covered_ids(hold, tables))
     since = anchor - timedelta(hours=limits.lookback_hours)
     window = {"automation_ids": ids, "since": since, "as_of": anchor}
@@ -156,22 +159,13 @@ def derive_request(
     """
     limits = thresholds or ReviewThresholds()
     hold = hold_row(hold_id, tables)
-    anchor = first_placed_at(hold, tables["review.holds"], limits)
-    ids = covered_ids(hold, tables, only)
+    anchor = first_placed_at(hold, tables["review.holds"], limits=limits)
+    ids = covered_ids(hold, tables, only=only)
     if not ids:
         raise NotFound(f"{only or hold['scope']} covers no automation under {hold_id}.")
     known = known_automations(tables["review.registered_automations"])
     chosen = [known[i] for i in ids if i in known]
-    onset = (
-        Onset(min(onset_at, anchor), "given by the person who asked")
-        if onset_at is not None
-        else find_onset(
-            tables["review.runs"],
-            tables["review.alerts"],
-            anchor,
-            incident_began_at=_incident_began_at(hold, tables["review.incidents"]),
-        )
-    )
+    onset = _onset(hold, tables, anchor=anchor, given=onset_at)
     baseline_since = onset.at - timedelta(days=limits.baseline_days)
     environments = {automation.environment for automation in chosen}
     return ReviewRequest(
@@ -191,6 +185,23 @@ def derive_request(
     )
 
 
+def _onset(
+    hold: pd.Series[Any],
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    anchor: datetime,
+    given: datetime | None,
+) -> Onset:
+    if given is not None:
+        return Onset(min(given, anchor), "given by the person who asked")
+    return find_onset(
+        tables["review.runs"],
+        tables["review.alerts"],
+        paused_at=anchor,
+        incident_began_at=_incident_began_at(hold, tables["review.incidents"]),
+    )
+
+
 def find_request(
     run: RunQuery,
     hold_id: str,
@@ -202,7 +213,9 @@ def find_request(
 ) -> ReviewRequest:
     """Ask for the tables with `run` and derive the request; the same snapshot gives the same request."""
     tables = {call.name: run(call) for call in registry_queries(as_of, thresholds)}
-    tables |= {call.name: run(call) for call in onset_queries(hold_id, tables, thresholds)}
+    tables |= {
+        call.name: run(call) for call in onset_queries(hold_id, tables, thresholds=thresholds)
+    }
     return derive_request(
         hold_id, tables, as_of=as_of, only=only, onset_at=onset_at, thresholds=thresholds
     )
@@ -220,7 +233,9 @@ def hold_row(hold_id: str, tables: Mapping[str, pd.DataFrame]) -> pd.Series[Any]
     return found.iloc[0]
 
 
-def hold_chain(hold: pd.Series[Any], holds: pd.DataFrame, limits: ReviewThresholds) -> pd.DataFrame:
+def hold_chain(
+    hold: pd.Series[Any], holds: pd.DataFrame, *, limits: ReviewThresholds
+) -> pd.DataFrame:
     """Return the hold and the earlier holds that it continues, in order."""
     chain = [hold["hold_id"]]
     current = hold
@@ -233,10 +248,10 @@ def hold_chain(hold: pd.Series[Any], holds: pd.DataFrame, limits: ReviewThreshol
 
 
 def first_placed_at(
-    hold: pd.Series[Any], holds: pd.DataFrame, limits: ReviewThresholds
+    hold: pd.Series[Any], holds: pd.DataFrame, *, limits: ReviewThresholds
 ) -> datetime:
     """Return when the first hold of the chain was placed."""
-    return _instant(hold_chain(hold, holds, limits)["placed_at"].iloc[0])
+    return _instant(hold_chain(hold, holds, limits=limits)["placed_at"].iloc[0])
 
 
 def _continues(hold: pd.Series[Any], earlier: pd.Series[Any], limits: ReviewThresholds) -> bool:

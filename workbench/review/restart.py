@@ -85,11 +85,13 @@ def assess_restart(request: ReviewRequest, tables: Mapping[str, pd.DataFrame]) -
     findings = findings_of(ground)
     checks = tuple(finding.check for finding in findings)
     escalations = tuple(reason for finding in findings for reason in finding.escalations)
-    verdict = conclude(checks, escalations, propose(ground, checks, escalations))
+    verdict = conclude(
+        checks, escalations, proposal=propose(ground, checks, escalations=escalations)
+    )
     return RestartReview(
         verdict=verdict,
         checks=checks,
-        headline=contrast(ground, findings, verdict),
+        headline=contrast(ground, findings, verdict=verdict),
         sections={finding.check.name: finding.section for finding in findings},
     )
 
@@ -99,7 +101,7 @@ def findings_of(ground: Ground) -> list[Finding]:
     return weigh_freshness([check(ground) for check in CHECKS], stale_tables(ground))
 
 
-def propose(ground: Ground, checks: tuple[Check, ...], escalations: tuple[str, ...]) -> Proposal:
+def propose(ground: Ground, checks: tuple[Check, ...], *, escalations: tuple[str, ...]) -> Proposal:
     """Return what could start: all that was asked about, or the automations that pass alone."""
     request = ground.request
     failures, count = since_counts(with_period(ground))

@@ -135,7 +135,7 @@ def _auditing(ground: Ground) -> Safeguard:
             "Everything done is audited", UNKNOWN, "nothing is audited since the onset"
         )
     broken = int((stories["fault"] != "").sum()) + len(unaudited_writes(ground))
-    said = f"{broken} broken of {counted(len(stories), 'story', 'stories')}"
+    said = f"{broken} broken of {counted(len(stories), 'story', plural='stories')}"
     return Safeguard("Everything done is audited", FAILED if broken else WORKED, said)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.review.ground import Ground
+from workbench.review.overlap import Overlap, compare, runs_in_trouble
 from workbench.review.periods import BASELINE, INCIDENT, SINCE, restarts, with_period
 
 NEW = "new"
@@ -22,22 +23,30 @@ def failures_with_period(ground: Ground) -> pd.DataFrame:
     return failures
 
 
-def signature_table(
-    ground: Ground, failures: pd.DataFrame, explained_ids: set[str]
-) -> pd.DataFrame:
-    """Return one row per error signature seen since the onset, most frequent first.
+def signature_table(ground: Ground) -> pd.DataFrame:
+    """Return one row per error signature seen since the onset, most frequent first."""
+    if "signatures" not in ground.memo:
+        ground.memo["signatures"] = _signature_table(ground)
+    found: pd.DataFrame = ground.memo["signatures"]
+    return found.copy()
 
-    `explained_ids` are runs whose failure an overlapping trouble of their provider explains.
-    """
-    returned_names = [name for name, _, _ in restarts(ground) if name != SINCE]
-    rows = [
-        _signature_row(ground, str(signature), mine, explained_ids, returned_names)
-        for signature, mine in failures.groupby("error_signature", sort=True)
-        if (mine["failed_at"] >= ground.onset_at).any()
-    ]
+
+def _signature_table(ground: Ground) -> pd.DataFrame:
+    failures = failures_with_period(ground)
+    runs, is_inside = runs_in_trouble(ground)
+    rows = []
+    for signature, mine in failures.groupby("error_signature", sort=True):
+        if not (mine["failed_at"] >= ground.onset_at).any():
+            continue
+        is_bad = runs["run_id"].isin(set(mine["run_id"]))
+        overlap = compare(
+            runs, is_bad, is_inside=is_inside, significance=ground.limits.significance
+        )
+        rows.append(_signature_row(ground, str(signature), mine=mine, overlap=overlap))
     columns = [
-        "error_signature", "failure_count", "seen", "baseline_count", "incident_count", "returned_count", "since_pause_count",
-        "explained_share", "retry_helped_count", "step", "automations", "first_seen_at", "last_seen_at", "known_from",
+        "error_signature", "failure_count", "seen", "baseline_count", "incident_count", "returned_count",
+        "since_pause_count", "explained_share", "retry_helped_count", "step", "automations", "first_seen_at",
+        "last_seen_at", "known_from",
     ]  # fmt: skip
     found = pd.DataFrame(rows, columns=columns)
     return found.sort_values(
@@ -46,15 +55,12 @@ def signature_table(
 
 
 def _signature_row(
-    ground: Ground,
-    signature: str,
-    mine: pd.DataFrame,
-    explained_ids: set[str],
-    returned_names: list[str],
+    ground: Ground, signature: str, *, mine: pd.DataFrame, overlap: Overlap
 ) -> dict[str, Any]:
     recent = mine[mine["failed_at"] >= ground.onset_at]
     before = mine[mine["failed_at"] < ground.onset_at]
     steps = recent[recent["step_id"] != ""]["step_id"]
+    returned_names = [name for name, _, _ in restarts(ground) if name != SINCE]
     return {
         "error_signature": signature,
         "failure_count": len(recent),
@@ -63,7 +69,7 @@ def _signature_row(
         "incident_count": int((recent["period"] == INCIDENT).sum()),
         "returned_count": int(recent["period"].isin(returned_names).sum()),
         "since_pause_count": int((recent["period"] == SINCE).sum()),
-        "explained_share": float(recent["run_id"].isin(explained_ids).mean()),
+        "explained_share": float(recent["run_id"].isin(overlap.explained_run_ids).mean()),
         "retry_helped_count": int(recent["retry_helped"].sum()),
         "step": steps.mode().iloc[0] if len(steps) else "",
         "automations": ", ".join(sorted(recent["automation_id"].unique())),
@@ -74,15 +80,23 @@ def _signature_row(
 
 
 def _earlier_incident(ground: Ground, before: pd.DataFrame) -> str:
-    """Return the ids of earlier incidents in whose time the signature was seen."""
+    """Return the earlier incidents in whose time the signature came more often than by chance."""
     incidents = ground.table("incidents")
-    earlier = incidents[incidents["started_at"] < ground.onset_at]
-    found = [
-        str(incident["incident_id"])
-        for _, incident in earlier.iterrows()
-        if incident["incident_id"] != ground.hold["incident_id"]
-        and before["failed_at"].between(incident["started_at"], _end(incident, ground)).any()
+    earlier = incidents[
+        (incidents["started_at"] < ground.onset_at)
+        & (incidents["incident_id"] != ground.hold["incident_id"])
     ]
+    runs = with_period(ground)
+    runs = runs[(runs["period"] == BASELINE) & runs["is_counted"]].reset_index(drop=True)
+    is_bad = runs["run_id"].isin(set(before["run_id"]))
+    found = []
+    for _, incident in earlier.iterrows():
+        is_inside = runs["started_at"].between(incident["started_at"], _end(incident, ground))
+        overlap = compare(
+            runs, is_bad, is_inside=is_inside, significance=ground.limits.significance
+        )
+        if overlap.is_explained:
+            found.append(str(incident["incident_id"]))
     return ", ".join(found)
 
 

@@ -37,6 +37,7 @@ STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 STAGE_OF = {action: stage for stage, actions in STAGES for action in actions}
 STAGE_NAMES = tuple(stage for stage, _ in STAGES)
+_KEY = ["correlation_id", "target_kind", "target_id"]
 
 UNFINISHED = "proposed, then nothing"
 OTHER_TARGET = "proposed one record, wrote others"
@@ -48,27 +49,59 @@ FAULTS = (WITHOUT_APPROVAL, NOT_AUDITED, OTHER_TARGET, UNFINISHED, RUN_WITHOUT_E
 
 def story_table(ground: Ground) -> pd.DataFrame:
     """Return one row per story that was still told after the onset, with the count of each stage and its fault."""
+    if "stories" not in ground.memo:
+        ground.memo["stories"] = _story_table(ground)
+    found: pd.DataFrame = ground.memo["stories"]
+    return found.copy()
+
+
+def _story_table(ground: Ground) -> pd.DataFrame:
+    events = _staged(ground)
+    told = events.groupby(_KEY, sort=True)
+    stories = told.agg(
+        automation_id=("automation_id", "first"),
+        began_at=("occurred_at", "min"),
+        ended_at=("occurred_at", "max"),
+    )
+    for stage in STAGE_NAMES:
+        mine = events[events["stage"] == stage].groupby(_KEY)["occurred_at"]
+        stories[f"{stage}_count"] = mine.size().reindex(stories.index, fill_value=0)
+        if stage in ("executed", "granted"):
+            stories[f"first_{stage}_at"] = mine.min().reindex(stories.index)
+    stories = stories.reset_index()
+    stories["fault"] = _faults(stories, stories["correlation_id"].isin(_in_flight_ids(ground)))
+    stories = stories.drop(columns=["first_executed_at", "first_granted_at"])
+    return stories.sort_values(["began_at", "correlation_id", "target_id"], ignore_index=True)
+
+
+def _staged(ground: Ground) -> pd.DataFrame:
+    """Return the events that belong to a story of the automations under review that goes beyond the onset."""
     events = ground.table("audit_events")
     events["stage"] = events["action"].map(STAGE_OF)
-    events = events[events["stage"].notna() & events["correlation_id"].notna()]
-    events = events[events["automation_id"].isin(ground.request.automation_ids)]
-    in_flight = _in_flight_ids(ground)
-    rows = [
-        _story(key, story, in_flight)
-        for key, story in events.groupby(
-            ["correlation_id", "target_kind", "target_id"], sort=True, dropna=False
-        )
-        if story["occurred_at"].max() >= ground.onset_at
-    ]
-    columns = [
-        "automation_id", "correlation_id", "target_kind", "target_id", "began_at", "ended_at",
-        *(f"{stage}_count" for stage in STAGE_NAMES), "fault",
-    ]  # fmt: skip
-    found = pd.DataFrame(rows, columns=columns)
-    wrote = set(found[found["executed_count"] > 0]["correlation_id"])
-    strayed = (found["fault"] == UNFINISHED) & found["correlation_id"].isin(wrote)
-    found.loc[strayed, "fault"] = OTHER_TARGET
-    return found.sort_values(["began_at", "correlation_id", "target_id"], ignore_index=True)
+    is_told = events["stage"].notna() & events["correlation_id"].notna()
+    events = events[is_told & events["automation_id"].isin(ground.request.automation_ids)].copy()
+    for column in ("target_kind", "target_id"):
+        events[column] = events[column].fillna("")
+    last = events.groupby(_KEY)["occurred_at"].transform("max")
+    return events[last >= ground.onset_at]
+
+
+def _faults(stories: pd.DataFrame, is_in_flight: pd.Series[bool]) -> pd.Series[str]:
+    has = {stage: stories[f"{stage}_count"] > 0 for stage in STAGE_NAMES}
+    is_late = stories["first_granted_at"].isna() | (
+        stories["first_granted_at"] > stories["first_executed_at"]
+    )
+    wrote = set(stories[has["executed"]]["correlation_id"])
+    is_open = has["proposed"] & ~has["asked"] & ~has["executed"] & ~has["withdrawn"] & ~is_in_flight
+    is_endless = (
+        has["started"] & ~has["completed"] & ~has["failed"] & ~has["stopped"] & ~is_in_flight
+    )
+    fault = pd.Series("", index=stories.index, dtype=object)
+    fault[is_endless] = RUN_WITHOUT_END
+    fault[is_open] = UNFINISHED
+    fault[is_open & stories["correlation_id"].isin(wrote)] = OTHER_TARGET
+    fault[has["asked"] & has["executed"] & is_late] = WITHOUT_APPROVAL
+    return fault
 
 
 def unaudited_writes(ground: Ground) -> pd.DataFrame:
@@ -117,33 +150,3 @@ def _was_followed(approval: pd.Series[Any], events: pd.DataFrame) -> bool:
 def _in_flight_ids(ground: Ground) -> set[str]:
     runs = ground.table("runs")
     return set(runs[~runs["status"].isin(ENDED_STATUSES)]["run_id"])
-
-
-def _story(key: tuple[Any, ...], story: pd.DataFrame, in_flight: set[str]) -> dict[str, Any]:
-    counts = story["stage"].value_counts()
-    return {
-        "automation_id": story["automation_id"].iloc[0],
-        "correlation_id": key[0],
-        "target_kind": key[1],
-        "target_id": key[2],
-        "began_at": story["occurred_at"].min(),
-        "ended_at": story["occurred_at"].max(),
-        **{f"{stage}_count": int(counts.get(stage, 0)) for stage in STAGE_NAMES},
-        "fault": _fault(story, counts.index, key[0] in in_flight),
-    }
-
-
-def _fault(story: pd.DataFrame, stages: Any, is_in_flight: bool) -> str:
-    seen = set(stages)
-    if {"asked", "executed"} <= seen:
-        first_run = story[story["stage"] == "executed"]["occurred_at"].min()
-        granted = story[story["stage"] == "granted"]["occurred_at"]
-        if granted.empty or granted.min() > first_run:
-            return WITHOUT_APPROVAL
-    if is_in_flight:
-        return ""
-    if "proposed" in seen and not seen & {"asked", "executed", "withdrawn"}:
-        return UNFINISHED
-    if "started" in seen and not seen & {"completed", "failed", "stopped"}:
-        return RUN_WITHOUT_END
-    return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from workbench.review.ground import Ground, Section, counted, seconds_from, spoken
+from workbench.review.ground import Ground, Section, counted, filled, seconds_from, spoken
 from workbench.review.pausing import LEAK, REFUSED, SETTLING, PauseAudit, audit_pause
 
 STEPS = (
@@ -43,7 +43,7 @@ def switch_section(ground: Ground) -> Section:
     return Section(
         "What the switch did",
         sentence,
-        {k: v for k, v in tables.items() if len(v)},
+        filled(tables),
         {"switch_steps": steps},
     )
 
@@ -138,6 +138,7 @@ def _sentence(audit: PauseAudit) -> str:
         else ""
     )
     return (
-        f"{name} leaked: {counted(len(audit.leaked_starts), 'run')} and {counted(len(audit.leaked_writes), 'write')} past it, "
+        f"{name} leaked: {counted(len(audit.leaked_starts), 'run')} and "
+        f"{counted(len(audit.leaked_writes), 'write')} past it, "
         f"the last {spoken(audit.latency_seconds)} after the command{refused}."
     )

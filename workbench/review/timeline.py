@@ -54,7 +54,8 @@ def _holds(ground: Ground) -> Iterator[Row]:
                 MAIN,
             )
     for _, probation in ground.table(PROBATION).iterrows():
-        what = f"{probation['probation_id']}: {probation['automation_id']} let through for {probation['max_runs']:.0f} runs"
+        runs = f"{probation['max_runs']:.0f} runs"
+        what = f"{probation['probation_id']}: {probation['automation_id']} let through for {runs}"
         yield probation["started_at"], "our store", what, MAIN
         if pd.notna(probation["ended_at"]):
             yield probation["ended_at"], "our store", f"{probation['probation_id']} ended", OTHER
@@ -154,6 +155,7 @@ def _records(ground: Ground) -> Iterator[Row]:
     verified = records[
         (records["changed_at"] >= ground.onset_at) & records["verified_at"].notna()
     ].copy()
+    verified["verified_by"] = verified["verified_by"].fillna("unknown")
     verified["minute"] = verified["verified_at"].dt.floor("60s")
     keys: Any = ["minute", "automation_id", "verified_by"]
     for (_, automation_id, by), mine in verified.groupby(keys, sort=True):

@@ -70,7 +70,7 @@ def decide_kind(
     return VerdictKind.RESTART_FULL
 
 
-def conclude(checks: Sequence[Check], escalations: Sequence[str], proposal: Proposal) -> Verdict:
+def conclude(checks: Sequence[Check], escalations: Sequence[str], *, proposal: Proposal) -> Verdict:
     """Return the verdict with its reason, first blocker and the next command."""
     is_proven = not proposal.is_production or (
         proposal.clean_run_count > 0 and proposal.needed_run_count == 0
@@ -111,7 +111,7 @@ def _reason(
     if kind is VerdictKind.KEEP_PAUSED and blocker is not None:
         others = len(failed) + sum(check.name in CRITICAL for check in lacking) - 1
         more = (
-            f" And {counted(others, 'more check stands', 'more checks stand')} in the way."
+            f" And {counted(others, 'more check stands', plural='more checks stand')} in the way."
             if others > 0
             else ""
         )
@@ -126,7 +126,7 @@ def _reason(
         )
         return (
             f"{short}: let {listed(proposal.narrow_ids)} through for {proposal.run_count} runs, which speak against a "
-            f"failure rate above {rate} if none fails; {proposal.needed_run_count} clean runs are needed for a full restart."
+            f"failure rate above {rate} if none fails; a full restart needs {proposal.needed_run_count} clean runs."
         )
     if kind is VerdictKind.RESTART_FULL:
         return f"Every check passed, after {counted(proposal.clean_run_count, 'clean run')} since the pause."

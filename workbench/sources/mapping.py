@@ -55,6 +55,7 @@ class Mapping(BaseModel):
         words: column -> the source's word in lower case -> our word; other words stay as they are.
         ignore: fields that are neither mapped nor kept as labels.
         naive_offset: offset of instants written without one; without it such lines are rejected.
+        keep_names: fields named like our columns are those columns, where no rule or constant gives them.
         number_repeats: a run id that stands again in the same file is kept as a run of its own, `ID#2`.
     """
 
@@ -67,6 +68,7 @@ class Mapping(BaseModel):
     naive_offset: str | None = Field(default=None, pattern=r"^(Z|[+-](0\d|1[0-4]):[0-5]\d)$")
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     number_repeats: bool = False
+    keep_names: bool = False
     fields: dict[str, str | FieldRule]
     constants: dict[str, str] = {}
     words: dict[str, dict[str, str]] = {}
@@ -101,6 +103,9 @@ class Mapping(BaseModel):
                 found[column] = self._word(column, value)
         if "status" in found and "raw_status" in columns and "raw_status" not in found:
             found["raw_status"] = self.rules["status"].value_in(record)
+        if self.keep_names:
+            own = columns & record.keys() - self.used_fields
+            found = {**{name: record[name] for name in own if record[name] is not None}, **found}
         for column, constant in self.constants.items():
             found.setdefault(column, constant)
         self._keep_the_rest(record, found, columns)
@@ -117,11 +122,13 @@ class Mapping(BaseModel):
         for name, value in record.items():
             if name in self.used_fields or value is None:
                 continue
-            if name in columns or name in found:
+            if found.get(name) is value:
+                continue
+            if name in found or name in columns:
                 labels[name] = value
             else:
                 found[name] = value
-        if labels and "labels" in columns:
+        if labels and "labels" in columns and isinstance(found.get("labels", {}), dict):
             found["labels"] = {**labels, **found.get("labels", {})}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.clock import to_text
 from workbench.sources.files import Refusal, SourceFile
 from workbench.sources.mapping import Mapping as FieldMapping
 from workbench.warehouse.manifest import Watermark
@@ -120,11 +121,17 @@ def finished_batch(staging: Staging, batch_id: str, *, name: str) -> Batch:
 
 
 def batch_id_of(
-    file: SourceFile, mapping: FieldMapping | None, *, table_name: str, source_id: str | None
+    file: SourceFile, mapping: FieldMapping | None, *, table_name: str, options: LoadOptions
 ) -> str:
-    """Return what makes two loads the same: the bytes, the table, and how they are read."""
-    read_as = f"{table_name}\n{file.sha256}\n{mapping.digest if mapping else ''}\n{source_id or ''}"
-    return hashlib.sha256(read_as.encode()).hexdigest()[:16]
+    """Return what makes two loads the same: the bytes, the table, and what the caller says of them."""
+    read_as = [
+        table_name,
+        file.sha256,
+        mapping.digest if mapping else "",
+        options.source_id or "",
+        to_text(options.complete_until) if options.complete_until else "",
+    ]
+    return hashlib.sha256("\n".join(read_as).encode()).hexdigest()[:16]
 
 
 def known_report(said: Mapping[str, Any]) -> LoadReport:

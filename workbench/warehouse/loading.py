@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -55,7 +54,7 @@ class Loader:
         looked = [(loadable(name), look_at(path)) for name, path in files]
         known = read_manifest(self._folder).batches
         ids = [
-            batch_id_of(file, mapping, table_name=target.name, source_id=options.source_id)
+            batch_id_of(file, mapping, table_name=target.name, options=options)
             for target, file in looked
         ]
         batches = {
@@ -190,14 +189,15 @@ class Loader:
         blocks = parquet_blocks(reader) if file.format == "parquet" else reader.blocks()
         is_quiet = not options.shows_progress
         with tqdm(desc=file.name, unit=" lines", unit_scale=True, disable=is_quiet) as bar:
-            for block in _read_ahead(blocks):
-                staging.add(block)
-                bar.update(block.line_count)
-        batch_id = batch_id_of(file, mapping, table_name=target.name, source_id=options.source_id)
+            for line_count in staging.add_all(blocks):
+                bar.update(line_count)
+        batch_id = batch_id_of(file, mapping, table_name=target.name, options=options)
         batch = finished_batch(staging, batch_id, name=file.name)
-        if options.complete_until and source_id:
-            until = options.complete_until
-            batch.watermarks = (Watermark(source_id, target.name, until, until, batch.id),)
+        if until := options.complete_until:
+            batch.watermarks = tuple(
+                Watermark(source, target.name, until, until, batch.id)
+                for (source,) in duck.run_query(staging.connection, "staging.source").fetchall()
+            )
         return batch
 
 
@@ -228,15 +228,6 @@ def parquet_blocks(reader: RecordReader) -> Iterator[Block]:
         except duckdb.Error as exc:
             said = duck.first_line(exc)
             raise SourceError(f"{path.name}: cannot be read as Parquet: {said}") from exc
-
-
-def _read_ahead(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Give the blocks while a thread reads the next one: DuckDB leaves Python free while it checks."""
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        coming = reader.submit(next, blocks, None)
-        while (block := coming.result()) is not None:
-            coming = reader.submit(next, blocks, None)
-            yield block
 
 
 def _target(target: Table, *, has_source: bool) -> Target:

@@ -135,7 +135,7 @@ class Merge:
             ColumnExpression(name) for name in self._table.column_names if name != "batch_id"
         ]
         winning = self._connection.view("winning")
-        of_day = winning.filter(ColumnExpression("partition_day") == ConstantExpression(day))
+        of_day = winning.filter(self._is_of(day))
         fresh = of_day.project(*columns, ConstantExpression(self._batch_id).alias("batch_id"))
         files = [found for found in self._manifest.files(self._table.name) if found.day == day]
         if not files:
@@ -150,6 +150,16 @@ class Merge:
         day = FunctionExpression("strftime", instant, ConstantExpression(self._table.day_format))
         known = CaseExpression(day.isnull(), ConstantExpression(UNDATED)).otherwise(day)
         return known.alias("partition_day")
+
+    def _is_of(self, day: str) -> Expression:
+        """Return the condition for rows of a partition, by its bounds: cheaper than a text per row."""
+        if not self._table.day_column:
+            return ConstantExpression(True)
+        instant = ColumnExpression(self._table.day_column)
+        if day == UNDATED:
+            return instant.isnull()
+        begin, end = self._table.bounds(day)
+        return (instant >= ConstantExpression(begin)) & (instant < ConstantExpression(end))
 
     def _take_watermarks(self) -> Manifest:
         rows = self._execute("merge.watermark").fetchall()

@@ -85,34 +85,43 @@ def sync_engine(
     begin = since or _begin(warehouse, source_id)
     with warehouse.snapshot() as snapshot:
         known_open = _records(snapshot.query("sync.open_runs", source_id=source_id))
-    runs = {run.run_id: run for run in reader.runs(begin, now)}
-    unseen = [run_id for run_id in known_open if run_id not in runs]
-    runs.update({run.run_id: run for run in reader.runs_by_id(unseen, now)})
-    vanished = [_vanished(known_open[run_id], now) for run_id in unseen if run_id not in runs]
-    run_ids = sorted(runs)
-    tables = {
-        "run": [*map(as_row, (runs[run_id] for run_id in run_ids)), *vanished],
-        "run_state": list(map(as_row, reader.states(run_ids))),
-        "step": list(map(as_row, reader.steps(run_ids))),
-        "audit_event": list(map(as_row, reader.audit(begin, now))),
-        "approval": list(map(as_row, reader.approvals())),
-    }
-    loads = warehouse.put_rows(
-        tables,
-        source_id=source_id,
-        watermarks=[Watermark(source_id, name, now, now) for name in tables],
-    )
+    tables, vanished_count = _read(reader, known_open, since=begin, now=now)
+    marks = [Watermark(source_id, name, now, now) for name in tables]
+    loads = warehouse.put_rows(tables, source_id=source_id, watermarks=marks)
     return SyncReport(
         source_id=source_id,
         engine_version=health.version,
         since=begin,
         until=now,
         loads=tuple(loads),
-        vanished_count=len(vanished),
+        vanished_count=vanished_count,
         unbound=tuple(sorted(getattr(reader, "unbound", ()))),
         findings=health.findings,
         manifest_version=warehouse.version,
     )
+
+
+def _read(
+    reader: EngineReader,
+    known_open: Mapping[str, Mapping[str, Any]],
+    *,
+    since: datetime | None,
+    now: datetime,
+) -> tuple[dict[str, list[dict[str, Any]]], int]:
+    """Return the rows of each table, and how many runs that were not over the engine does not have any more."""
+    runs = {run.run_id: run for run in reader.runs(since, now)}
+    unseen = [run_id for run_id in known_open if run_id not in runs]
+    runs.update({run.run_id: run for run in reader.runs_by_id(unseen, now)})
+    vanished = [_vanished(known_open[run_id], now) for run_id in unseen if run_id not in runs]
+    run_ids = sorted(runs)
+    tables = {
+        "run": [*(as_row(runs[run_id]) for run_id in run_ids), *vanished],
+        "run_state": list(map(as_row, reader.states(run_ids))),
+        "step": list(map(as_row, reader.steps(run_ids))),
+        "audit_event": list(map(as_row, reader.audit(since, now))),
+        "approval": list(map(as_row, reader.approvals())),
+    }
+    return tables, len(vanished)
 
 
 def _begin(warehouse: Warehouse, source_id: str) -> datetime | None:

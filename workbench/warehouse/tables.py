@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from workbench.errors import QueryError
@@ -16,6 +17,8 @@ _COLUMN = re.compile(
 )
 _KEY = re.compile(r"Key: ([a-z_, ]+)\.")
 _DAY = re.compile(r"Partition (day|month): ([a-z_]+)(?:\.|,)")
+
+_BY_MONTH = "%Y-%m"
 
 UNPARTITIONED = "all"
 """Partition of a table without an instant to go by."""
@@ -79,6 +82,13 @@ class Table:
         """Tell whether fields without a column are kept as labels."""
         return "labels" in self.column_names
 
+    def bounds(self, partition: str) -> tuple[datetime, datetime]:
+        """Return the instants between which the rows of a dated partition lie: first inclusive, last exclusive."""
+        begin = datetime.strptime(partition, self.day_format).replace(tzinfo=UTC)
+        if self.day_format == _BY_MONTH:
+            return begin, (begin + timedelta(days=31)).replace(day=1)
+        return begin, begin + timedelta(days=1)
+
     @property
     def structure(self) -> str:
         """Return how staging reads a line, as DuckDB's `from_json` wants it."""
@@ -104,7 +114,7 @@ def table(name: str) -> Table:
         ),
         key=tuple(part.strip() for part in key[1].split(",")),
         day_column="" if day[2] == "none" else day[2],
-        day_format="%Y-%m-%d" if day[1] == "day" else "%Y-%m",
+        day_format="%Y-%m-%d" if day[1] == "day" else _BY_MONTH,
     )
 
 
