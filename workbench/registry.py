@@ -227,10 +227,12 @@ class _Reader:
             not isinstance(interval, int) or isinstance(interval, bool) or interval <= 0
         ):
             raise self._fault(
-                where, "expected_interval_seconds", "must be a whole number of seconds above 0"
+                where,
+                "expected_interval_seconds",
+                "expected_interval_seconds must be a whole number of seconds above 0",
             )
         if not isinstance(values.get("asks_gate", False), bool):
-            raise self._fault(where, "asks_gate", "must be true or false")
+            raise self._fault(where, "asks_gate", "asks_gate must be true or false")
         values["tools"] = tuple(values.get("tools", ()))
         values["cleanup"] = tuple(values.get("cleanup", ()))
         defaults = {"owner": ""}

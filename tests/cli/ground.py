@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import io
 import json
+import shutil
 import sqlite3
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +19,7 @@ from typing import Any
 from unittest import mock
 
 from workbench.cli import main
-from workbench.clock import FixedClock, from_text
+from workbench.clock import FixedClock, SystemClock, from_text
 from workbench.control import Control, open_control
 from workbench.control.deciding import DecideRequest, ReportEntry
 from workbench.gate import Gate
@@ -159,13 +163,26 @@ def inert(result: Result) -> None:
 
 
 def a_store(environment: str = "staging", registry: str = REGISTRY) -> Control:
-    """Make a store where the settings point, with a registry applied, and open it."""
+    """Put a store where the settings point, with a registry applied, and open it."""
     settings = Settings.from_environment()
-    init_store(settings, settings.clock(), environment=environment, actor="os:test (unverified)")
-    control = open_control(settings)
+    pattern = _pattern(environment, registry)
+    shutil.copytree(pattern / "store", settings.store)
+    shutil.copytree(pattern / "gate", settings.gate)
+    return open_control(settings)
+
+
+@functools.cache
+def _pattern(environment: str, registry: str) -> Path:
+    """Make a store once for all tests that begin with the same; copies of it are stores of their own."""
+    root = Path(tempfile.mkdtemp(prefix="pattern-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    settings = Settings(root / "store", root / "gate", root / "home")
+    init_store(settings, SystemClock(), environment=environment, actor="os:test (unverified)")
     if registry:
-        control.apply_registry(read_registry(a_registry_file(registry)))
-    return control
+        path = root / "automations.toml"
+        path.write_text(registry, encoding="utf-8")
+        open_control(settings).apply_registry(read_registry(path))
+    return root
 
 
 def a_registry_file(text: str = REGISTRY) -> Path:
@@ -187,7 +204,7 @@ def a_report(
     hold_id: str = "H-1",
     verdict: VerdictKind = VerdictKind.RESTART_NARROW,
     *,
-    ids: tuple[str, ...] = AGENT_IDS + ("price-lookup",),
+    ids: tuple[str, ...] = (*AGENT_IDS, "price-lookup"),
     is_complete: bool = True,
     reason: str = "few runs",
 ) -> ReportRef:
@@ -232,13 +249,21 @@ def last_seq() -> int:
     return events()[-1].seq
 
 
+_PLAIN_TABLE = (
+    "create table plain as select seq, prev_hash, hash, body from event",
+    "drop table event",
+    "alter table plain rename to event",
+)
+"""Statements after which anything can stand in the log: no trigger, check or computed column is left."""
+
+
 def alter(*statements: str) -> None:
     """Do to the store's file what somebody with a SQLite shell could do."""
     connection = sqlite3.connect(Settings.from_environment().store / "store.sqlite")
     try:
         for name in ("event_no_update", "event_no_delete", "event_in_order"):
             connection.execute(f"drop trigger if exists {name}")
-        for statement in statements:
+        for statement in (*_PLAIN_TABLE, *statements):
             connection.execute(statement)
         connection.commit()
     finally:

@@ -281,7 +281,8 @@ def test_a_real_run_of_the_program_agrees(own_folders: Path) -> None:
     no = child("resume", "H-1", "--full", "--yes")
     assert no.returncode == 3
     assert "Traceback" not in no.stderr
-    assert [e.action for e in events()][-1] == "hold.place"
+    assert len(events("hold.place")) == 1
+    assert events("hold.release") == []
 
 
 def test_without_a_terminal_a_program_refuses_at_once(own_folders: Path) -> None:
@@ -295,12 +296,14 @@ def test_without_a_terminal_a_program_refuses_at_once(own_folders: Path) -> None
 
 
 def test_letters_that_the_terminal_lacks_do_not_end_a_command(own_folders: Path) -> None:
-    """On a terminal that knows ASCII only, a reason in other letters is printed escaped, exit code kept."""
+    """On a terminal with few letters, the others are printed escaped and the exit code is kept."""
     a_store()
     a_hold(reason="Größe 東京 falsch")
-    found = child("hold", "list", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    found = child(
+        "hold", "list", encoding="latin-1", env={**os.environ, "PYTHONIOENCODING": "latin-1"}
+    )
     assert found.returncode == 0
-    assert "Gr\\xf6\\xdfe \\u6771\\u4eac falsch" in found.stdout
+    assert "Größe \\u6771\\u4eac falsch" in found.stdout
 
 
 def test_words_that_are_not_utf8_stop_no_pause(own_folders: Path) -> None:

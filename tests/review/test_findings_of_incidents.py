@@ -92,14 +92,14 @@ CASES: tuple[tuple[Callable[[Tables], Tables], str, str, str, bool], ...] = (
     (
         _leaked_start,
         "prevent",
-        "triage asks the gate before it starts: 1 run began past H-1",
+        "Make triage ask the gate before it starts: 1 run began past H-1",
         "desk",
         True,
     ),
     (
         _leaked_write,
         "prevent",
-        "triage asks the gate before each write: 1 write came past H-1",
+        "Make triage ask the gate before each write: 1 write came past H-1",
         "desk",
         True,
     ),

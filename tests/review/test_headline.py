@@ -50,7 +50,7 @@ def test_a_firing_alert_is_named() -> None:
     """An alert that still fires is not green, and its id is told."""
     found = _headline({**calm_tables(), "review.alerts": _alerts("AL-7 | 10:05 | triage | -")})
     assert found.alert_says == "1 alert still firing: AL-7."
-    assert found.sentence.startswith("The alert is not green")
+    assert found.sentence == "The alert still fires; the evidence says: keep paused."
 
 
 def test_no_alert_at_all_is_a_quiet_board() -> None:
@@ -71,7 +71,7 @@ def test_runs_since_the_pause_are_evidence() -> None:
     )
     found = _headline(tables)
     assert found.evidence_says.startswith("5 runs since the pause and 0 leaks")
-    assert "with 5 runs let through since the pause" in found.sentence
+    assert found.sentence.startswith("The alert is green after 5 runs let through since the pause")
 
 
 @pytest.mark.parametrize(

@@ -259,8 +259,8 @@ def test_action_items_follow_from_the_findings() -> None:
     assert list(found["restart_blocking"]) == sorted(found["restart_blocking"], reverse=True)
     said = " / ".join(found["what"])
     for words in (
-        "asks the gate before each write: 1 write came past H-1",
-        "asks the gate before it starts: 1 run began past H-1",
+        "ask the gate before each write: 1 write came past H-1",
+        "ask the gate before it starts: 1 run began past H-1",
         "Verify 1 record of triage",
         "1 broken story",
         "H-1 was released without one",

@@ -134,6 +134,19 @@ def test_a_probation_lets_through_between_its_ends(start: str, kind: str) -> Non
     assert _kinds(with_probation(_with_run(start), "10:52", "10:57")) == [kind]
 
 
+def test_a_probation_lets_through_as_many_as_it_has_tickets() -> None:
+    """The runs beyond the number that a person allowed are leaks; a refused one takes no ticket."""
+    tables = calm_tables()
+    for number, status in enumerate(["succeeded", "cancelled", "succeeded", "succeeded"]):
+        message = REFUSAL if status == "cancelled" else None
+        tables = _with_run(
+            f"10:5{number + 3}", status, tables, run_id=f"n{number}", error_message=message
+        )
+    tables = with_probation(tables)
+    tables["store.probation"]["max_runs"] = 2.0
+    assert _kinds(tables) == ["let through", "refused at the gate", "let through", "leak"]
+
+
 def test_a_release_ends_the_hold() -> None:
     """What starts after the release is no leak of that hold."""
     tables = _with_run("10:55")

@@ -71,10 +71,10 @@ def test_the_clocks_tell_utc() -> None:
 
 def test_settings_default_to_the_users_folder() -> None:
     """Without variables the store lies under the user's own folder and the gate beside it."""
-    found = Settings.from_environment({"HOME": "/home/ann"})
-    assert found.store == Path("/home/ann/.local/share/workbench/store")
-    assert found.gate == Path("/home/ann/.local/share/workbench/gate")
-    assert found.home == Path("/home/ann/.local/share/workbench")
+    found = Settings.from_environment({"HOME": "/srv/ann"})
+    assert found.store == Path("/srv/ann/.local/share/workbench/store")
+    assert found.gate == Path("/srv/ann/.local/share/workbench/gate")
+    assert found.home == Path("/srv/ann/.local/share/workbench")
     assert found.demo_clock_at is None
     assert not found.is_unattended
 

@@ -67,9 +67,9 @@ def command(**options: object) -> int:
         click.echo(store_line(control.head_note(), settings))
         try:
             show_preview(control.preview(scope, mode))
-        except NoMatch:
+        except NoMatch as exc:
             if not options["unregistered"]:
-                raise
+                raise _with_way_out(exc, scope) from exc
             click.echo("  Not registered: the hold will stand on exactly this id.")
     request = PauseRequest(
         scope=scope,
@@ -91,6 +91,13 @@ def command(**options: object) -> int:
     if not is_json:
         head_line(receipt.head)
     return 0 if receipt.is_confirmed else NOT_CONFIRMED_EXIT_CODE
+
+
+def _with_way_out(exc: NoMatch, scope: str) -> NoMatch:
+    """Name `--unregistered` where one automation was meant that the registry may not know yet."""
+    way_out = " or, when the id is right, add `--unregistered`"
+    is_of_one = scope.startswith("automation=") and "," not in scope
+    return NoMatch(exc.message, next_step=exc.then + way_out * is_of_one)
 
 
 def show_preview(preview: Preview) -> None:

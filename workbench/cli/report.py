@@ -42,12 +42,13 @@ def run(
     is_json: bool,
 ) -> None:
     """Make the report NAME about the newest hold on a scope; exit 12 when it is INCOMPLETE."""
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    # Only now, for they take seconds: without a store the refusal comes at once.
     from workbench.reports.derive import ReviewWish, hold_for_scope, parameters_for_hold
     from workbench.reports.make import make_report
     from workbench.reports.runner import RunLimits
 
-    settings = Settings.from_environment()
-    control = open_control(settings)
     if not is_json:
         click.echo(store_line(control.head_note(), settings))
     state = control.state()

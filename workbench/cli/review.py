@@ -36,12 +36,13 @@ def command(
     is_json: bool,
 ) -> None:
     """Review HOLD_ID, e.g. `workbench review H-7`; records the report, decides nothing."""
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    # Only now, for they take seconds: without a store the refusal comes at once.
     from workbench.reports.derive import ReviewWish, parameters_for_hold
     from workbench.reports.make import make_report
     from workbench.reports.runner import RunLimits
 
-    settings = Settings.from_environment()
-    control = open_control(settings)
     wish = ReviewWish(hold_id, only=only or "", since=since or "", onset=onset or "")
     name = "post-incident-review" if post_incident else "restart-decision"
     state = control.state()

@@ -108,13 +108,13 @@ def _from_pauses(ground: Ground) -> Iterator[ActionItem]:
         audit = audit_pause(ground, hold)
         for automation_id, mine in audit.leaked_writes.groupby("automation_id", sort=True):
             past = f"{counted(len(mine), 'write')} came past {hold['hold_id']}"
-            what = f"{automation_id} asks the gate before each write: {past}"
+            what = f"Make {automation_id} ask the gate before each write: {past}"
             yield ActionItem(
                 "prevent", what, _owner(ground, str(automation_id)), "review.affected_records", True
             )
         for automation_id, mine in audit.leaked_starts.groupby("automation_id", sort=True):
             past = f"{counted(len(mine), 'run')} began past {hold['hold_id']}"
-            what = f"{automation_id} asks the gate before it starts: {past}"
+            what = f"Make {automation_id} ask the gate before it starts: {past}"
             yield ActionItem(
                 "prevent", what, _owner(ground, str(automation_id)), "review.runs", True
             )

@@ -20,16 +20,15 @@ def contrast(ground: Ground, findings: Sequence[Finding], *, verdict: Verdict) -
     """Return the two sides and one sentence that puts them together."""
     alert_says, is_green = _alert_side(ground)
     evidence_says = _evidence_side(ground, findings)
-    colour = "The alert is green" if is_green else "The alert is not green"
     run_count = int((with_period(ground)["period"] == SINCE).sum())
-    because = (
-        "but nothing was let through since the pause, so it could not be anything else"
-        if is_green and not run_count
-        else f"with {counted(run_count, 'run')} let through since the pause"
-    )
-    return Headline(
-        alert_says, evidence_says, f"{colour}, {because}; the evidence says: {WORDS[verdict.kind]}."
-    )
+    if not is_green:
+        said = "The alert still fires"
+    elif run_count:
+        said = f"The alert is green after {counted(run_count, 'run')} let through since the pause"
+    else:
+        said = "The alert is green, but nothing was let through since the pause, so it could not be anything else"
+    sentence = f"{said}; the evidence says: {WORDS[verdict.kind]}."
+    return Headline(alert_says, evidence_says, sentence)
 
 
 def _alert_side(ground: Ground) -> tuple[str, bool]:

@@ -143,17 +143,22 @@ def _receipts(ground: Ground, hold: pd.Series[Any], targets: pd.DataFrame) -> pd
 
 
 def _let_through_ids(ground: Ground, hold: pd.Series[Any], starts: pd.DataFrame) -> set[str]:
+    """Return the runs that narrow restarts let through: at most as many as each has tickets, in order."""
     probations = ground.table(PROBATION)
     probations = probations[probations["hold_id"] == hold["hold_id"]]
+    asked = starts[~starts.apply(_was_refused, axis=1)] if len(starts) else starts
+    asked = asked.sort_values(["started_at", "run_id"], kind="stable")
     found: set[str] = set()
-    for _, probation in probations.iterrows():
-        mine = starts[
-            (starts["automation_id"] == probation["automation_id"])
-            & (starts["started_at"] >= probation["started_at"])
+    for _, lines in probations.groupby("probation_id", sort=True):
+        first = lines.iloc[0]
+        mine = asked[
+            asked["automation_id"].isin(lines["automation_id"])
+            & (asked["started_at"] >= first["started_at"])
         ]
-        if pd.notna(probation["ended_at"]):
-            mine = mine[mine["started_at"] <= probation["ended_at"]]
-        found |= set(mine["run_id"])
+        if pd.notna(first["ended_at"]):
+            mine = mine[mine["started_at"] <= first["ended_at"]]
+        tickets = len(mine) if pd.isna(first["max_runs"]) else int(first["max_runs"])
+        found |= set(mine.head(tickets)["run_id"])
     return found
 
 

@@ -1,0 +1,173 @@
+"""`workbench gate`: three answers, three exit codes, whatever lies where the gate folder should be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.ground import HOSTILE, a_hold, a_store, asking, inert, run
+from workbench.settings import Settings
+
+
+def test_clear_exits_0() -> None:
+    """A free automation may act: CLEAR, exit code 0, one line."""
+    a_store()
+    found = run("gate", "order-sync")
+    assert (found.code, found.out, found.err) == (0, "CLEAR\n", "")
+
+
+def test_paused_exits_20_and_names_the_holds() -> None:
+    """A held automation may not act: PAUSED with every hold on it, exit code 20."""
+    a_store()
+    a_hold()
+    a_hold("kind=agent")
+    found = run("gate", "ticket-reply")
+    assert (found.code, found.out) == (20, "PAUSED by H-1, H-2\n")
+
+
+@pytest.mark.parametrize("automation_id", ["ghost", "Invoice-Triage", "../etc/passwd", "", HOSTILE])
+def test_unknown_exits_21_and_says_why(automation_id: str, own_folders: Path) -> None:
+    """What is not registered is UNKNOWN, never CLEAR; its name is shown inert and makes no file."""
+    a_store()
+    found = run("gate", automation_id)
+    assert found.code == 21
+    assert found.out.startswith("UNKNOWN: ")
+    inert(found)
+    assert not (own_folders / "etc").exists()
+
+
+def test_the_json_of_an_answer_has_exactly_these_fields() -> None:
+    """Scripts read the answer by these names, whatever it is."""
+    control = a_store()
+    a_hold()
+    for name, state in (("order-sync", "CLEAR"), ("ticket-reply", "PAUSED"), ("ghost", "UNKNOWN")):
+        answer = run("gate", name, "--json").document
+        assert list(answer) == [
+            "automation_id",
+            "state",
+            "holds",
+            "as_of_seq",
+            "age_seconds",
+            "reason",
+        ]
+        assert (answer["automation_id"], answer["state"]) == (name, state)
+        assert answer["as_of_seq"] == control.head_note().seq
+        assert answer["holds"] == (["H-1"] if state == "PAUSED" else [])
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_without_a_gate_folder_the_answer_is_unknown(more: tuple[str, ...]) -> None:
+    """No folder is no permission: UNKNOWN with the folder named, exit code 21, and none is made."""
+    found = run("gate", "order-sync", *more)
+    assert found.code == 21
+    assert "UNKNOWN" in found.out
+    assert str(Settings.from_environment().gate) in found.out
+    assert not Settings.from_environment().gate.exists()
+
+
+def spoil(folder: Path, how: str) -> None:
+    """Do to a published gate folder what accidents and strangers do."""
+    epoch = next(
+        p
+        for p in folder.iterdir()
+        if p.is_file() and p.read_bytes()[:1] != b"{" and p.stat().st_size >= 24
+    )
+    snapshot = next(p for p in folder.iterdir() if p.suffix == ".json")
+    if how == "no snapshot":
+        snapshot.unlink()
+    elif how == "garbage snapshot":
+        snapshot.write_bytes(b"\x00\xff garbage")
+    elif how == "empty snapshot":
+        snapshot.write_bytes(b"")
+    elif how == "another format":
+        snapshot.write_text(json.dumps({"format": 99, "automations": {}}))
+    elif how == "a list":
+        snapshot.write_text("[]")
+    elif how == "garbage epoch":
+        epoch.write_bytes(b"garbage" * 100)
+    elif how == "empty epoch":
+        epoch.write_bytes(b"")
+    else:
+        epoch.unlink()
+
+
+SPOILED = [
+    "no snapshot", "garbage snapshot", "empty snapshot", "another format", "a list",
+    "garbage epoch", "empty epoch", "no epoch",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_a_spoiled_gate_folder_never_says_clear(how: str) -> None:
+    """Whatever became of the published files, the answer is UNKNOWN with a reason and never a traceback."""
+    a_store()
+    spoil(Settings.from_environment().gate, how)
+    found = run("gate", "order-sync")
+    assert (found.code, found.err) == (21, "")
+    assert found.out.startswith("UNKNOWN: ")
+    assert len(found.out.strip()) > len("UNKNOWN: ")
+
+
+@pytest.mark.parametrize("how", ["no snapshot", "garbage snapshot", "another format", "no epoch"])
+def test_any_command_of_the_store_mends_what_can_be_mended(how: str) -> None:
+    """A spoiled publication is published again by the next command, and the gate answers again."""
+    a_store()
+    a_hold()
+    spoil(Settings.from_environment().gate, how)
+    assert run("status").code == 0
+    assert run("gate", "ticket-reply").code == 20
+    assert run("gate", "order-sync").code == 0
+
+
+def test_a_hostile_snapshot_is_shown_inert() -> None:
+    """Hold ids that somebody wrote into the published file cannot play with the terminal."""
+    a_store()
+    a_hold()
+    path = next(p for p in Settings.from_environment().gate.iterdir() if p.suffix == ".json")
+    path.write_text(path.read_text().replace('"H-1"', json.dumps(HOSTILE)))
+    inert(run("gate", "ticket-reply"))
+
+
+def test_asking_needs_no_store(own_folders: Path) -> None:
+    """The gate answers while the store's folder is away: it never opens it."""
+    a_store()
+    a_hold()
+    (own_folders / "store").rename(own_folders / "unmounted")
+    assert run("gate", "ticket-reply").code == 20
+    assert run("gate", "order-sync").code == 0
+    assert run("status").code == 15
+
+
+def test_asking_from_a_shell_is_evidence_for_the_pause(own_folders: Path) -> None:
+    """A question after the pause confirms it: the automation is known to have seen the hold."""
+    a_store()
+    a_hold(**{"command-id": "c-1"})
+    for name in ("invoice-triage", "ticket-reply"):
+        assert run("gate", name).code == 20
+    again = run(
+        "pause",
+        "kind=agent,provider=acme-llm",
+        "-r",
+        "wrong amounts",
+        "-y",
+        "--json",
+        "--command-id",
+        "c-1",
+    )
+    assert (again.code, again.document["confirmed_count"]) == (0, 2)
+
+
+def test_asking_takes_no_ticket() -> None:
+    """`check` consumes nothing: a narrow restart for one run is still there after many questions."""
+    a_store()
+    a_hold()
+    words = ("--only", "automation=ticket-reply", "--runs", "1", "--break-glass", "x", "-y")
+    assert run("resume", "H-1", *words).code == 0
+    for _ in range(5):
+        run("gate", "ticket-reply")
+    assert "P-1 0/1 runs" in run("hold", "list").out
+    with asking() as gate, gate.run("ticket-reply", "run-1"):
+        pass
+    assert run("gate", "ticket-reply").code == 20
