@@ -306,6 +306,33 @@ def test_letters_that_the_terminal_lacks_do_not_end_a_command(own_folders: Path)
     assert "Größe \\u6771\\u4eac falsch" in found.stdout
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_full_disk_under_the_print_out_stops_no_pause(more: tuple[str, ...]) -> None:
+    """Where nothing can be printed the hold is placed all the same, and the error stream names it."""
+    a_store()
+    line = [sys.executable, "-m", "workbench", "pause", "*", "-r", "x", "--yes", "--no-wait", *more]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert len(events("hold.place")) == 1
+    assert done.returncode == 10
+    assert "H-1 is recorded; its receipt cannot be printed: No space left on device." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_went_away_stops_no_pause() -> None:
+    """A pause whose output is piped to a program that ended is placed all the same."""
+    a_store()
+    reading, writing = os.pipe()
+    os.close(reading)
+    line = [sys.executable, "-m", "workbench", "pause", "*", "-r", "x", "--yes", "--no-wait"]
+    done = subprocess.run(line, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writing)
+    assert len(events("hold.place")) == 1
+    assert done.returncode == 10
+    assert "H-1 is recorded" in done.stderr
+
+
 def test_words_that_are_not_utf8_stop_no_pause(own_folders: Path) -> None:
     """A reason typed in another encoding is recorded with its letters replaced; the pause stands."""
     a_store()

@@ -206,6 +206,24 @@ def test_without_a_terminal_a_pause_needs_yes() -> None:
     assert events("hold.place") == []
 
 
+def test_json_at_a_terminal_needs_yes() -> None:
+    """A person who asks for JSON is not asked anything, so nothing is paused until they say `--yes`."""
+    a_store()
+    refused(
+        run("pause", "*", "-r", "x", "--json", typed="y\n"), 2, "nothing was paused", "add `--yes`"
+    )
+    assert events("hold.place") == []
+
+
+def test_everything_is_called_safe_mode() -> None:
+    """A hold on `*` reads safe mode in its receipt, in the list and in status; JSON keeps the scope."""
+    a_store()
+    paused = run("pause", "*", "-r", "x", "-y", "--no-wait")
+    for found in (paused, run("hold", "list"), run("status")):
+        assert "* (safe mode: everything)" in found.out
+    assert run("hold", "list", "--json").document[0]["scope"] == "*"
+
+
 def test_the_same_command_id_acts_once() -> None:
     """Given twice, a command places one hold; the second print-out says that nothing was added."""
     a_store()

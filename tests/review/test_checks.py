@@ -396,6 +396,18 @@ def test_a_write_while_paused_is_escalated_until_verified() -> None:
     assert check_records(ground(tables)).escalations == ()
 
 
+def test_records_that_were_all_looked_at_are_said_so() -> None:
+    """When a person verified every record, the sentence has no zeros to read past."""
+    tables = calm_tables()
+    tables["review.affected_records"]["verified_at"] = pd.Series([at("10:50")] * 2).astype(
+        "datetime64[us, UTC]"
+    )
+    assert (
+        _check(check_records, tables).sentence
+        == "2 records written since the onset, all of them verified by a person."
+    )
+
+
 def test_what_was_sent_twice_is_looked_at() -> None:
     """A retry that sent the same thing twice blocks until verified."""
     twice = [_record(change="send", change_seq=n, changed_at=at(f"10:0{n}")) for n in (6, 7)]

@@ -236,7 +236,7 @@ def test_incidents_and_people_are_told() -> None:
     tables["review.incidents"] = shaped(
         "review.incidents",
         rows(
-            "incident_id | title | started_at | detected_at | mitigated_at\nI-1 | wrong | 10:00 | 10:08 | 10:50"
+            "incident_id | title | started_at | detected_at | mitigated_at\nI-1 | wrong | 09:59 | 10:08 | 10:50"
         ),
     )
     tables["review.operator_events"] = shaped(

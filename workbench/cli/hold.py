@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from workbench.cli.present import as_json, head_line, store_line, table, when
+from workbench.cli.present import as_json, head_line, scope_words, store_line, table, when
 from workbench.control import open_control
 from workbench.control.views import HoldView
 from workbench.settings import Settings
@@ -31,7 +31,7 @@ def list_holds(is_all: bool, is_json: bool) -> None:
         (
             v.hold.hold_id,
             v.state_in_words,
-            v.hold.scope,
+            scope_words(v.hold.scope),
             v.hold.mode,
             len(v.automations),
             when(v.hold.placed_at),

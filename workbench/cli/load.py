@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.present import as_json, demo_words, printable
+from workbench.cli.present import as_json, demo_words, one_line
 from workbench.clock import from_text
 from workbench.errors import SourceError
 from workbench.settings import Settings
@@ -116,7 +116,7 @@ def _in_words(reports: list[LoadReport]) -> str:
     for report in reports:
         again = "already loaded, nothing changed: " if report.was_already_loaded else ""
         lines.append(
-            f"{printable(report.file)} -> {report.table}: {again}{report.accepted_count:,} accepted + "
+            f"{one_line(report.file)} -> {report.table}: {again}{report.accepted_count:,} accepted + "
             f"{report.rejected_count:,} rejected + {report.blank_count:,} blank = {report.line_count:,} lines"
         )
         known = report.accepted_count - report.changed_count
@@ -130,10 +130,10 @@ def _in_words(reports: list[LoadReport]) -> str:
             )
         if report.unknown_keys:
             kept = "kept as labels" if report.table == "run" else "not kept"
-            names = ", ".join(printable(name) for name in report.unknown_keys)
+            names = ", ".join(one_line(name) for name in report.unknown_keys)
             lines.append(f"    {report.unknown_key_count:,} fields have no column, {kept}: {names}")
         lines += [
-            f"    rejected: {printable(reason)} ({count:,})"
+            f"    rejected: {one_line(reason)} ({count:,})"
             for reason, count in report.reasons.items()
         ]
     lines.append(f"warehouse version {max(report.manifest_version for report in reports)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from datetime import datetime
 
@@ -13,12 +14,13 @@ from workbench.cli.present import (
     head_line,
     not_delivered,
     one_line,
+    scope_words,
     store_line,
     table,
     when,
 )
 from workbench.clock import from_text
-from workbench.control import open_control
+from workbench.control import Control, open_control
 from workbench.control.commands import CONFIRM_WAIT_SECONDS
 from workbench.control.placing import PauseRequest
 from workbench.control.views import PauseReceipt, Preview
@@ -64,13 +66,10 @@ def command(**options: object) -> int:
     mode = Mode(_text(options["mode"]))
     scope = _text(options["scope"])
     if not is_json:
-        click.echo(store_line(control.head_note(), settings))
-        try:
-            show_preview(control.preview(scope, mode))
-        except NoMatch as exc:
-            if not options["unregistered"]:
-                raise _with_way_out(exc, scope) from exc
-            click.echo("  Not registered: the hold will stand on exactly this id.")
+        # Where nobody is asked, a pipe that closed or a disk that is full must not stop the pause.
+        with contextlib.suppress(OSError) if is_sure else contextlib.nullcontext():
+            click.echo(store_line(control.head_note(), settings))
+            _show_what_comes(control, scope, mode, is_unregistered=bool(options["unregistered"]))
     request = PauseRequest(
         scope=scope,
         reason=_reason(_text(options["reason"]), is_sure or is_json),
@@ -80,17 +79,30 @@ def command(**options: object) -> int:
         review_by=_instant(_text(options["review_by"])),
         is_unregistered=bool(options["unregistered"]),
     )
-    if not is_sure and not is_json:
-        ask("Pause these?")
+    if not is_sure:
+        _be_sure(is_json)
     wait = 0.0 if options["no_wait"] else CONFIRM_WAIT_SECONDS
     receipt = control.pause(
         request, command_id=_text(options["command_id"]) or None, wait_seconds=wait
     )
     _refuse_released(receipt)
-    click.echo(as_json(receipt_document(receipt)) if is_json else receipt_text(receipt))
-    if not is_json:
-        head_line(receipt.head)
+    try:
+        click.echo(as_json(receipt_document(receipt)) if is_json else receipt_text(receipt))
+        if not is_json:
+            head_line(receipt.head)
+    except OSError as exc:
+        said = f"{receipt.hold.hold_id} is recorded; its receipt cannot be printed: {exc.strerror}."
+        click.echo(f"workbench: {said}\n    next: see `workbench status`", err=True)
     return 0 if receipt.is_confirmed else NOT_CONFIRMED_EXIT_CODE
+
+
+def _show_what_comes(control: Control, scope: str, mode: Mode, *, is_unregistered: bool) -> None:
+    try:
+        show_preview(control.preview(scope, mode))
+    except NoMatch as exc:
+        if not is_unregistered:
+            raise _with_way_out(exc, scope) from exc
+        click.echo("  Not registered: the hold will stand on exactly this id.")
 
 
 def _with_way_out(exc: NoMatch, scope: str) -> NoMatch:
@@ -128,7 +140,7 @@ def receipt_text(receipt: PauseReceipt) -> str:
     ]
     again = " (the same command id as before: nothing was added)" if receipt.is_repeat else ""
     lines = [
-        f"\n{hold.hold_id} placed on {hold.scope} ({hold.mode}) at {when(hold.placed_at)}{again}",
+        f"\n{hold.hold_id} placed on {scope_words(hold.scope)} ({hold.mode}) at {when(hold.placed_at)}{again}",
         f"{receipt.confirmed_count} of {len(receipt.targets)} automations confirmed.",
         table(["automation", "state", "recorded", "delivered", "confirmed", "quiet", "note"], rows),
     ]
@@ -172,6 +184,16 @@ def _reason(given: str, is_quiet: bool) -> str:
         return given
     answer: str = click.prompt("Reason")
     return answer
+
+
+def _be_sure(is_json: bool) -> None:
+    """Ask before a pause; a program that wants JSON is not asked, a person who does says `--yes`."""
+    if not is_json:
+        ask("Pause these?")
+    elif sys.stdin.isatty():
+        raise UsageFault(
+            "With `--json` nothing is asked, so nothing was paused.", next_step="add `--yes`"
+        )
 
 
 def _refuse_released(receipt: PauseReceipt) -> None:

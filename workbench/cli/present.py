@@ -42,6 +42,11 @@ def ask(question: str) -> None:
     click.confirm(one_line(question), abort=True)
 
 
+def scope_words(scope: str) -> str:
+    """Write a scope as screens do: everything is safe mode."""
+    return "* (safe mode: everything)" if scope == "*" else scope
+
+
 def when(instant: datetime | None) -> str:
     """Write an instant plainly, or a dash."""
     return f"{instant:%Y-%m-%d %H:%M:%S} UTC" if instant else "-"

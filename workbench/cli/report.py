@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.present import as_json, head_line, printable, store_line, table, when
+from workbench.cli.present import as_json, head_line, one_line, store_line, table, when
 from workbench.control import open_control
 from workbench.errors import ReportIncomplete
 from workbench.records import ReportRef
@@ -95,16 +95,16 @@ def lines_of(made: MadeReport) -> list[str]:
         return [str(made.html)]
     words = str(document.get("verdict", "")).replace("_", " ").upper()
     found = [
-        f"{made.report_id}  {click.style(words, bold=True)}  {printable(str(document.get('reason', '')))}"
+        f"{made.report_id}  {click.style(words, bold=True)}  {one_line(str(document.get('reason', '')))}"
     ]
     says = document.get("headline", {})
     if says.get("sentence"):
-        found.append(f"  {printable(says['sentence'])}")
+        found.append(f"  {one_line(says['sentence'])}")
     blocker = str(document.get("first_blocker", ""))
     if blocker and blocker not in str(document.get("reason", "")):
-        found.append(f"  first blocker: {printable(blocker)}")
+        found.append(f"  first blocker: {one_line(blocker)}")
     if document.get("next_command"):
-        found.append(f"  next: {printable(str(document['next_command']))}")
+        found.append(f"  next: {one_line(str(document['next_command']))}")
     if made.name == "restart-decision":
         found.append(f"  when a person has decided: workbench decide {made.report_id}")
     return [*found, str(made.html)]

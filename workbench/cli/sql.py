@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from workbench.cli.present import as_json, demo_words, printable, table
+from workbench.cli.present import as_json, demo_words, one_line, table
 from workbench.settings import Settings
 from workbench.warehouse import Warehouse
 from workbench.warehouse.tables import dictionary
@@ -55,7 +55,7 @@ def command(
         click.echo(as_csv(found), nl=False)
     else:
         click.echo(
-            table(list(map(printable, found.columns)), _cells(found)) if len(found.columns) else ""
+            table(list(map(one_line, found.columns)), _cells(found)) if len(found.columns) else ""
         )
         click.echo(f"{said}{len(found):,} rows", err=True)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from workbench.cli.present import as_json, head_line, one_line, store_line, table
+from workbench.cli.present import as_json, head_line, one_line, scope_words, store_line, table
 from workbench.control import open_control
 from workbench.control.views import Status
 from workbench.errors import NoMatch
@@ -45,7 +45,7 @@ def command(scope: str, is_json: bool) -> None:
     if not rows:
         click.echo("No automation is registered here.")
     for view in found.holds:
-        about = f"{view.hold.hold_id}  {view.hold.scope}  {view.state_in_words}"
+        about = f"{view.hold.hold_id}  {scope_words(view.hold.scope)}  {view.state_in_words}"
         click.echo(one_line(f"{about}: {view.hold.reason}"))
     for flag in _flags(found):
         click.echo(one_line(f"flagged: {flag}"))

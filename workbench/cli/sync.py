@@ -7,7 +7,7 @@ from datetime import datetime
 
 import click
 
-from workbench.cli.present import as_json, demo_words, printable, when
+from workbench.cli.present import as_json, demo_words, one_line, when
 from workbench.clock import from_text
 from workbench.engines.http import JsonClient
 from workbench.engines.prefect import PrefectReader
@@ -97,8 +97,8 @@ def _in_words(report: SyncReport, note: str) -> str:
             f"    {report.vanished_count:,} runs are gone from the engine; they stay here, marked"
         )
     if report.unbound:
-        names = ", ".join(map(printable, report.unbound))
+        names = ", ".join(map(one_line, report.unbound))
         lines.append(f"    no automation of the registry is bound to: {names}")
-    lines += [f"    {printable(sentence)}" for sentence in (*report.findings, note) if sentence]
+    lines += [f"    {one_line(sentence)}" for sentence in (*report.findings, note) if sentence]
     lines.append(f"warehouse version {report.manifest_version}")
     return "\n".join(lines)

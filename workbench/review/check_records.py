@@ -127,6 +127,8 @@ def _sentence(
     if records.empty:
         return "No record was written since the onset."
     unverified = records["verified_at"].isna()
+    if not unverified.any():
+        return f"{counted(len(records), 'record')} written since the onset, all of them verified by a person."
     said = (
         f"{counted(len(records), 'record')} written since the onset, {int(unverified.sum()):,} unverified, of those "
         f"{int((unverified & records['reversibility'].isin(BINDING)).sum()):,} irreversible or unknown and "

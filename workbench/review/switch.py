@@ -35,7 +35,7 @@ def switch_section(ground: Ground) -> Section:
     ]
     tables = {
         "Each hold at each automation": table,
-        "What got past a hold": leaks,
+        "What started or wrote after a hold was placed": leaks,
         "Runs in flight at a pause": in_flight[shown],
     }
     sentence = " ".join(_sentence(audit) for audit in audits)
@@ -83,11 +83,12 @@ def _after(target: pd.Series[pd.Timestamp] | None, column: str) -> float | None:
 
 
 def leak_rows(audit: PauseAudit) -> pd.DataFrame:
-    """Return the leaked starts and writes of one hold, and the runs its gate refused, in time order."""
-    starts = audit.starts[audit.starts["kind"].isin((LEAK, REFUSED))]
+    """Return what started or wrote under one hold, leaks and what was refused or settled, in time order."""
+    kinds = (LEAK, REFUSED, SETTLING)
+    starts = audit.starts[audit.starts["kind"].isin(kinds)]
     columns = ["automation_id", "occurred_at", "after_seconds", "what", "kind", "run_id"]
     begun = starts.assign(occurred_at=starts["started_at"], what="a run started")[columns]
-    writes = audit.leaked_writes
+    writes = audit.writes[audit.writes["kind"].isin(kinds)]
     what = [
         f"wrote {kind} {name}"
         for kind, name in zip(writes["record_type"], writes["record_id"], strict=True)

@@ -100,7 +100,8 @@ def _changes(ground: Ground) -> Iterator[Row]:
 
 def _incidents(ground: Ground) -> Iterator[Row]:
     incidents = ground.table("incidents")
-    for _, incident in incidents[incidents["started_at"] >= ground.onset_at].iterrows():
+    is_ours = incidents["incident_id"] == ground.hold["incident_id"]
+    for _, incident in incidents[is_ours | (incidents["started_at"] >= ground.onset_at)].iterrows():
         for column, verb in (("detected_at", "opened"), ("acknowledged_at", "taken"), ("mitigated_at", "mitigated"),
                              ("resolved_at", "resolved")):  # fmt: skip
             if pd.notna(incident[column]):
