@@ -16,6 +16,7 @@ from workbench.reports.parameters import check_parameters
 from workbench.review.restart import RestartReview, assess_restart, restart_queries
 
 NAME = "agents-relapse"
+REPOSITORY = Path(__file__).resolve().parents[2]
 NAMED = ("alert-resolved", "relapse", "narrow-restart")
 
 
@@ -101,3 +102,13 @@ def test_every_check_traces_to_its_query(reviews: Mapping[str, RestartReview]) -
             assert check.threshold, check.name
             assert check.threshold_source, check.name
             assert check.sentence, check.name
+
+
+def test_the_readme_quotes_the_contrast_as_it_is_computed(
+    reviews: Mapping[str, RestartReview],
+) -> None:
+    """The README's contrast line is the headline of the recorded instant, word for word."""
+    headline = reviews["alert-resolved"].headline
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert f"> **The alert says:** {headline.alert_says}\n" in readme
+    assert f"> **The evidence says:** ESCALATE. {headline.evidence_says}\n" in readme
