@@ -38,8 +38,7 @@ lab: setup ## open JupyterLab on the control panel
 	@$(BIN)/workbench lab
 
 test: $(VENV)/.stamp-dev ## run every test (browser tests skip where no Chromium is)
-	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder --nbval --nbval-current-env \
-		--nbval-cell-timeout 120 --nbval-sanitize-with tests/notebooks/nbval.cfg
+	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder
 
 check: $(VENV)/.stamp-dev ## lint, format, types, layers, notebooks, budgets
 	@.ci/check

@@ -147,7 +147,7 @@ class Gate:
         self._view: _View | None = None
         self._last_view: _View | None = None
         self._restat_at = 0.0
-        self._presence = presence.Reporter(self.folder)
+        self._presence = presence.reporter_of(self.folder)
         _gates.add(self)
 
     def check(self, automation_id: str, effect: Effect = "write") -> GateAnswer:

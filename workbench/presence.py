@@ -1,7 +1,8 @@
 """Which processes ask the gate, which log position they have seen, and what they have in flight.
 
 Each process keeps one small file per automation in the gate folder. A hold on an automation that is
-stopped only by the gate is confirmed by these files: the process has seen the hold's position.
+stopped only by the gate is confirmed by these files: the process has seen the hold's position. A process
+of another pid namespace (a container that shares the folder) cannot be looked up here: it counts as alive.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Presence:
         seen_at: when it first read that position.
         asked_at: when it last asked (to about a second).
         in_flight: ids of the runs that it is inside of.
-        is_alive: the process still runs on this machine.
+        is_alive: the process still runs on this machine, or nobody here can tell.
     """
 
     automation_id: str
@@ -49,7 +50,11 @@ class Presence:
 
 
 class Reporter:
-    """Writes this process's presence; never lets a failure reach the automation."""
+    """Writes this process's presence; never lets a failure reach the automation.
+
+    There is one for each folder (`reporter_of`), whatever the number of gate objects: a second one would
+    write over what the first one has in flight.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Report into a gate folder."""
@@ -104,13 +109,15 @@ class Reporter:
             "automation_id": automation_id,
             "pid": pid,
             "started": started_ticks(pid),
+            "pid_namespace": pid_namespace(),
             "seen_seq": seq,
             "seen_at": seen_at,
             "asked_at": datetime.now(UTC).isoformat(),
             "in_flight": self._runs.get(automation_id, []),
         }
-        path = self._folder / f"{automation_id}.{pid}.json"
-        temporary = self._folder / f".{automation_id}.{pid}"
+        who = f"{automation_id}.{pid}-{pid_namespace()}"
+        path = self._folder / f"{who}.json"
+        temporary = self._folder / f".{who}"
         try:
             if automation_id not in self._written_at:
                 _forget_the_dead(self._folder, automation_id)
@@ -123,13 +130,32 @@ class Reporter:
         self._written_at[automation_id] = time.monotonic()
 
 
+_reporters: dict[Path, Reporter] = {}
+
+
+def reporter_of(folder: Path) -> Reporter:
+    """Return the one reporter of this process for a gate folder."""
+    return _reporters.setdefault(Path(os.path.realpath(folder)), Reporter(folder))
+
+
+def pid_namespace() -> str:
+    """Return the number of this process's pid namespace; empty where the kernel tells none."""
+    try:
+        found = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+    return "".join(c for c in found if c.isdecimal())
+
+
 def _forget_the_dead(folder: Path, automation_id: str) -> None:
     """Take away what processes said that ended a while ago, so that an automation run by cron leaves little."""
     oldest = time.time() - KEEP_DEAD_SECONDS
     for path in folder.glob(f"{automation_id}.*.json"):
-        pid = path.name[len(automation_id) + 1 : -len(".json")]
+        pid, _, namespace = path.name[len(automation_id) + 1 : -len(".json")].partition("-")
         if not pid.isdecimal():
             continue  # of an automation whose id begins with this one
+        if namespace and namespace != pid_namespace():
+            continue  # nobody here can tell whether it ended
         with contextlib.suppress(OSError):
             if path.stat().st_mtime < oldest and not is_alive(int(pid), ""):
                 path.unlink()
@@ -180,5 +206,13 @@ def _presence(body: dict[str, Any]) -> Presence:
         seen_at=from_text(body["seen_at"]),
         asked_at=from_text(body["asked_at"]),
         in_flight=tuple(str(run_id) for run_id in runs),
-        is_alive=is_alive(pid, str(body["started"])),
+        is_alive=_may_be_alive(body, pid),
     )
+
+
+def _may_be_alive(body: dict[str, Any], pid: int) -> bool:
+    """Tell whether the process runs; one of another pid namespace cannot be looked up, so it may."""
+    namespace = str(body.get("pid_namespace", ""))  # absent in files of earlier versions
+    if namespace and namespace != pid_namespace():
+        return True
+    return is_alive(pid, str(body["started"]))

@@ -289,6 +289,9 @@ class ReportRef:
     Attributes:
         digest: SHA-256 of its verdict.json.
         automation_ids: the frozen list that the review was about.
+        narrow_ids: automations that it proposed to let through; None where it is not known (a log
+            recorded before reports told it) or nothing was proposed.
+        narrow_run_count: runs that it proposed to let through; None likewise.
     """
 
     report_id: str
@@ -307,6 +310,8 @@ class ReportRef:
     recorded_seq: int
     reason: str = ""
     folder: str = ""
+    narrow_ids: tuple[str, ...] | None = None
+    narrow_run_count: int | None = None
 
 
 @dataclass(frozen=True)

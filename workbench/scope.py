@@ -55,11 +55,6 @@ class Scope:
             )
         return cls(_canonical(_term(part, automations) for part in text.split(",")))
 
-    @classmethod
-    def of_automation(cls, automation_id: str) -> Scope:
-        """Return the scope of one automation."""
-        return cls((("automation", automation_id),))
-
     @property
     def is_everything(self) -> bool:
         """Tell whether this is `*`, safe mode."""

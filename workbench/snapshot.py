@@ -119,7 +119,8 @@ class Publisher:
         """Make the epoch odd: from now on the snapshot may be older than the store.
 
         Raises SnapshotFault where gates know a later position than the store will have: then this is an
-        older copy of the store, and what it says could open what the newer one had closed.
+        older copy of the store, and what it says could open what the newer one had closed. Whether the
+        store has the very history that gates were told is the store's to see (`told`), before this.
         """
         with self._words() as words:
             told = words[SEQ_WORD]
@@ -137,8 +138,32 @@ class Publisher:
             words[SEQ_WORD] = int(document["seq"])
             words[EPOCH_WORD] = ((words[EPOCH_WORD] | 1) + 1) & _LARGEST_WORD
 
+    def told(self) -> tuple[int, str]:
+        """Return the newest position that gates were told and its hash.
+
+        The hash is empty where no snapshot of that position can be read, and the position 0 where
+        nothing was told. Raises SnapshotFault for another store's folder.
+        """
+        path = self.folder / EPOCH_FILE
+        seq = 0
+        if path.exists():
+            content = path.read_bytes()
+            self._check(content)
+            seq = int(_LAYOUT.unpack(content)[3])
+        try:
+            found = read_snapshot(self.folder)
+        except SnapshotFault:
+            return seq, ""
+        is_newest = found.store_id == self.store_id and found.seq >= seq
+        return (found.seq, found.head_hash) if is_newest else (seq, "")
+
     def published_seq(self) -> int | None:
         """Return the seq of a complete publication, or None when it is incomplete or absent."""
+        found = self.published()
+        return found[0] if found else None
+
+    def published(self) -> tuple[int, str] | None:
+        """Return seq and head hash of a complete publication, or None when it is incomplete or absent."""
         try:
             content = (self.folder / EPOCH_FILE).read_bytes()
             self._check(content)
@@ -148,7 +173,8 @@ class Publisher:
         _, _, epoch, seq, _ = _LAYOUT.unpack(content)
         if epoch & 1:
             return None
-        return seq if found.seq == seq and found.store_id == self.store_id else None
+        is_whole = found.seq == seq and found.store_id == self.store_id
+        return (seq, found.head_hash) if is_whole else None
 
     def _check(self, content: bytes) -> None:
         if len(content) != EPOCH_SIZE_BYTES or content[:8] != _MAGIC:

@@ -166,8 +166,9 @@ def test_everything_about_a_hold_is_shown() -> None:
     a_hold(incident="I-2")
     a_hold("kind=workflow")
     a_decision()
-    for runs in ("2", "5"):
-        run("resume", "H-1", "--only", AGENTS, "--runs", runs, "-y")
+    narrow = ("resume", "H-1", "--only", AGENTS, "-y", "--runs")
+    run(*narrow, "2")
+    run(*narrow, "5", "--break-glass", "more")
     run("resume", "H-1", "--full", "--break-glass", "over", "-y")
     lines = run("audit", "show", "--hold", "H-1", "--json").out.splitlines()
     found = [(json.loads(line)["action"], json.loads(line)["target"]) for line in lines]
@@ -255,7 +256,10 @@ def test_a_gate_that_is_behind_is_found() -> None:
     """A gate folder that cannot be written is WRONG, with the event that it lacks."""
     a_store(registry=SOUND)
     block_gate()
-    assert findings()["gate"]["finding"].endswith("does not have event 10")
+    assert (
+        "does not have the newest state, event 10; 0 automations asked"
+        in (findings()["gate"]["finding"])
+    )
     assert findings()["gate"]["next_step"].startswith("make the gate folder writable")
     assert run("doctor").code == 15
 

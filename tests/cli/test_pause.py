@@ -20,6 +20,8 @@ from tests.cli.ground import (
     run,
 )
 from workbench.cli import pause
+from workbench.gate import Gate
+from workbench.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +85,20 @@ def test_those_not_yet_there_stand_on_top() -> None:
     assert found.document["confirmed_count"] == 1
 
 
+def test_an_unconfirmed_pause_names_the_gate_folder() -> None:
+    """Who watches another folder is told which one the pause went to, and the doctor says who asks there."""
+    a_store()
+    folder = Settings.from_environment().gate
+    found = run("pause", AGENTS, "-r", "x", "-y", "--no-wait")
+    assert f"Published to {folder}; automations must read the same WORKBENCH_GATE." in found.out
+    gate = [row for row in run("doctor", "--json").document if row["about"] == "gate"]
+    assert gate[0]["finding"].startswith(f"{folder} at event ")
+    assert gate[0]["finding"].endswith("; 0 automations asked there in the last minute")
+    Gate(folder).check("invoice-triage")
+    gate = [row for row in run("doctor", "--json").document if row["about"] == "gate"]
+    assert gate[0]["finding"].endswith("; 1 automation asked there in the last minute")
+
+
 def test_an_automation_that_does_not_ask_is_said_not_to_stop() -> None:
     """Before the hold and after it, an automation that does not ask the gate is called NOT stopped."""
     a_store()
@@ -117,7 +133,7 @@ def test_the_json_receipt_has_exactly_these_fields() -> None:
     found = run("pause", AGENTS, "-r", "x", "--yes", "--json", "--no-wait").document
     assert list(found) == [
         "hold_id", "scope", "mode", "placed_at", "is_repeat", "confirmed_count", "target_count",
-        "publication_fault", "targets", "head",
+        "publication_fault", "gate_folder", "targets", "head",
     ]  # fmt: skip
     assert list(found["targets"][0]) == [
         "automation_id", "state", "recorded_at", "delivered_at", "confirmed_at", "quiet_at", "note",

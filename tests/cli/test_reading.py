@@ -19,7 +19,9 @@ from tests.cli.ground import (
     refused,
     run,
 )
+from workbench.gate import Gate
 from workbench.records import CHECKLIST
+from workbench.settings import Settings
 
 
 def row_of(text: str, automation_id: str) -> str:
@@ -36,6 +38,35 @@ def test_status_shows_every_automation_with_state_and_holds() -> None:
     assert row_of(found.out, "invoice-triage").split()[-2:] == ["paused", "H-1"]
     assert row_of(found.out, "order-sync").split()[-2:] == ["running", "-"]
     assert "H-1  kind=agent,provider=acme-llm  paused: wrong amounts" in found.out
+
+
+def test_status_shows_a_narrow_restart_under_its_hold() -> None:
+    """While part of a hold runs its line says so, with what runs, how often still, and until when."""
+    a_store()
+    a_hold()
+    only = ("--only", "automation=invoice-triage", "--runs", "3", "--break-glass", "x", "-y")
+    assert run("resume", "H-1", *only, "--until", "2999-01-01T00:00:00Z").code == 0
+    with Gate(Settings.from_environment().gate).run("invoice-triage", "r1"):
+        pass
+    found = run("status").out
+    assert "H-1  kind=agent,provider=acme-llm  paused, part in a narrow restart: wrong" in found
+    used = "1 of 3 runs used, until 2999-01-01 00:00:00 UTC"
+    assert f"\n  P-1 narrow restart: invoice-triage, {used}\n" in found
+    (hold,) = run("status", "--json").document["holds"]
+    assert hold["probations"] == [
+        {
+            "probation_id": "P-1",
+            "automation_ids": ["invoice-triage"],
+            "runs_taken": 1,
+            "max_runs": 3,
+            "until": "2999-01-01T00:00:00+00:00",
+        }
+    ]
+    for name in ("r2", "r3"):
+        with Gate(Settings.from_environment().gate).run("invoice-triage", name):
+            pass
+    assert "narrow restart" not in run("status").out
+    assert run("status", "--json").document["holds"][0]["probations"] == []
 
 
 def test_what_a_hold_does_not_stop_never_reads_paused() -> None:
@@ -91,6 +122,7 @@ def test_the_json_of_status_is_the_documented_one() -> None:
             "state": "active",
             "mode": "freeze",
             "reason": "wrong amounts",
+            "probations": [],
         }
     ]
     assert found["head"] == {"seq": events()[-1].seq, "hash": events()[-1].hash}

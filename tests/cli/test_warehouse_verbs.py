@@ -181,6 +181,9 @@ def test_hostile_history_is_shown_inert(own_folders: Path) -> None:
     assert found.code == 0, found.said
     assert not [c for c in OBEYED if c in found.said]
     assert len(found.out.splitlines()) == 3
+    exported = run("sql", "--csv", f'select error_message as "{HOSTILE}" from run')
+    assert exported.code == 0, exported.said
+    assert not [c for c in OBEYED if c in exported.said]
 
 
 @pytest.mark.parametrize("kind", ["file", "garbage", "list"])

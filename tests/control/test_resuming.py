@@ -19,11 +19,13 @@ from tests.store.ground import (
     break_glass,
     pause,
 )
+from workbench.control import Control
 from workbench.control.deciding import DecideRequest
 from workbench.control.resuming import ResumeRequest
 from workbench.errors import Conflict, NoMatch, NotFound, Refused, ScopeError, UsageFault
 from workbench.gate import Gate, GateState, Paused
 from workbench.records import VerdictKind
+from workbench.store.documents import documents
 from workbench.tickets import TicketBook
 
 NARROW, FULL = VerdictKind.RESTART_NARROW, VerdictKind.RESTART_FULL
@@ -427,3 +429,77 @@ def test_a_decision_on_a_changed_hold_is_refused(tmp_path: Path) -> None:
     control.resume_narrow(break_glass("H-1", "*", 1))
     with pytest.raises(Refused, match="changed after what you were looking at"):
         control.decide(DecideRequest("R-1", based_on=seen))
+
+
+def proposing(control: Control, ids: tuple[str, ...] | None, runs: int | None) -> None:
+    """Record a report that proposes a narrow restart, and accept it."""
+    report = a_report(control, "H-1", NARROW, narrow_ids=ids, narrow_run_count=runs)
+    control.decide(DecideRequest(report.report_id))
+
+
+def narrow(only: str, runs_asked: int, decision_id: str = "D-1") -> ResumeRequest:
+    """Return a request for a narrow restart of H-1."""
+    return ResumeRequest("H-1", only, runs_asked, decision_id=decision_id)
+
+
+def test_a_narrow_decision_entitles_to_what_was_reviewed_and_once(tmp_path: Path) -> None:
+    """Other automations, more runs and a second restart are refused; what was proposed, or less, starts."""
+    control = a_control(tmp_path)
+    pause(control)
+    proposing(control, ("ticket-reply",), 5)
+    with pytest.raises(Refused, match="R-1 proposed to let ticket-reply through, not invoice-tri"):
+        control.resume_narrow(narrow("kind=agent", 5))
+    with pytest.raises(Refused, match="R-1 proposed 5 runs, not 6"):
+        control.resume_narrow(narrow("automation=ticket-reply", 6))
+    assert control.state().probations == {}
+    assert control.resume_narrow(narrow("automation=ticket-reply", 5)).max_runs == 5
+    with pytest.raises(Refused, match="D-1 was used by P-1"):
+        control.resume_narrow(narrow("automation=ticket-reply", 5))
+    assert control.state().probations["P-1"].ended_seq is None
+    assert control.store.projection() == documents(control.state())
+    proposing(control, ("ticket-reply",), 5)
+    assert control.resume_narrow(narrow("automation=ticket-reply", 4, "D-2")).max_runs == 4
+
+
+def test_a_report_that_told_no_proposal_knows_no_limit(tmp_path: Path) -> None:
+    """Logs recorded before reports told theirs are read on: the decision's automations are the limit."""
+    control = a_control(tmp_path)
+    pause(control)
+    proposing(control, None, None)
+    payload = next(e for e in control.store.events() if e.action == "report.record").payload
+    assert not {"narrow_ids", "narrow_run_count"} & set(payload)
+    assert ("report", "R-1") in control.store.projection()
+    assert "narrow_ids" not in control.store.projection()["report", "R-1"]
+    assert control.resume_narrow(narrow("kind=agent", 99)).max_runs == 99
+
+
+def test_an_override_to_narrow_has_no_proposal(tmp_path: Path) -> None:
+    """Who decides a narrow restart against the verdict may choose within the reviewed automations, once."""
+    control = a_control(tmp_path)
+    pause(control)
+    report = a_report(control, "H-1", VerdictKind.KEEP_PAUSED, AGENTS[:2], narrow_run_count=1)
+    control.decide(DecideRequest(report.report_id, NARROW, "the owner checked by hand"))
+    with pytest.raises(Refused, match=f"D-1 is not about {AGENTS[2]}"):
+        control.resume_narrow(narrow("kind=agent", 9))
+    assert control.resume_narrow(narrow(f"automation={AGENTS[0]}", 9)).max_runs == 9
+    with pytest.raises(Refused, match="D-1 was used by P-1"):
+        control.resume_narrow(narrow(f"automation={AGENTS[1]}", 9))
+
+
+def test_a_report_from_before_the_hold_or_its_restart_is_not_decided_on(tmp_path: Path) -> None:
+    """What was looked at must be the hold as it stands: placed, and since its last narrow restart."""
+    clock = SetClock()
+    control = a_control(tmp_path, clock)
+    pause(control)
+    clock.move(60)
+    early = a_report(control, "H-1", FULL, as_of=START - timedelta(hours=1))
+    with pytest.raises(Refused, match=r"R-1 looks at H-1 as of 2026-11-20 08:30:00") as caught:
+        control.decide(DecideRequest(early.report_id))
+    assert "look again: `workbench review H-1`" in caught.value.then
+    current = a_report(control, "H-1", FULL)
+    clock.move(60)
+    control.resume_narrow(break_glass("H-1", "automation=ticket-reply", 1))
+    with pytest.raises(Refused, match="the hold last changed at 2026-11-20 09:32:00 UTC"):
+        control.decide(DecideRequest(current.report_id))
+    again = a_report(control, "H-1", FULL)
+    assert control.decide(DecideRequest(again.report_id)).decision is FULL

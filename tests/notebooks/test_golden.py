@@ -24,10 +24,12 @@ def test_the_notebooks_agree_with_their_golden_runs(tmp_path: Path, repository: 
     settings = make_scene(tmp_path, recording, INSTANT)
     golden = sorted(FOLDER.glob("*.ipynb"))
     assert [path.stem for path in golden] == sorted(parameters_of(recording))
+    bare = tmp_path / "none.ini"  # this run must not take up the project's own pytest settings
+    bare.write_text("[pytest]\n", encoding="utf-8")
     done = subprocess.run(
         [
             sys.executable, "-m", "pytest", "-q", "--noconftest", "-p", "tests.golden.compare",
-            "-p", "no:cacheprovider", "-p", "no:xdist", "-c", str(tmp_path / "none.ini"),
+            "-p", "no:cacheprovider", "-p", "no:xdist", "-c", str(bare),
             "--nbval", "--nbval-current-env", "--nbval-cell-timeout", "120",
             "--nbval-sanitize-with", str(repository / "tests/notebooks/nbval.cfg"),
             *map(str, golden),

@@ -129,6 +129,22 @@ def test_a_failure_since_the_pause_fails() -> None:
     assert _check(check_failed_steps, _with_clean_runs(5)).status is PASS
 
 
+@pytest.mark.parametrize(("since", "status"), [(1, PASS), (6, FAIL)])
+def test_the_noise_of_the_baseline_is_not_the_fault(since: int, status: CheckStatus) -> None:
+    """A signature that the baseline knows passes while it is no more frequent than there, and fails when it is."""
+    tables = _with_clean_runs(20)
+    noise = [
+        _failed(f"0{6 + n // 2}:{10 + 30 * (n % 2)}:05", f"b{5 + 15 * n}", "shop") for n in range(6)
+    ]
+    again = [_failed(f"10:52:{n:02d}", f"n{n}", "shop") for n in range(since)]
+    found = _check(check_failed_steps, with_rows(tables, "review.failed_steps", *noise, *again))
+    words = "no more" if status is PASS else "more"
+    assert found.status is status
+    assert found.sentence.endswith(
+        f"{since} in 20 runs since the pause, {words} than the baseline knows."
+    )
+
+
 def _relapsed(*, is_mended: bool) -> Tables:
     tables = calm_tables()
     tables["review.holds"] = shaped(
@@ -301,6 +317,19 @@ def test_what_was_granted_and_not_carried_out_would_fire(after: str, status: Che
     assert (
         _check(check_approvals, with_rows(tables, "review.audit_events", *events)).status is status
     )
+
+
+def test_what_the_narrow_restart_asks_for_is_work_as_usual() -> None:
+    """An approval that a run of the narrow restart asked for rests on today's facts and does not block."""
+    row = rows("approval_id | automation_id | run_id | requested_at\nA-1 | triage | n0 | 10:53")
+    assert (
+        _check(check_approvals, with_rows(_with_clean_runs(5), "review.approvals", row)).status
+        is PASS
+    )
+    leaked = with_rows(
+        calm_tables(), "review.runs", runs_of("triage", [("10:52:00", "succeeded", "n0")])
+    )
+    assert _check(check_approvals, with_rows(leaked, "review.approvals", row)).status is FAIL
 
 
 # Provider

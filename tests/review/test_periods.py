@@ -25,6 +25,7 @@ from workbench.review.periods import (
     restarts,
     run_buckets,
     since_counts,
+    standings,
     with_period,
 )
 
@@ -86,7 +87,21 @@ def test_a_release_of_the_hold_under_review_begins_the_time_since() -> None:
     assert since_counts(with_period(ground(tables))) == (0, 5)
 
 
-@pytest.mark.parametrize("status", ["cancelled", "skipped", "running"])
+@pytest.mark.parametrize(
+    ("start", "counts", "open_count"), [("10:53", (1, 1), 0), ("10:59:55", (0, 0), 1)]
+)
+def test_a_hung_run_is_a_failure_and_a_young_one_leaves_it_open(
+    start: str, counts: tuple[int, int], open_count: int
+) -> None:
+    """Without an end, a run older than any baseline run failed; a younger one is still in flight."""
+    tables = with_probation(
+        with_rows(calm_tables(), "review.runs", runs_of("triage", [(start, "running", "n1")]))
+    )
+    assert since_counts(with_period(ground(tables))) == counts
+    assert standings(ground(tables))[0].open_run_count == open_count
+
+
+@pytest.mark.parametrize("status", ["cancelled", "skipped", "unknown"])
 def test_only_runs_that_ended_by_themselves_count(status: str) -> None:
     """A cancelled, skipped or unfinished run is neither clean nor failed."""
     tables = with_probation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from itertools import product
 
 import pytest
@@ -137,9 +138,70 @@ def test_the_first_blocker_is_the_gravest() -> None:
     assert first_blocker(_checks()) is None
 
 
+def test_after_a_clean_narrow_restart_the_rest_is_asked_for() -> None:
+    """With twenty clean runs made, the next narrow restart is for the thirty-nine that are missing."""
+    spans = [(f"10:{52 + n // 20:02d}:{3 * (n % 20):02d}", "succeeded", f"n{n}") for n in range(20)]
+    tables = with_probation(with_rows(calm_tables(), "review.runs", runs_of("triage", spans)))
+    found = assess_restart(request(), tables).verdict
+    assert found.next_command == "workbench resume H-1 --only automation=triage --runs 39"
+    assert found.detectable_failure_rate == pytest.approx(0.0495, abs=0.0001)
+    assert found.reason.endswith("a full restart needs 39 more clean runs.")
+
+
 def test_the_whole_way_from_paused_to_full() -> None:
     """Narrow at first; after 59 clean runs of the narrow restart, everything."""
     assert assess_restart(request(), calm_tables()).verdict.kind is VerdictKind.RESTART_NARROW
     spans = [(f"10:{52 + n // 20:02d}:{3 * (n % 20):02d}", "succeeded", f"n{n}") for n in range(59)]
     tables = with_probation(with_rows(calm_tables(), "review.runs", runs_of("triage", spans)))
     assert assess_restart(request(), tables).verdict.kind is VerdictKind.RESTART_FULL
+
+
+def test_no_automation_proves_another() -> None:
+    """Sixty clean runs of one automation and none of another are no full restart, and name the other."""
+    tables = calm_tables()
+    for name in (
+        "review.registered_automations",
+        "review.hold_targets",
+        "review.runs",
+        "review.audit_events",
+    ):
+        twin = tables[name].assign(automation_id="payer")
+        if name == "review.audit_events":
+            twin["correlation_id"] = "p-" + twin["correlation_id"]
+        if name == "review.runs":
+            twin["run_id"] = "p-" + twin["run_id"]
+        tables = with_rows(tables, name, twin)
+    spans = [(f"10:{52 + n // 20:02d}:{3 * (n % 20):02d}", "succeeded", f"n{n}") for n in range(60)]
+    tables = with_probation(with_rows(tables, "review.runs", runs_of("triage", spans)))
+    found = assess_restart(request(automation_ids=("triage", "payer")), tables)
+    history = next(check for check in found.checks if check.name == "run_history")
+    assert history.status is NONE
+    assert "0 runs of payer" in history.sentence
+    assert found.verdict.kind is VerdictKind.RESTART_NARROW
+    assert found.verdict.next_command == "workbench resume H-1 --only automation=payer --runs 20"
+
+
+KNOWN = {"card": set(), "resume": {"--only", "--runs", "--full"}, "review": {"--only"}}
+
+
+@pytest.mark.parametrize("scope", ["kind=agent,provider=acme", "*"])
+@pytest.mark.parametrize("ids", [(), ("triage",)])
+@pytest.mark.parametrize("candidates", [(), ("triage", "payer")])
+def test_every_next_command_can_be_typed(
+    scope: str, ids: tuple[str, ...], candidates: tuple[str, ...]
+) -> None:
+    """Whatever the verdict and the proposal, the next command has a value for each of its known options."""
+    narrow = f"automation={ids[0]}" if ids else ""
+    proposal = Proposal("H-1", scope, narrow_scope=narrow, narrow_ids=ids, candidates=candidates)
+    reasons: tuple[tuple[str, ...], ...] = ((), ("it leaked",))
+    for name, status, why in product(NAMES, CheckStatus, reasons):
+        found = conclude(_checks(**{name: status}), why, proposal=proposal)
+        program, verb, target, *rest = shlex.split(found.next_command)
+        assert (program, target) == ("workbench", scope if verb == "card" else "H-1")
+        options = [word for word in rest if word.startswith("--")]
+        assert set(options) <= KNOWN[verb]
+        assert "let none through" not in found.reason
+        valued = [word for word in options if word != "--full"]
+        values = [word for word in rest if not word.startswith("--")]
+        assert len(values) == len(valued)
+        assert all(values)

@@ -116,7 +116,7 @@ def a_report(
         manifest_version=3,
         log_seq=head.seq,
         log_hash=head.hash,
-        as_of=START,
+        as_of=more.pop("as_of", control.clock.now()),
         **more,
     )
     return control.record_report(entry)
@@ -179,7 +179,7 @@ def start_asking(
     child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     assert child.stdout.readline() == "up\n"
-    wait_until(lambda: any((gate / "seen").glob(f"{automation_id}.{child.pid}.json")))
+    wait_until(lambda: any((gate / "seen").glob(f"{automation_id}.{child.pid}-*.json")))
     return child
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from workbench.records import Event
 from workbench.store import log
-from workbench.store.audit import is_in_time_order, verify_events
+from workbench.store.audit import verify_events
 
 keys = st.text(st.characters(codec="ascii"), max_size=6)
 leaves = st.one_of(
@@ -170,12 +170,3 @@ def test_a_row_at_another_place_says_so() -> None:
     found = log.read_event(2, prev_hash="p", hash_text="h", body=body)
     assert (found.seq, found.action) == (2, "hold.place")
     assert found.fault == "it says seq 3 and stands at place 2"
-
-
-def test_order_is_seq_and_the_clock_is_information_only() -> None:
-    """A log whose clock went back verifies; that it did is told apart."""
-    events = a_chain(3)
-    assert is_in_time_order(events)
-    assert not is_in_time_order(
-        [*events[1:], replace(events[0], occurred_at=datetime.min.replace(tzinfo=UTC))]
-    )

@@ -12,13 +12,24 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
 
-from tests.store.ground import START, SetClock, a_control, a_store, break_glass, pause, settings_in
+from tests.store.ground import (
+    START,
+    SetClock,
+    a_control,
+    a_registry,
+    a_store,
+    an_automation,
+    break_glass,
+    pause,
+    settings_in,
+)
 from workbench.clock import FixedClock
 from workbench.control import Control
 from workbench.errors import (
@@ -294,17 +305,58 @@ def test_a_repaired_publication_counts_as_delivered(
     assert set(control.store.deliveries()) == {"H-1"}
 
 
-def test_an_older_copy_cannot_open_what_is_held(tmp_path: Path) -> None:
-    """A backup put back over the store does not tell gates that a later hold is gone."""
+@pytest.mark.parametrize("behind", [1, 2, 7])
+@pytest.mark.parametrize("ahead", [0, 1, 2, 12])
+def test_an_older_or_forked_copy_opens_nothing(tmp_path: Path, behind: int, ahead: int) -> None:
+    """A copy put back tells gates nothing, however far it goes on, and says so everywhere; a pause is kept."""
+    control = a_control(tmp_path)
+    pause(control, "automation=ticket-reply")
+    shutil.copytree(tmp_path / "store", tmp_path / "backup")
+    for _ in range(behind - 1):
+        pause(control, "kind=workflow")
+    pause(control)
+    epoch = (tmp_path / "gate/epoch").read_bytes()
+    shutil.rmtree(tmp_path / "store")
+    shutil.copytree(tmp_path / "backup", tmp_path / "store")
+    older = Control(open_store(settings_in(tmp_path), CLOCK), CLOCK)
+    for _ in range(ahead):
+        receipt = pause(older, "kind=watcher")
+        assert "older or forked copy" in receipt.publication_fault
+        assert receipt.targets[0].delivered_at is None
+    with pytest.raises(Refused, match="older or forked copy"):
+        older.resume_full(break_glass("H-1"))
+    with pytest.raises(Refused, match="older or forked copy"):
+        older.resume_narrow(break_glass("H-1", "automation=ticket-reply", 1))
+    older.apply_registry(a_registry([an_automation("new-one")]))
+    reopened = open_store(settings_in(tmp_path), CLOCK)
+    assert "older or forked copy" in reopened.repair_publication()
+    assert "older or forked copy" in Control(reopened, CLOCK).status().publication_fault
+    assert set(older.store.deliveries()) == {"H-1"}
+    assert verify_store(reopened).is_ok
+    assert (tmp_path / "gate/epoch").read_bytes() == epoch
+    assert Gate(tmp_path / "gate").check("product-copy").state is GateState.PAUSED
+
+
+def test_a_spoilt_snapshot_hides_no_older_copy(tmp_path: Path) -> None:
+    """Where only the epoch can be read, a log that ends before it is still an older copy."""
     control = a_control(tmp_path)
     shutil.copytree(tmp_path / "store", tmp_path / "backup")
     pause(control)
-    shutil.rmtree(tmp_path / "store")
-    shutil.copytree(tmp_path / "backup", tmp_path / "store")
-    older = open_store(settings_in(tmp_path), CLOCK)
-    assert "older copy" in older.repair_publication()
-    assert Gate(tmp_path / "gate").check("ticket-reply").state is GateState.PAUSED
-    assert "does not have the newest" in Control(older, CLOCK).status().publication_fault
+    (tmp_path / "gate/snapshot.json").write_text("{")
+    older = open_store(replace(settings_in(tmp_path), store=tmp_path / "backup"), CLOCK)
+    assert "hash not readable" in older.repair_publication()
+    assert control.store.repair_publication() == ""
+
+
+def test_a_copy_with_a_gate_folder_of_its_own_is_a_store(tmp_path: Path) -> None:
+    """After a loss the newest copy goes on with an empty gate folder, as the refusal says."""
+    control = a_control(tmp_path)
+    shutil.copytree(tmp_path / "store", tmp_path / "backup")
+    pause(control)
+    own = replace(settings_in(tmp_path), store=tmp_path / "backup", gate=tmp_path / "other")
+    copied = Control(open_store(own, CLOCK), CLOCK)
+    assert pause(copied).publication_fault == ""
+    assert copied.resume_full(break_glass("H-1")).released_seq is not None
 
 
 def test_a_full_gate_folder_does_not_stop_a_pause(tmp_path: Path) -> None:

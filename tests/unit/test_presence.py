@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from tests.unit.published import publish
 from workbench import presence
-from workbench.presence import Reporter, is_alive, read_presences, started_ticks
+from workbench.gate import Gate
+from workbench.presence import Reporter, is_alive, pid_namespace, read_presences, started_ticks
 
 
 def a_folder(tmp_path: Path) -> Path:
@@ -62,10 +65,11 @@ def test_the_same_question_writes_once_a_second(tmp_path: Path) -> None:
     folder = a_folder(tmp_path)
     reporter = Reporter(folder)
     reporter.asked("a", 7)
-    first = (folder / f"seen/a.{os.getpid()}.json").stat().st_ino
+    (path,) = (folder / "seen").glob(f"a.{os.getpid()}-*.json")
+    first = path.stat().st_ino
     for _ in range(50):
         reporter.asked("a", 7)
-    assert (folder / f"seen/a.{os.getpid()}.json").stat().st_ino == first
+    assert path.stat().st_ino == first
     reporter.asked("a", 8)
     assert read_presences(folder)["a"][0].seen_seq == 8
     reporter.asked("a", None)
@@ -173,9 +177,52 @@ def test_files_of_long_dead_processes_are_taken_away(
     old, fresh, living, other = (a_dead_pid(), a_dead_pid(), os.getppid(), a_dead_pid())
     for name, pid in (("a", old), ("a", fresh), ("a", living), ("a.b", other)):
         (folder / f"seen/{name}.{pid}.json").write_text(json.dumps(a_body(pid=pid)))
+    shutil.copy(folder / f"seen/a.{old}.json", folder / f"seen/a.{old}-77.json")
     long_ago = time.time() - presence.KEEP_DEAD_SECONDS - 1
     for name, pid in (("a", old), ("a", living), ("a.b", other)):
         os.utime(folder / f"seen/{name}.{pid}.json", (long_ago, long_ago))
+    os.utime(folder / f"seen/a.{old}-77.json", (long_ago, long_ago))
     Reporter(folder).asked("a", 1)
     left = {p.name for p in (folder / "seen").glob("*.json")}
-    assert left == {f"a.{pid}.json" for pid in (fresh, living, os.getpid())} | {f"a.b.{other}.json"}
+    own = f"a.{os.getpid()}-{pid_namespace()}.json"
+    kept = {f"a.{fresh}.json", f"a.{living}.json", f"a.b.{other}.json", f"a.{old}-77.json"}
+    assert left == {own, *kept}
+
+
+def test_two_gate_objects_of_one_process_do_not_hide_each_others_runs(tmp_path: Path) -> None:
+    """A run inside of one gate object stays in flight when another one asks for the same automation."""
+    publish(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path)
+    with Gate(tmp_path).run("a", "r1"):
+        other = Gate(tmp_path / "link")
+        other.check("a")
+        with other.run("a", "r2"):
+            (found,) = read_presences(tmp_path)["a"]
+            assert found.in_flight == ("r1", "r2")
+        (found,) = read_presences(tmp_path)["a"]
+        assert (found.in_flight, found.seen_seq) == (("r1",), 1)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "is_alive_here"), [({}, False), ({"pid_namespace": "77"}, True)]
+)
+def test_a_process_of_another_namespace_is_never_called_dead(
+    tmp_path: Path, namespace: dict[str, str], is_alive_here: bool
+) -> None:
+    """A pid that means nothing here may run in its container; files without a namespace read as before."""
+    folder = a_folder(tmp_path)
+    body = a_body(pid=a_dead_pid(), **namespace)
+    (folder / "seen/a.1-77.json").write_text(json.dumps(body))
+    (found,) = read_presences(folder)["a"]
+    assert (found.is_alive, found.in_flight) == (is_alive_here, ("r1",))
+
+
+def test_one_pid_in_two_namespaces_is_two_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two containers whose first process has the same pid keep a file each."""
+    folder = a_folder(tmp_path)
+    Reporter(folder).asked("a", 7)
+    monkeypatch.setattr(presence, "pid_namespace", lambda: "77")
+    Reporter(folder).asked("a", 8)
+    assert sorted(p.seen_seq or 0 for p in read_presences(folder)["a"]) == [7, 8]

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
 from workbench.cli.present import as_json, demo_words, head_line, printable, table
 from workbench.errors import WorkbenchError
+from workbench.presence import read_presences
 from workbench.records import HeadNote
 from workbench.settings import Settings
-from workbench.snapshot import Publisher
 from workbench.store import open_store
 from workbench.store.audit import verify_store
 from workbench.store.connection import library_version
+from workbench.store.descent import WAY_OUT
 from workbench.store.place import filesystem_type
 from workbench.store.sqlite import Store
 
 SQLITE_FIXED_VERSION = (3, 51, 3)
 """First SQLite with the WAL-reset bug mended (sqlite.org release history 3.51.3)."""
+
+
+ASKED_WITHIN = timedelta(minutes=1)
+"""How long ago an automation may have asked to count as asking now."""
 
 
 @dataclass(frozen=True)
@@ -100,20 +106,16 @@ def _file_findings(store: Store) -> list[Finding]:
 
 
 def _gate_finding(settings: Settings, store: Store) -> Finding:
+    """Say which gate folder this store publishes to, whether it has all, and who asks there."""
     state = store.state()
-    published = Publisher(settings.gate, state.store_id).published_seq()
-    is_well = published == state.seq
-    what = (
-        f"{settings.gate} at event {published}"
-        if is_well
-        else f"{settings.gate} does not have event {state.seq}"
-    )
-    return Finding(
-        "gate",
-        is_well,
-        what,
-        "" if is_well else "make the gate folder writable, then run any command",
-    )
+    copied, fault = store.copy_fault(state), store.publication_fault(state)
+    since = datetime.now(UTC) - ASKED_WITHIN  # processes report by the machine's own clock
+    said = read_presences(settings.gate)
+    asked = sum(any(p.asked_at >= since for p in found) for found in said.values())
+    position = fault or f"{settings.gate} at event {state.seq}"
+    mend = "make the gate folder writable, then run any command" if fault else ""
+    asking = f"{asked} automation{'' if asked == 1 else 's'} asked there in the last minute"
+    return Finding("gate", not fault, f"{position}; {asking}", WAY_OUT if copied else mend)
 
 
 def _registry_findings(store: Store) -> list[Finding]:

@@ -25,7 +25,7 @@ from workbench.control.commands import CONFIRM_WAIT_SECONDS
 from workbench.control.placing import PauseRequest
 from workbench.control.views import PauseReceipt, Preview
 from workbench.errors import NoMatch, Refused, UsageFault
-from workbench.records import Mode, Purpose
+from workbench.records import Mode, Purpose, TargetState
 from workbench.settings import Settings
 
 NOT_CONFIRMED_EXIT_CODE = 10
@@ -144,6 +144,9 @@ def receipt_text(receipt: PauseReceipt) -> str:
         f"{receipt.confirmed_count} of {len(receipt.targets)} automations confirmed.",
         table(["automation", "state", "recorded", "delivered", "confirmed", "quiet", "note"], rows),
     ]
+    if any(t.state is TargetState.UNCONFIRMED for t in receipt.targets):
+        folder = one_line(receipt.gate_folder)
+        lines.append(f"Published to {folder}; automations must read the same WORKBENCH_GATE.")
     if receipt.publication_fault:
         lines.append(not_delivered(receipt.publication_fault))
     if waiting := [t.automation_id for t in receipt.targets if t.confirmed_at is None]:
@@ -163,6 +166,7 @@ def receipt_document(receipt: PauseReceipt) -> dict[str, object]:
         "confirmed_count": receipt.confirmed_count,
         "target_count": len(receipt.targets),
         "publication_fault": receipt.publication_fault,
+        "gate_folder": receipt.gate_folder,
         "targets": [
             {
                 "automation_id": t.automation_id,

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from workbench.cli.present import as_json, demo_words, one_line, table
+from workbench.cli.present import as_json, demo_words, one_line, printable, table
 from workbench.settings import Settings
 from workbench.warehouse import Warehouse
 from workbench.warehouse.tables import dictionary
@@ -64,18 +64,30 @@ def as_csv(found: pd.DataFrame) -> str:
     """Return CSV in which no cell, header included, begins as a formula: run history is text others choose."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([guarded(name) for name in found.columns])
+    writer.writerow([guarded(str(name)) for name in found.columns])
     for row in found.itertuples(index=False):
         writer.writerow([guarded(_plain(cell)) for cell in row])
     return out.getvalue()
 
 
 def guarded(cell: Any) -> Any:
-    """Put an apostrophe before text that a spreadsheet would run; numbers stay numbers."""
+    """Make text safe for a terminal and a spreadsheet; numbers stay numbers.
+
+    Control characters and marks that reverse text go, tab and line break inside a cell stay; each line
+    that a spreadsheet would run as a formula gets an apostrophe before it.
+    """
     if not isinstance(cell, str):
         return cell
-    first = unicodedata.normalize("NFKC", cell.lstrip(" "))[:1]
-    return f"'{cell}" if first and first in "=+-@|%\t\r\n\0" else cell
+    # Only here: a carriage return ends a line for a spreadsheet, and moves the cursor on a terminal.
+    lines = cell.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "\n".join(map(_guarded_line, lines))
+
+
+def _guarded_line(line: str) -> str:
+    shown = "\t".join(printable(part) for part in line.split("\t"))
+    first = unicodedata.normalize("NFKC", shown.lstrip(" "))[:1]
+    is_formula = first and first in "=+-@|%\t\N{REPLACEMENT CHARACTER}"
+    return f"'{shown}" if is_formula else shown
 
 
 def _records(found: pd.DataFrame) -> list[dict[str, Any]]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from workbench.cli.present import as_json, head_line, one_line, scope_words, store_line, table
+from workbench.cli.present import as_json, head_line, one_line, scope_words, store_line, table, when
 from workbench.control import open_control
-from workbench.control.views import Status
+from workbench.control.views import ProbationView, Status
 from workbench.errors import NoMatch
 from workbench.scope import Scope, why_no_match
 from workbench.settings import Settings
@@ -47,9 +47,31 @@ def command(scope: str, is_json: bool) -> None:
     for view in found.holds:
         about = f"{view.hold.hold_id}  {scope_words(view.hold.scope)}  {view.state_in_words}"
         click.echo(one_line(f"{about}: {view.hold.reason}"))
+        for live in view.live_probations:
+            click.echo(one_line(f"  {_restart_words(live)}"))
     for flag in _flags(found):
         click.echo(one_line(f"flagged: {flag}"))
     head_line(found.head)
+
+
+def _restart_words(view: ProbationView) -> str:
+    """Say what a narrow restart lets through, how much of it is used, and when it ends."""
+    probation = view.probation
+    until = f", until {when(probation.until)}" if probation.until else ""
+    names = ", ".join(view.automation_ids)
+    used = f"{view.runs_taken} of {probation.max_runs} runs used"
+    return f"{probation.probation_id} narrow restart: {names}, {used}{until}"
+
+
+def _restart_document(view: ProbationView) -> dict[str, Any]:
+    probation = view.probation
+    return {
+        "probation_id": probation.probation_id,
+        "automation_ids": list(view.automation_ids),
+        "runs_taken": view.runs_taken,
+        "max_runs": probation.max_runs,
+        "until": probation.until,
+    }
 
 
 def _is_held(scope: Scope, found: Status) -> bool:
@@ -90,6 +112,7 @@ def _document(found: Status, rows: list[Any]) -> dict[str, Any]:
                 "state": str(v.state),
                 "mode": str(v.hold.mode),
                 "reason": v.hold.reason,
+                "probations": [_restart_document(p) for p in v.live_probations],
             }
             for v in found.holds
         ],

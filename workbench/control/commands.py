@@ -95,6 +95,7 @@ class Control:
             head=self.head_note(),
             publication_fault=done.publication_fault,
             is_repeat=done.is_repeat,
+            gate_folder=str(self.store.gate_folder),
         )
 
     def targets(self, hold_id: str) -> tuple[Target, ...]:
@@ -122,7 +123,7 @@ class Control:
         done = self._transact(
             request.command(self._id(command_id)),
             lambda s: decide_narrow(
-                trusted(s),
+                self._trusted(s),
                 request,
                 actor=self._actor(s),
                 now=now,
@@ -136,7 +137,7 @@ class Control:
         now = self.clock.now()
         done = self._transact(
             request.command(self._id(command_id)),
-            lambda s: decide_release(trusted(s), request, actor=self._actor(s), now=now),
+            lambda s: decide_release(self._trusted(s), request, actor=self._actor(s), now=now),
         )
         return done.state.holds[_result(done, "hold.release")]
 
@@ -273,6 +274,9 @@ class Control:
                 "nothing was restarted.",
                 next_step="make the gate folder writable",
             ) from exc
+
+    def _trusted(self, state: State) -> State:
+        return trusted(state, copy_fault=self.store.copy_fault(state))
 
     def _actor(self, state: State) -> str:
         return actor_text(self.role, state.owners)

@@ -22,6 +22,8 @@ class ReportEntry:
     Attributes:
         digest: SHA-256 of its verdict.json, in hex.
         verdict: restart verdict it computed; keep_paused where it could not be computed.
+        narrow_ids: automations that it proposes to let through; None where it proposes nothing.
+        narrow_run_count: runs that it proposes to let through; None likewise.
     """
 
     name: str
@@ -36,10 +38,18 @@ class ReportEntry:
     as_of: datetime
     reason: str = ""
     folder: str = ""
+    narrow_ids: tuple[str, ...] | None = None
+    narrow_run_count: int | None = None
 
     def content(self) -> dict[str, Any]:
         """Return the report as plain values for the event."""
+        proposal: dict[str, Any] = {}
+        if self.narrow_ids is not None:
+            proposal["narrow_ids"] = list(self.narrow_ids)
+        if self.narrow_run_count is not None:
+            proposal["narrow_run_count"] = self.narrow_run_count
         return {
+            **proposal,
             "name": self.name,
             "hold_id": self.hold_id,
             "verdict": str(self.verdict),
@@ -146,6 +156,7 @@ def _check_report(state: State, report: ReportRef, request: DecideRequest) -> No
         )
     if request.based_on is not None and state.hold_changed_seq[hold.hold_id] > request.based_on:
         raise Refused(f"{hold.hold_id} changed after what you were looking at.", next_step=again)
+    _check_age(state, report)
     newer = [
         r.report_id
         for r in state.reports.values()
@@ -158,4 +169,18 @@ def _check_report(state: State, report: ReportRef, request: DecideRequest) -> No
         raise Refused(
             f"{report.report_id} is not the newest review of {report.hold_id}; {newer[-1]} is.",
             next_step=f"`workbench decide {newer[-1]}`",
+        )
+
+
+def _check_age(state: State, report: ReportRef) -> None:
+    """Refuse a report that looked at the hold as it was before it was placed or last let work through."""
+    hold_id = report.hold_id
+    started = [p.started_at for p in state.probations.values() if p.hold_id == hold_id]
+    changed_at = max([state.holds[hold_id].placed_at, *started])
+    if report.as_of < changed_at or report.log_seq < state.hold_changed_seq[hold_id]:
+        raise Refused(
+            f"{report.report_id} looks at {hold_id} as of {report.as_of:%Y-%m-%d %H:%M:%S} UTC and event "
+            f"{report.log_seq}; the hold last changed at {changed_at:%Y-%m-%d %H:%M:%S} UTC, event "
+            f"{state.hold_changed_seq[hold_id]}.",
+            next_step=f"look again: `workbench review {hold_id}`",
         )

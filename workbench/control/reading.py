@@ -17,7 +17,6 @@ from workbench.control.views import (
 )
 from workbench.presence import read_presences
 from workbench.records import Automation, HeadNote, HoldState, Probation
-from workbench.snapshot import Publisher
 from workbench.store.sqlite import Store
 from workbench.store.state import State
 from workbench.tickets import TicketBook, TicketFault
@@ -37,7 +36,8 @@ def probation_views(state: State, gate_folder: Path, *, now: datetime) -> tuple[
             taken, why = 0, str(exc)
         if probation.ended_seq is not None:
             why = probation.ended_why
-        found.append(ProbationView(probation, taken, why))
+        ids = tuple(sorted(state.let_through[probation.probation_id]))
+        found.append(ProbationView(probation, taken, why, ids))
     return tuple(found)
 
 
@@ -95,9 +95,7 @@ def status(store: Store, now: datetime) -> Status:
         rows.append(
             AutomationStatus(automation, _state_word(automation, covering, live), tuple(covering))
         )
-    fault = ""
-    if Publisher(store.gate_folder, state.store_id).published_seq() != state.seq:
-        fault = f"the gate folder {store.gate_folder} does not have the newest state"
+    fault = store.publication_fault(state)
     head = HeadNote(
         state.store_id, state.environment, state.seq, state.head_hash, str(store.folder)
     )

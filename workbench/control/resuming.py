@@ -12,6 +12,7 @@ from workbench.control.placing import next_id, standing_hold, storable
 from workbench.errors import AuditBroken, NoMatch, NotFound, Refused, UsageFault
 from workbench.records import Decision, Hold, VerdictKind
 from workbench.scope import Scope, why_no_match
+from workbench.store.descent import WAY_OUT
 from workbench.store.log import Draft
 from workbench.store.sqlite import Change, Command
 from workbench.store.state import State
@@ -49,11 +50,13 @@ class ResumeRequest:
         return Command(command_id, content)
 
 
-def trusted(state: State) -> State:
-    """Return the state; raises AuditBroken where an event of the log could not be taken in.
+def trusted(state: State, *, copy_fault: str = "") -> State:
+    """Return the state; raises AuditBroken for a damaged log, Refused for an older or forked copy.
 
-    A damaged log stops no pause, but nothing is opened on it.
+    Neither stops a pause, but nothing is opened on it.
     """
+    if copy_fault:
+        raise Refused(f"Nothing is resumed here: {copy_fault}.", next_step=WAY_OUT)
     for seq, why in sorted(state.doubts.items()):
         raise AuditBroken(f"Event {seq} of the log: {why}; nothing is resumed on a damaged log.")
     return state
@@ -193,6 +196,8 @@ def _entitled(
             f"There is no decision {request.decision_id}; for {hold.hold_id} there is: {known}."
         )
     _check_decision(state, hold, decision, wanted, ids)
+    if decision.decision is VerdictKind.RESTART_NARROW:
+        _check_proposal(state, decision, request, ids)
     return decision
 
 
@@ -226,4 +231,36 @@ def _check_decision(
         raise Refused(
             f"{decision.decision_id} is not about {', '.join(outside)}, which this resume would let run.",
             next_step=again,
+        )
+
+
+def _check_proposal(
+    state: State, decision: Decision, request: ResumeRequest, ids: list[str]
+) -> None:
+    """Refuse what was not reviewed: other automations, more runs, or a second restart on one decision.
+
+    An override has no proposal behind it, and logs recorded before reports told theirs know no limit.
+    """
+    own, hold_id = decision.decision_id, decision.hold_id
+    again = f"`workbench review {hold_id}`, then `workbench decide`"
+    used = [p.probation_id for p in state.probations.values() if p.decision_id == own]
+    if used:
+        raise Refused(
+            f"{own} was used by {used[-1]}; another narrow restart needs a decision of its own.",
+            next_step=again,
+        )
+    report = state.reports.get(decision.report_id)
+    if report is None or decision.is_override:
+        return
+    outside = sorted(set(ids) - set(ids if report.narrow_ids is None else report.narrow_ids))
+    if outside:
+        proposed = ", ".join(report.narrow_ids or ()) or "nothing"
+        raise Refused(
+            f"{report.report_id} proposed to let {proposed} through, not {', '.join(outside)}.",
+            next_step=f"name what was proposed, or `workbench review {hold_id} --only SCOPE`",
+        )
+    if report.narrow_run_count is not None and (request.runs or 0) > report.narrow_run_count:
+        raise Refused(
+            f"{report.report_id} proposed {report.narrow_run_count} runs, not {request.runs}.",
+            next_step=f"say `--runs {report.narrow_run_count}` or fewer",
         )

@@ -43,11 +43,6 @@ class Preview:
         return tuple(a for a in self.automations if not a.asks_gate)
 
     @property
-    def gate_asking_count(self) -> int:
-        """Number of automations that a hold stops today."""
-        return len(self.asking)
-
-    @property
     def sentence(self) -> str:
         """Say how much of the scope a hold stops today."""
         return GATE_ONLY.format(asking=len(self.asking), total=len(self.automations))
@@ -73,6 +68,7 @@ class PauseReceipt:
     head: HeadNote
     publication_fault: str = ""
     is_repeat: bool = False
+    gate_folder: str = ""
 
     @property
     def confirmed_count(self) -> int:
@@ -87,11 +83,16 @@ class PauseReceipt:
 
 @dataclass(frozen=True)
 class ProbationView:
-    """A narrow restart with how much of it has been used."""
+    """A narrow restart with how much of it has been used.
+
+    Attributes:
+        automation_ids: what it still lets through.
+    """
 
     probation: Probation
     runs_taken: int
     why_over: str
+    automation_ids: tuple[str, ...] = ()
 
     @property
     def is_live(self) -> bool:
@@ -111,13 +112,19 @@ class HoldView:
     changed_seq: int
 
     @property
+    def live_probations(self) -> tuple[ProbationView, ...]:
+        """Narrow restarts that let something through now."""
+        return tuple(p for p in self.probations if p.is_live and p.automation_ids)
+
+    @property
     def state_in_words(self) -> str:
         """Say the state as screens do."""
-        return {
+        words = {
             HoldState.ACTIVE: "paused",
             HoldState.LAPSED: "overdue, still paused",
             HoldState.RELEASED: "released",
         }[self.state]
+        return f"{words}, part in a narrow restart" if self.live_probations else words
 
 
 @dataclass(frozen=True)

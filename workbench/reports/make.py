@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
@@ -14,12 +13,13 @@ import nbformat
 from workbench.control.commands import Control
 from workbench.control.deciding import ReportEntry
 from workbench.errors import QueryError
-from workbench.records import HeadNote, VerdictKind
+from workbench.records import Automation, HeadNote, VerdictKind
 from workbench.reports.page import stamp, to_html
 from workbench.reports.parameters import ReportParameters, check_parameters
 from workbench.reports.runner import Execution, RunLimits, execute
 from workbench.reports.shelf import MakingPlace, Shelf, write_json
 from workbench.reports.sync import load_store_rows, store_rows
+from workbench.scope import Scope
 from workbench.settings import Settings
 from workbench.warehouse import Warehouse
 
@@ -53,6 +53,7 @@ class Sealed:
     manifest_version: int
     head: HeadNote
     covered_ids: tuple[str, ...]
+    automations: Mapping[str, Automation]
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,8 @@ def take_positions(control: Control, settings: Settings, *, asked: ReportParamet
     head = HeadNote(state.store_id, state.environment, state.seq, state.head_hash)
     warehouse = Warehouse.open(settings.home, control.clock)
     version = asked.manifest_version or load_store_rows(warehouse, store_rows(state))
-    return Sealed(version, head, tuple(sorted(state.covered.get(asked.hold_id, ()))))
+    covered = tuple(sorted(state.covered.get(asked.hold_id, ())))
+    return Sealed(version, head, covered, state.automations)
 
 
 def _head_document(head: HeadNote) -> dict[str, Any]:
@@ -172,18 +174,32 @@ def _write_findings(folder: Path, payload: Mapping[str, Any]) -> str:
 
 def _entry(run: Run, document: Mapping[str, Any], digest: str, because: str | None) -> ReportEntry:
     sealed = run.sealed
+    ids = tuple(document.get("automation_ids", sealed.covered_ids))
+    narrow = str(document.get("narrow_scope") or "")
     return ReportEntry(
         name=run.name,
         hold_id=run.parameters.hold_id,
         verdict=VerdictKind(document.get("verdict", VerdictKind.KEEP_PAUSED)),
         is_complete=because is None,
         digest=digest,
-        automation_ids=tuple(document.get("automation_ids", sealed.covered_ids)),
+        automation_ids=ids,
         manifest_version=sealed.manifest_version,
         log_seq=sealed.head.seq,
         log_hash=sealed.head.hash,
         as_of=run.parameters.instant("as_of"),
         reason=because or str(document.get("reason", "")),
+        narrow_ids=_covered_of(narrow, ids, sealed.automations) if narrow else None,
+        narrow_run_count=document.get("narrow_run_count"),
+    )
+
+
+def _covered_of(
+    scope_text: str, ids: tuple[str, ...], automations: Mapping[str, Automation]
+) -> tuple[str, ...]:
+    """Return which of the reviewed automations a proposed scope lets through, as of the sealed log."""
+    scope = Scope.parse(scope_text)
+    return tuple(
+        i for i in ids if scope.names(i) or (i in automations and scope.covers(automations[i]))
     )
 
 
@@ -198,13 +214,3 @@ def _write_page(
     nbformat.write(notebook, source)  # type: ignore[no-untyped-call] # nbformat is half typed
     page.write_text(to_html(notebook), encoding="utf-8")
     return page, source
-
-
-def read_document(folder: Path) -> Mapping[str, Any]:
-    """Return a finished report's verdict.json, or nothing where it has none."""
-    path = folder / "verdict.json"
-    try:
-        found: Mapping[str, Any] = json.loads(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return {}
-    return found

@@ -20,6 +20,7 @@ from workbench.review.stories import (
     NOT_AUDITED,
     STAGE_NAMES,
     granted_not_carried_out,
+    stale_approvals,
     story_table,
     unaudited_writes,
 )
@@ -106,7 +107,7 @@ def _stages(stories: pd.DataFrame) -> pd.DataFrame:
 
 def check_approvals(ground: Ground) -> Finding:
     """Judge the approvals that wait for people, and those granted that would fire on resume."""
-    approvals = ground.table("approvals")
+    approvals = stale_approvals(ground)
     waiting = approvals[approvals["decided_at"].isna()].copy()
     waiting["age_seconds"] = (
         seconds_from(ground.as_of, waiting["requested_at"]) if len(waiting) else 0.0
@@ -123,7 +124,7 @@ def check_approvals(ground: Ground) -> Finding:
         number=float(len(pending) + len(granted)),
         unit="approvals that could fire",
         threshold="0 undecided and 0 granted but not carried out",
-        threshold_source="an approval granted before the fault was granted on other facts",
+        threshold_source="an approval asked for before the restart rests on other facts",
         row_count=len(approvals),
         query="review.approvals",
         is_critical=True,

@@ -19,14 +19,16 @@ from workbench.review.pausing import audit_pause
 from workbench.review.periods import (
     BASELINE,
     INCIDENT,
+    Standing,
     bands,
     moments,
     period_rates,
     run_buckets,
     since_counts,
+    standings,
     with_period,
 )
-from workbench.review.statistics import clean_runs_needed, lower_bound, upper_bound
+from workbench.review.statistics import lower_bound, upper_bound
 
 WAITING = ("scheduled", "queued", "held", "waiting", "retrying", "starting")
 
@@ -35,15 +37,18 @@ def check_run_history(ground: Ground) -> Finding:
     """Judge the runs since the pause by the exact bounds of their failure rate."""
     runs = with_period(ground)
     rates = period_rates(runs)
-    failures, count = since_counts(runs)
+    _, count = since_counts(runs)
     limit, confidence = ground.limits.max_failure_rate, ground.limits.confidence
-    needed = clean_runs_needed(failures, count, max_rate=limit, confidence=confidence)
-    is_bad = lower_bound(failures, count, confidence=confidence) > limit
+    each = standings(ground)
+    is_bad = any(
+        lower_bound(s.failure_count, s.run_count, confidence=confidence) > limit for s in each
+    )
+    is_lacking = any(s.needed_run_count or s.open_run_count for s in each)
     check = Check(
         name="run_history",
         question="Do the runs since the pause show that it works again?",
-        status=judged(is_bad=is_bad, is_lacking=needed > 0),
-        sentence=_history_sentence(ground, rates, (failures, count, needed)),
+        status=judged(is_bad=is_bad, is_lacking=is_lacking),
+        sentence=_history_sentence(ground, rates, each),
         number=float(count),
         unit="runs since the pause",
         threshold=f"upper 95 % bound of the failure rate at most {percent(limit)}",
@@ -65,8 +70,9 @@ def check_run_history(ground: Ground) -> Finding:
     return Finding(check, Section("Run history", check.sentence, tables, figures))
 
 
-def _history_sentence(ground: Ground, rates: pd.DataFrame, counts: tuple[int, int, int]) -> str:
-    failures, count, needed = counts
+def _history_sentence(ground: Ground, rates: pd.DataFrame, each: list[Standing]) -> str:
+    weakest = each[0]
+    needed = weakest.needed_run_count
     known = zip(rates["period"], rates["failure_count"], rates["run_count"], strict=True)
     was = [
         f"{period} {percent(int(bad) / int(runs))} of {counted(int(runs), 'run')}"
@@ -74,15 +80,19 @@ def _history_sentence(ground: Ground, rates: pd.DataFrame, counts: tuple[int, in
         if period in (BASELINE, INCIDENT) and runs
     ]
     before = f" Failed before: {', '.join(was)}." if was else ""
-    if not count:
+    if not sum(s.run_count for s in each):
         leaks = len(audit_pause(ground, ground.hold).leaked_starts)
         aside = f" ({counted(leaks, 'leaked run')} not counted)" if leaks else ""
         said = f"No runs since the pause{aside}, so nothing shows that it works"
         return f"{said}; {needed} clean runs are needed.{before}"
+    failures, count = weakest.failure_count, weakest.run_count
     bound = percent(upper_bound(failures, count, confidence=ground.limits.confidence))
+    whose = f" of {weakest.automation_id}, which shows least," if len(each) > 1 else ""
     more = f"; {needed} more clean runs are needed" if needed else ""
-    said = f"{failures} of {counted(count, 'run')} since the pause failed, which bounds the rate at {bound}"
-    return f"{said}{more}.{before}"
+    still = sum(s.open_run_count for s in each)
+    flight = f"; {counted(still, 'run')} still in flight" if still else ""
+    said = f"{failures} of {counted(count, 'run')}{whose} since the pause failed, which bounds the rate at {bound}"
+    return f"{said}{more}{flight}.{before}"
 
 
 def _by_automation(runs: pd.DataFrame) -> pd.DataFrame:

@@ -10,16 +10,19 @@ from workbench.review.mitigation import changes_since_pause
 from workbench.review.periods import SINCE, with_period
 from workbench.review.signatures import NEW, signature_table
 
+_NOT_SHOWN = ["unusual_since_count", "unusual_returned_count"]
+
 
 def check_failed_steps(ground: Ground) -> Finding:
     """Judge failures since the pause, and whether those of the incident came back after a restart unmended.
 
     A failure during the incident does not speak against a restart for ever: only one since the pause, or one
-    that returned after an earlier restart while nothing was changed since, is a FAIL.
+    that returned after an earlier restart while nothing was changed since, is a FAIL. What the baseline
+    knows, no more often than there, is noise and not the fault.
     """
     signatures = signature_table(ground)
-    since_count = int(signatures["since_pause_count"].sum())
-    returned_count = int(signatures["returned_count"].sum())
+    since_count = int(signatures["unusual_since_count"].sum())
+    returned_count = int(signatures["unusual_returned_count"].sum())
     unmended = returned_count if changes_since_pause(ground).empty else 0
     run_count = int((with_period(ground)["period"] == SINCE).sum())
     status = judged(is_bad=since_count + unmended > 0, is_lacking=run_count == 0)
@@ -30,10 +33,10 @@ def check_failed_steps(ground: Ground) -> Finding:
         status=status,
         sentence=sentence,
         number=float(since_count if run_count or not unmended else unmended),
-        unit="failed steps since the pause"
+        unit="unusual failed steps since the pause"
         if run_count or not unmended
         else "failures after an earlier restart",
-        threshold="0 since the pause, and none that returned after a restart with nothing changed since",
+        threshold="0 unusual since the pause, none back after a restart with nothing changed since",
         threshold_source="a failure that comes back unmended will come back again",
         row_count=int(signatures["failure_count"].sum()),
         query="review.failed_steps",
@@ -60,7 +63,10 @@ def _sentence(signatures: pd.DataFrame, run_count: int, unmended: int) -> str:
         return f"{said}. {counted(unmended, 'failure')} came after an earlier restart, and nothing was changed since."
     if not run_count:
         return f"{said}. Since the pause nothing ran, so nothing shows that they are gone."
-    return f"{said}. {since} in {counted(run_count, 'run')} since the pause."
+    unusual = int(signatures["unusual_since_count"].sum())
+    usual = "more than the baseline knows" if unusual else "no more than the baseline knows"
+    ran = f"{since} in {counted(run_count, 'run')} since the pause"
+    return f"{said}. {ran}, {usual}." if since else f"{said}. {ran}."
 
 
 def _section(signatures: pd.DataFrame, sentence: str) -> Section:
@@ -70,6 +76,6 @@ def _section(signatures: pd.DataFrame, sentence: str) -> Section:
     return Section(
         "Failed steps by signature",
         sentence,
-        {"Failures since the onset, by signature": signatures},
+        {"Failures since the onset, by signature": signatures.drop(columns=_NOT_SHOWN)},
         {"pareto": pareto},
     )

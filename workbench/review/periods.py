@@ -6,6 +6,8 @@ through, and a run that overlaps a hold tells nothing about durations.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -13,7 +15,7 @@ import pandas as pd
 from workbench.review.ground import Ground
 from workbench.review.onset import TROUBLE
 from workbench.review.pausing import LET_THROUGH, audit_pause
-from workbench.review.statistics import quantiles, upper_bound, wilson_interval
+from workbench.review.statistics import clean_runs_needed, quantiles, upper_bound, wilson_interval
 
 BASELINE = "baseline"
 INCIDENT = "incident"
@@ -44,7 +46,47 @@ def _with_period(ground: Ground) -> pd.DataFrame:
     runs.loc[runs["run_id"].isin(ids), "period"] = SINCE
     runs["is_failed"] = runs["status"].isin(TROUBLE)
     runs["is_counted"] = runs["status"].isin(COUNTED) & runs["finished_at"].notna()
+    return _with_hung(ground, runs)
+
+
+def _with_hung(ground: Ground, runs: pd.DataFrame) -> pd.DataFrame:
+    """Count a run since the pause without an end as failed once it is older than any baseline run."""
+    usual = runs[(runs["period"] == BASELINE) & runs["is_counted"]]
+    seconds = (usual["finished_at"] - usual["started_at"]).dt.total_seconds()
+    longest = seconds.groupby(usual["automation_id"]).max()
+    limit = runs["automation_id"].map(longest).astype("float64").fillna(seconds.max())
+    is_open = (runs["period"] == SINCE) & runs["finished_at"].isna()
+    is_hung = is_open & ((ground.as_of - runs["started_at"]).dt.total_seconds() > limit)
+    runs["is_open"] = is_open & ~is_hung
+    runs["is_failed"] |= is_hung
+    runs["is_counted"] |= is_hung
     return runs
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the runs since the pause show of one automation, and the clean runs it still needs."""
+
+    automation_id: str
+    failure_count: int
+    run_count: int
+    needed_run_count: int
+    open_run_count: int = 0
+
+
+def standings(ground: Ground, automation_ids: Sequence[str] = ()) -> list[Standing]:
+    """Return each automation's own standing, the one that lacks most first: no automation proves another."""
+    runs = with_period(ground)
+    limits = ground.limits
+    found = []
+    for automation_id in automation_ids or ground.request.automation_ids:
+        mine = runs[runs["automation_id"] == automation_id]
+        failures, count = since_counts(mine)
+        needed = clean_runs_needed(
+            failures, count, max_rate=limits.max_failure_rate, confidence=limits.confidence
+        )
+        found.append(Standing(automation_id, failures, count, needed, int(mine["is_open"].sum())))
+    return sorted(found, key=lambda s: (-s.needed_run_count, s.automation_id))
 
 
 def restarts(ground: Ground) -> list[tuple[str, pd.Timestamp, pd.Timestamp]]:

@@ -19,9 +19,8 @@ from workbench.review.check_runs import check_backlog, check_run_history
 from workbench.review.check_steps import check_failed_steps
 from workbench.review.ground import Finding, Ground, Headline, Section
 from workbench.review.headline import contrast
-from workbench.review.periods import since_counts, with_period
+from workbench.review.periods import standings
 from workbench.review.request import QueryCall, ReviewRequest
-from workbench.review.statistics import clean_runs_needed
 from workbench.review.verdict import Proposal, conclude, decide_kind
 
 MAX_LOOKED_AT_ALONE = 12
@@ -104,34 +103,41 @@ def findings_of(ground: Ground) -> list[Finding]:
 def propose(ground: Ground, checks: tuple[Check, ...], *, escalations: tuple[str, ...]) -> Proposal:
     """Return what could start: all that was asked about, or the automations that pass alone."""
     request = ground.request
-    failures, count = since_counts(with_period(ground))
     limits = request.thresholds
     kind = decide_kind(checks, escalations, is_proven=False)
     ids = narrow_ids(ground, kind)
+    weakest, own = standings(ground)[0], standings(ground, ids)[0]
+    count, failures, needed = own.run_count, own.failure_count, own.needed_run_count
     return Proposal(
         hold_id=request.hold_id,
         scope=request.only or request.scope,
         narrow_scope=_scope_text(request, ids),
         narrow_ids=ids,
-        run_count=int(limits.narrow_run_count),
+        run_count=needed
+        if count >= limits.narrow_run_count and needed
+        else int(limits.narrow_run_count),
+        failure_count=failures,
         is_production=any(a.environment == "production" for a in ground.automations.values())
         or not ground.automations,
         clean_run_count=count - failures,
-        needed_run_count=clean_runs_needed(
-            failures, count, max_rate=limits.max_failure_rate, confidence=limits.confidence
-        ),
+        needed_run_count=weakest.needed_run_count,
+        candidates=tuple(s.automation_id for s in standings(ground)),
     )
 
 
 def narrow_ids(ground: Ground, kind: VerdictKind) -> tuple[str, ...]:
-    """Return the automations to start with: one whose own review allows it, the least binding writer first."""
+    """Return the automations to start with: one whose own review allows it.
+
+    What still lacks clean runs comes first, then the least binding writer.
+    """
     ids = ground.request.automation_ids
     if kind is VerdictKind.RESTART_NARROW and (len(ids) == 1 or ground.request.only):
         return ids
     if kind is VerdictKind.ESCALATE or len(ids) == 1 or len(ids) > MAX_LOOKED_AT_ALONE:
         return ()
     allowed = [i for i in ids if is_allowed_alone(ground, i)]
-    return tuple(sorted(allowed, key=lambda i: (_binding_count(ground, i), i))[:1])
+    proven = {s.automation_id for s in standings(ground) if not s.needed_run_count}
+    return tuple(sorted(allowed, key=lambda i: (i in proven, _binding_count(ground, i), i))[:1])
 
 
 def is_allowed_alone(ground: Ground, automation_id: str) -> bool:

@@ -9,6 +9,7 @@ import pandas as pd
 from workbench.review.ground import Ground
 from workbench.review.overlap import Overlap, compare, runs_in_trouble
 from workbench.review.periods import BASELINE, INCIDENT, SINCE, restarts, with_period
+from workbench.review.statistics import chance_of_overlap
 
 NEW = "new"
 KNOWN = "known before"
@@ -46,7 +47,7 @@ def _signature_table(ground: Ground) -> pd.DataFrame:
     columns = [
         "error_signature", "failure_count", "seen", "baseline_count", "incident_count", "returned_count",
         "since_pause_count", "explained_share", "retry_helped_count", "step", "automations", "first_seen_at",
-        "last_seen_at", "known_from",
+        "last_seen_at", "known_from", "unusual_since_count", "unusual_returned_count",
     ]  # fmt: skip
     found = pd.DataFrame(rows, columns=columns)
     return found.sort_values(
@@ -76,7 +77,29 @@ def _signature_row(
         "first_seen_at": recent["failed_at"].min(),
         "last_seen_at": recent["failed_at"].max(),
         "known_from": _earlier_incident(ground, before),
+        "unusual_since_count": _unusual_count(ground, recent, before=before, periods=[SINCE]),
+        "unusual_returned_count": _unusual_count(
+            ground, recent, before=before, periods=returned_names
+        ),
     }
+
+
+def _unusual_count(
+    ground: Ground, recent: pd.DataFrame, *, before: pd.DataFrame, periods: list[str]
+) -> int:
+    """Return the failures of some periods, or 0 where the baseline knows as many in as many runs."""
+    mine = recent[recent["period"].isin(periods)]
+    if mine.empty:
+        return 0
+    runs = with_period(ground)
+    runs = runs[runs["is_counted"]]
+    inside = int(mine["run_id"].nunique()), int(runs["period"].isin(periods).sum())
+    known = before[before["period"] == BASELINE]
+    outside = int(known["run_id"].nunique()), int((runs["period"] == BASELINE).sum())
+    if outside[0] == 0 or inside[1] < inside[0]:
+        return len(mine)
+    is_more = chance_of_overlap(inside, outside) <= ground.limits.significance
+    return len(mine) if is_more else 0
 
 
 def _earlier_incident(ground: Ground, before: pd.DataFrame) -> str:

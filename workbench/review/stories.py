@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.review.ground import Ground
-from workbench.review.pausing import ENDED_STATUSES
+from workbench.review.pausing import ENDED_STATUSES, LET_THROUGH, audit_pause
 
 STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("proposed", ("proposal.created",)),
@@ -120,9 +120,17 @@ def unaudited_writes(ground: Ground) -> pd.DataFrame:
     return records[~is_told & records["automation_id"].isin(audits)].reset_index(drop=True)
 
 
+def stale_approvals(ground: Ground) -> pd.DataFrame:
+    """Return the approvals that were not asked for by a run of the narrow restart: those know today's facts."""
+    approvals = ground.table("approvals")
+    starts = audit_pause(ground, ground.hold).starts
+    let_through = set(starts[starts["kind"] == LET_THROUGH]["run_id"])
+    return approvals[~approvals["run_id"].isin(let_through)].reset_index(drop=True)
+
+
 def granted_not_carried_out(ground: Ground) -> pd.DataFrame:
     """Return granted approvals after which neither an execution nor a withdrawal is audited: they fire on resume."""
-    approvals = ground.table("approvals")
+    approvals = stale_approvals(ground)
     granted = approvals[approvals["decision"].isin(("granted", "approved"))]
     events = ground.table("audit_events")
     events["stage"] = events["action"].map(STAGE_OF)

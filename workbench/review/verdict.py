@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from workbench.records import Check, CheckStatus, Verdict, VerdictKind
 from workbench.review.ground import counted, listed, percent
-from workbench.review.statistics import detectable_rate
+from workbench.review.statistics import upper_bound
 
 CRITICAL = ("pause_held", "audit_chain", "pending_approvals", "provider_status", "affected_records")
 """Checks whose lack of evidence keeps everything paused."""
@@ -40,8 +41,10 @@ class Proposal:
         narrow_ids: its automations.
         run_count: runs of the narrow restart.
         is_production: a full restart then needs clean runs from a narrow one first.
+        failure_count: failed runs among those that narrow restarts of this hold let through.
         clean_run_count: clean runs that narrow restarts of this hold have brought.
-        needed_run_count: clean runs still needed.
+        needed_run_count: clean runs still needed, by the automation that lacks most.
+        candidates: automations that a person may narrow to where nothing is proposed.
     """
 
     hold_id: str
@@ -49,9 +52,17 @@ class Proposal:
     narrow_scope: str = ""
     narrow_ids: tuple[str, ...] = ()
     run_count: int = 20
+    failure_count: int = 0
     is_production: bool = True
     clean_run_count: int = 0
     needed_run_count: int = 59
+    candidates: tuple[str, ...] = ()
+
+    @property
+    def detectable_rate(self) -> float:
+        """Upper bound of the failure rate, if no run of the narrow restart fails."""
+        done = self.failure_count + self.clean_run_count
+        return upper_bound(self.failure_count, done + self.run_count)
 
 
 def decide_kind(
@@ -77,7 +88,7 @@ def conclude(checks: Sequence[Check], escalations: Sequence[str], *, proposal: P
     )
     kind = decide_kind(checks, escalations, is_proven=is_proven)
     blocker = first_blocker(checks)
-    is_narrow = kind is VerdictKind.RESTART_NARROW
+    is_narrow = kind is VerdictKind.RESTART_NARROW and bool(proposal.narrow_ids)
     return Verdict(
         kind=kind,
         reason=_reason(kind, checks, escalations, proposal),
@@ -85,7 +96,7 @@ def conclude(checks: Sequence[Check], escalations: Sequence[str], *, proposal: P
         next_command=_next_command(kind, proposal),
         narrow_scope=proposal.narrow_scope,
         narrow_run_count=proposal.run_count if is_narrow else None,
-        detectable_failure_rate=detectable_rate(proposal.run_count) if is_narrow else None,
+        detectable_failure_rate=proposal.detectable_rate if is_narrow else None,
         escalation_reasons=tuple(escalations),
     )
 
@@ -117,28 +128,38 @@ def _reason(
         )
         return f"{blocker.sentence}{more}"
     if kind is VerdictKind.RESTART_NARROW:
-        rate = percent(detectable_rate(proposal.run_count))
-        gaps = listed([check.name.replace("_", " ") for check in lacking])
-        short = (
-            f"Nothing failed, but evidence is lacking on {gaps}"
-            if lacking
-            else "Nothing failed, but too few runs show it"
-        )
-        return (
-            f"{short}: let {listed(proposal.narrow_ids)} through for {proposal.run_count} runs, which speak against a "
-            f"failure rate above {rate} if none fails; a full restart needs {proposal.needed_run_count} clean runs."
-        )
+        return _narrow_reason(lacking, proposal)
     if kind is VerdictKind.RESTART_FULL:
         return f"Every check passed, after {counted(proposal.clean_run_count, 'clean run')} since the pause."
     return "Nothing could be judged."
 
 
+def _narrow_reason(lacking: Sequence[Check], proposal: Proposal) -> str:
+    more = f"{proposal.needed_run_count}{' more' if proposal.clean_run_count else ''}"
+    gaps = listed([check.name.replace("_", " ") for check in lacking])
+    short = (
+        f"Nothing failed, but evidence is lacking on {gaps}"
+        if lacking
+        else "Nothing failed, but too few runs show it"
+    )
+    if not proposal.narrow_ids:
+        return f"{short}; no automation was picked to start with, so a person must narrow the scope first."
+    return (
+        f"{short}: let {listed(proposal.narrow_ids)} through for {proposal.run_count} runs, which speak "
+        f"against a failure rate above {percent(proposal.detectable_rate)} if none fails; "
+        f"a full restart needs {more} clean runs."
+    )
+
+
 def _next_command(kind: VerdictKind, proposal: Proposal) -> str:
     if kind is VerdictKind.ESCALATE:
-        return f"workbench card {proposal.scope}"
-    if kind is VerdictKind.RESTART_NARROW:
-        return f"workbench resume {proposal.hold_id} --only {proposal.narrow_scope} --runs {proposal.run_count}"
+        return f"workbench card {quote(proposal.scope)}"
+    narrow = quote(proposal.narrow_scope)
+    if kind is VerdictKind.RESTART_NARROW and proposal.narrow_ids:
+        return f"workbench resume {proposal.hold_id} --only {narrow} --runs {proposal.run_count}"
     if kind is VerdictKind.RESTART_FULL:
         return f"workbench resume {proposal.hold_id} --full"
-    only = f" --only {proposal.narrow_scope}" if proposal.narrow_scope else ""
+    if kind is VerdictKind.RESTART_NARROW and proposal.candidates:
+        return f"workbench review {proposal.hold_id} --only automation={proposal.candidates[0]}"
+    only = f" --only {narrow}" if proposal.narrow_scope else ""
     return f"workbench review {proposal.hold_id}{only}"

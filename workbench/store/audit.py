@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from workbench.records import Event, HeadNote
@@ -113,8 +112,3 @@ def _fault(event: Event, place: int, prev_hash: str, store_id: str) -> str:
     if event.store_id != store_id:
         return f"it belongs to store {event.store_id}"
     return ""
-
-
-def is_in_time_order(events: list[Event]) -> bool:
-    """Tell whether the clock went forward along the log; order is seq, so this is information only."""
-    return all(earlier.occurred_at <= later.occurred_at for earlier, later in pairwise(events))

@@ -19,6 +19,7 @@ from workbench.settings import Settings
 from workbench.snapshot import Publisher, SnapshotFault
 from workbench.store import log
 from workbench.store.connection import STORE_FILE, connect, read_events, run
+from workbench.store.descent import copy_fault
 from workbench.store.documents import Documents, documents_of
 from workbench.store.lock import WAIT_SECONDS, store_lock
 from workbench.store.place import refuse_network_place
@@ -154,7 +155,7 @@ class Store:
                     run(connection, "rollback")
                     return replace(repeat, publication_fault=self._publish(connection, state))
                 events = _record(connection, state, command, decide(state))
-                self._begin_publication(state)
+                self._begin_publication(connection, state)
                 run(connection, "commit")
             except BaseException:
                 with contextlib.suppress(apsw.Error):
@@ -167,7 +168,7 @@ class Store:
     def repair_publication(self, wait_seconds: float = WAIT_SECONDS) -> str:
         """Publish again where a writer died in between; returns why not, or an empty text."""
         state = self.state()
-        if self._publisher(state).published_seq() == state.seq:
+        if self._is_published(state):
             return ""
         try:
             with store_lock(self.folder, wait_seconds), connect(self.path) as connection:
@@ -188,26 +189,46 @@ class Store:
         self._known = found
         return found
 
+    def publication_fault(self, state: State) -> str:
+        """Return why gates do not have this state, or an empty text where they do."""
+        if fault := self.copy_fault(state):
+            return fault
+        behind = (
+            f"the gate folder {self.gate_folder} does not have the newest state, event {state.seq}"
+        )
+        return "" if self._is_published(state) else behind
+
+    def copy_fault(self, state: State) -> str:
+        """Say that gates were told another history than this store holds, or return an empty text."""
+        with connect(self.path) as connection:
+            return copy_fault(self._publisher(state), connection)
+
+    def _is_published(self, state: State) -> bool:
+        return self._publisher(state).published() == (state.seq, state.head_hash)
+
     def _publisher(self, state: State) -> Publisher:
         return Publisher(self.gate_folder, state.store_id)
 
-    def _begin_publication(self, state: State) -> None:
+    def _begin_publication(self, connection: apsw.Connection, state: State) -> None:
         """Make the epoch odd; where that fails the publication after the commit says so."""
         with contextlib.suppress(OSError, SnapshotFault):
             publisher = self._publisher(state)
+            if copy_fault(publisher, connection):
+                return  # gates stay with the newer store, undisturbed
             publisher.prepare()
             publisher.begin(state.seq)
 
     def _publish_where_behind(self, connection: apsw.Connection) -> str:
         state = self._read_state(connection)
-        is_current = self._publisher(state).published_seq() == state.seq
-        return "" if is_current else self._publish(connection, state)
+        return "" if self._is_published(state) else self._publish(connection, state)
 
     def _publish(self, connection: apsw.Connection, state: State) -> str:
         """Tell gates and note the delivery; returns why they could not be told, or an empty text."""
         publisher = self._publisher(state)
         now = self.clock.now()
         try:
+            if fault := copy_fault(publisher, connection):
+                return fault
             publisher.prepare()
             publisher.begin(state.seq)
             publisher.complete(published_document(state, now))

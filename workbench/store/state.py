@@ -303,6 +303,8 @@ def _on_report(state: State, event: Event) -> None:
         recorded_seq=event.seq,
         reason=event.reason,
         folder=body["folder"],
+        narrow_ids=None if body.get("narrow_ids") is None else tuple(body["narrow_ids"]),
+        narrow_run_count=body.get("narrow_run_count"),
     )
     state.touched.add(("report", event.target))
 

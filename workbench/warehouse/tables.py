@@ -77,11 +77,6 @@ class Table:
         """Return the columns that a file must bring."""
         return tuple(c.name for c in self.columns if c.is_required and c.name not in OWN)
 
-    @property
-    def has_labels(self) -> bool:
-        """Tell whether fields without a column are kept as labels."""
-        return "labels" in self.column_names
-
     def bounds(self, partition: str) -> tuple[datetime, datetime]:
         """Return the instants between which the rows of a dated partition lie: first inclusive, last exclusive."""
         begin = datetime.strptime(partition, self.day_format).replace(tzinfo=UTC)

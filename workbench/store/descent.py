@@ -1,0 +1,39 @@
+"""Whether this store is the one that gates were told of, or an older or forked copy of it.
+
+A copy that is put back ends before what gates know, or it goes on from there with other events. A position
+alone does not tell: after a few commands the copy reaches it again. The hash at that position does.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from workbench.snapshot import Publisher, SnapshotFault
+from workbench.store.connection import read_events
+
+WAY_OUT = (
+    "put back the newest copy of the store; where that is lost, set WORKBENCH_GATE to an empty folder "
+    "and let every automation read that one"
+)
+"""What to do about an older or forked copy."""
+
+
+def copy_fault(publisher: Publisher, connection: apsw.Connection) -> str:
+    """Say that gates were told another history than this log holds, or return an empty text.
+
+    A folder that cannot be read, or is another store's, says nothing here; publishing names it.
+    """
+    try:
+        seq, told = publisher.told()
+    except (OSError, SnapshotFault):
+        return ""
+    if seq == 0:
+        return ""
+    own = read_events(connection, seq - 1, until_seq=seq)
+    if own and (not told or own[0].hash == told):
+        return ""
+    has = f"has another event there ({own[0].hash[:12]})" if own else f"ends before event {seq}"
+    return (
+        f"this store is an older or forked copy: gates in {publisher.folder} were told event {seq} "
+        f"({told[:12] or 'hash not readable'}), and this log {has}"
+    )
