@@ -94,7 +94,7 @@ def test_packed_lines_are_the_same_lines(tmp_path: Path) -> None:
     """A .gz gives what the file gives."""
     content = b'{"n":1}\n\n{"n":2}'
     plain = read(write(tmp_path, content))
-    packed = read(write(tmp_path, gzip.compress(content), "y.jsonl.gz"))
+    packed = read(write(tmp_path, gzip.compress(content, mtime=0), "y.jsonl.gz"))
     assert packed == plain
 
 
@@ -108,7 +108,7 @@ def test_packed_lines_are_the_same_lines(tmp_path: Path) -> None:
         ("x", b"{}", "not a kind of file that can be loaded"),
         ("x.parquet.gz", b"\x1f\x8b", "not a kind of file that can be loaded"),
         ("x.jsonl.gz", b"{}\n", "is named .gz but is not gzip"),
-        ("x.jsonl", gzip.compress(b"{}"), "is gzip; name it .gz"),
+        ("x.jsonl", gzip.compress(b"{}", mtime=0), "is gzip; name it .gz"),
         ("x.jsonl", b"PAR1", "is Parquet; the name says otherwise"),
         ("x.parquet", b"{}\n", "is not Parquet; the name says otherwise"),
         ("x.csv", "a,b\n".encode("utf-16"), "is UTF-16; save it as UTF-8"),
@@ -147,7 +147,7 @@ def test_a_damaged_gzip_gives_nothing(tmp_path: Path) -> None:
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A .gz that grows far more than rows do is not unpacked to its end."""
     monkeypatch.setattr(files, "BLOCK_BYTES", 1_000_000)
-    packed = gzip.compress(b"{}\n" * 10_000_000)
+    packed = gzip.compress(b"{}\n" * 10_000_000, mtime=0)
     with pytest.raises(SourceError, match=r"unpacks to more than \d+ times its size"):
         read(write(tmp_path, packed, "x.jsonl.gz"))
 
