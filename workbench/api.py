@@ -11,7 +11,7 @@ import pandas as pd
 from workbench.errors import NotFound
 from workbench.settings import Settings
 from workbench.store import open_store
-from workbench.store.state import fold
+from workbench.store.folding import fold
 from workbench.warehouse import Warehouse, WarehouseSnapshot
 from workbench.warehouse.tables import dictionary, table_names
 

@@ -18,8 +18,7 @@ from workbench.control import reading, resuming
 from workbench.errors import WorkbenchError
 from workbench.records import Hold
 from workbench.scope import Scope
-from workbench.store import publication, sqlite
-from workbench.store import state as folding
+from workbench.store import folding, publication, sqlite
 from workbench.store.state import State
 
 # Without shrinking: the steps of a failing walk are printed as they were.

@@ -15,7 +15,7 @@ from workbench.errors import StoreMissing, TooManyRejects
 from workbench.records import Automation
 from workbench.settings import Settings
 from workbench.store import open_store
-from workbench.store.state import fold
+from workbench.store.folding import fold
 from workbench.warehouse import Warehouse
 from workbench.warehouse.batch import DEFAULT_ALLOWED_REJECT_SHARE
 from workbench.warehouse.syncing import RegistryBinding, SyncReport, sync_engine

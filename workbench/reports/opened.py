@@ -18,8 +18,9 @@ from workbench.review.request import QueryCall, ReviewRequest, find_request
 from workbench.settings import Settings
 from workbench.store import open_store
 from workbench.store.audit import verify_events
+from workbench.store.folding import fold
 from workbench.store.sqlite import Store
-from workbench.store.state import State, fold
+from workbench.store.state import State
 from workbench.warehouse import Warehouse, WarehouseSnapshot
 
 QueriesOf = Callable[[ReviewRequest], list[QueryCall]]

@@ -8,9 +8,10 @@ from typing import Any
 from workbench.records import Event, HeadNote
 from workbench.store import log
 from workbench.store.documents import documents
+from workbench.store.folding import apply, fold
 from workbench.store.publication import desired_by
 from workbench.store.sqlite import Store
-from workbench.store.state import State, apply, fold
+from workbench.store.state import State
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from workbench.snapshot import Publisher, SnapshotFault, fsync_folder
 from workbench.store import log
 from workbench.store.audit import verify_events
 from workbench.store.connection import SCHEMA_VERSION, STORE_FILE, run
+from workbench.store.folding import fold
 from workbench.store.lock import store_lock
 from workbench.store.place import refuse_network_place
 from workbench.store.sqlite import Store, insert_event, project
-from workbench.store.state import fold
 
 _SCHEMA = (
     "create_meta",

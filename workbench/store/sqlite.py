@@ -21,10 +21,11 @@ from workbench.store import log
 from workbench.store.connection import STORE_FILE, connect, read_events, run
 from workbench.store.descent import copy_fault
 from workbench.store.documents import Documents, documents_of
+from workbench.store.folding import apply, fold
 from workbench.store.lock import WAIT_SECONDS, store_lock
 from workbench.store.place import refuse_network_place
 from workbench.store.publication import desired_by, published_document
-from workbench.store.state import State, apply, fold
+from workbench.store.state import State
 
 REPAIR_WAIT_SECONDS = 1.0
 """How long opening a store waits for the lock to publish again what a writer left incomplete."""

@@ -1,0 +1,247 @@
+"""The fold: which event changes what in the state. One handler an action, grouped by what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from workbench.clock import from_text
+from workbench.errors import ScopeError
+from workbench.records import (
+    Automation,
+    Category,
+    Decision,
+    Event,
+    Hold,
+    Mode,
+    Owner,
+    Probation,
+    Purpose,
+    ReportRef,
+    VerdictKind,
+)
+from workbench.store.documents import automation_from
+from workbench.store.state import State, scope_of
+
+
+def fold(events: Iterable[Event], state: State | None = None) -> State:
+    """Return the state that the events lead to, in order of seq; takes them into `state` where one is given.
+
+    An event that cannot be taken in stops no pause: it is kept as a doubt, for which gates say UNKNOWN
+    rather than CLEAR and a resume is refused.
+    """
+    found = state if state is not None else State()
+    for event in events:
+        try:
+            apply(found, event)
+        except (KeyError, ValueError, TypeError, AttributeError, ScopeError) as exc:
+            found.doubts[event.seq] = f"its content cannot be taken in ({exc!r})"
+    return found
+
+
+def apply(state: State, event: Event) -> None:
+    """Take one event into the state; actions that this version does not know change only the head."""
+    state.seq, state.head_hash = event.seq, event.hash
+    state.store_id = state.store_id or event.store_id
+    if event.fault:
+        state.doubts[event.seq] = event.fault
+    state.newest_at = max(event.occurred_at, state.newest_at or event.occurred_at)
+    command = event.payload.get("command")
+    if command and command["id"] not in state.commands:
+        state.commands[command["id"]] = (command["digest"], event.seq)
+        state.touched.add(("command", command["id"]))
+    handler = _HANDLERS.get(event.action)
+    if handler is not None:
+        handler(state, event)
+
+
+def _on_init(state: State, event: Event) -> None:
+    state.environment = event.payload["environment"]
+
+
+def _on_automation(state: State, event: Event) -> None:
+    record = automation_from(event.payload["automation"])
+    state.automations[record.automation_id] = record
+    state.touched.add(("automation", record.automation_id))
+    for hold in state.standing_holds():
+        if scope_of(hold.scope).covers(record):
+            state.covered[hold.hold_id].add(record.automation_id)
+            state.touched.add(("hold", hold.hold_id))
+    _close_for(state, record.automation_id, record)
+
+
+def _on_retire(state: State, event: Event) -> None:
+    found = state.automations[event.target]
+    state.automations[event.target] = replace(found, is_retired=True)
+    state.touched.add(("automation", event.target))
+    _close_for(state, event.target, None)
+
+
+def _close_for(state: State, automation_id: str, record: Automation | None) -> None:
+    """Take an automation out of the probations that it does not match any more, for good."""
+    for probation in state.probations.values():
+        if automation_id not in state.let_through[probation.probation_id]:
+            continue
+        if record is None or not scope_of(probation.scope).covers(record):
+            state.let_through[probation.probation_id].discard(automation_id)
+            state.touched.add(("probation", probation.probation_id))
+
+
+def _on_owner(state: State, event: Event) -> None:
+    body = event.payload["owner"]
+    state.owners[body["owner_id"]] = Owner(**{**body, "members": tuple(body["members"])})
+    state.touched.add(("owner", body["owner_id"]))
+
+
+def _on_category(state: State, event: Event) -> None:
+    body = event.payload["category"]
+    state.categories[body["category_id"]] = Category(**body)
+    state.touched.add(("category", body["category_id"]))
+
+
+def _on_place(state: State, event: Event) -> None:
+    body = event.payload
+    ids = tuple(body["covered"])
+    covered, scope = set(ids), scope_of(body["scope"])
+    state.holds[event.target] = Hold(
+        hold_id=event.target,
+        scope=str(scope),
+        purpose=Purpose(body["purpose"]),
+        mode=Mode(body["mode"]),
+        reason=event.reason,
+        incident_id=body["incident_id"],
+        placed_by=event.actor,
+        placed_at=event.occurred_at,
+        placed_seq=event.seq,
+        review_by=_instant(body["review_by"]),
+        covered_at_placement=ids,
+    )
+    state.covered[event.target] = covered
+    state.hold_changed_seq[event.target] = event.seq
+    state.touched.add(("hold", event.target))
+
+
+def _on_release(state: State, event: Event) -> None:
+    found = state.holds.get(event.target)
+    if found is None or found.released_seq is not None:
+        return  # RELEASED is final (I3); a second release in a foreign log changes nothing
+    state.holds[event.target] = replace(
+        found, released_at=event.occurred_at, released_by=event.actor, released_seq=event.seq
+    )
+    state.hold_changed_seq[event.target] = event.seq
+    state.touched.add(("hold", event.target))
+    if event.payload.get("break_glass_reason"):
+        state.break_glass_releases[event.target] = event.payload["break_glass_reason"]
+    for probation in list(state.probations.values()):
+        if probation.hold_id == event.target and probation.ended_seq is None:
+            _end(state, probation, event, "the hold was released")
+
+
+def _on_probation(state: State, event: Event) -> None:
+    body = event.payload
+    known = {i: state.automations.get(i) for i in body["automation_ids"]}
+    state.let_through[event.target] = {
+        i for i, a in known.items() if a and not a.is_retired and scope_of(body["scope"]).covers(a)
+    }
+    state.probations[event.target] = Probation(
+        probation_id=event.target,
+        hold_id=body["hold_id"],
+        scope=body["scope"],
+        automation_ids=tuple(body["automation_ids"]),
+        max_runs=body["max_runs"],
+        until=_instant(body["until"]),
+        started_by=event.actor,
+        started_at=event.occurred_at,
+        started_seq=event.seq,
+        decision_id=body["decision_id"],
+        break_glass_reason=body["break_glass_reason"],
+    )
+    state.hold_changed_seq[body["hold_id"]] = event.seq
+    state.touched.add(("probation", event.target))
+
+
+def _on_probation_end(state: State, event: Event) -> None:
+    found = state.probations.get(event.target)
+    if found is not None and found.ended_seq is None:
+        _end(state, found, event, event.reason)
+
+
+def _end(state: State, probation: Probation, event: Event, why: str) -> None:
+    state.probations[probation.probation_id] = replace(
+        probation, ended_at=event.occurred_at, ended_why=why, ended_seq=event.seq
+    )
+    state.touched.add(("probation", probation.probation_id))
+
+
+def _on_observe(state: State, event: Event) -> None:
+    for automation_id, instants in event.payload["targets"].items():
+        known = state.observed.setdefault((event.target, automation_id), {})
+        known.update(
+            {key: value for key, value in instants.items() if value and not known.get(key)}
+        )
+        state.touched.add(("target", f"{event.target}/{automation_id}"))
+
+
+def _on_report(state: State, event: Event) -> None:
+    body = event.payload
+    state.reports[event.target] = ReportRef(
+        report_id=event.target,
+        name=body["name"],
+        hold_id=body["hold_id"],
+        verdict=VerdictKind(body["verdict"]),
+        is_complete=body["is_complete"],
+        digest=body["digest"],
+        automation_ids=tuple(body["automation_ids"]),
+        manifest_version=body["manifest_version"],
+        log_seq=body["log_seq"],
+        log_hash=body["log_hash"],
+        as_of=from_text(body["as_of"]),
+        recorded_by=event.actor,
+        recorded_at=event.occurred_at,
+        recorded_seq=event.seq,
+        reason=event.reason,
+        folder=body["folder"],
+        narrow_ids=None if body.get("narrow_ids") is None else tuple(body["narrow_ids"]),
+        narrow_run_count=body.get("narrow_run_count"),
+    )
+    state.touched.add(("report", event.target))
+
+
+def _on_decision(state: State, event: Event) -> None:
+    body = event.payload
+    state.decisions[event.target] = Decision(
+        decision_id=event.target,
+        hold_id=body["hold_id"],
+        report_id=body["report_id"],
+        verdict=VerdictKind(body["verdict"]),
+        decision=VerdictKind(body["decision"]),
+        reason=event.reason,
+        automation_ids=tuple(body["automation_ids"]),
+        report_digest=body["report_digest"],
+        decided_by=event.actor,
+        decided_at=event.occurred_at,
+        decided_seq=event.seq,
+    )
+    state.touched.add(("decision", event.target))
+
+
+_HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
+    "store.init": _on_init,
+    "automation.register": _on_automation,
+    "automation.change": _on_automation,
+    "automation.retire": _on_retire,
+    "owner.register": _on_owner,
+    "category.register": _on_category,
+    "hold.place": _on_place,
+    "hold.release": _on_release,
+    "hold.observe": _on_observe,
+    "probation.start": _on_probation,
+    "probation.end": _on_probation_end,
+    "report.record": _on_report,
+    "decision.record": _on_decision,
+}
+
+
+def _instant(text: str | None) -> datetime | None:
+    return from_text(text) if text else None
