@@ -32,6 +32,7 @@ KEYS = {
     "review.changes": "source_id change_id",
     "review.incidents": "source_id incident_id",
     "review.watermarks": "source_id table_name",
+    "review.serving_sources": "table_name source_id provider",
 }
 
 

@@ -286,3 +286,39 @@ def test_watermarks_tell_their_age() -> None:
         """,
     )
     assert _column(given.ask("review.watermarks", as_of=AS_OF), "age_seconds") == [600.0, 0.0]
+
+
+def test_sources_serve_by_what_they_told_of() -> None:
+    """A source serves when it told of these automations, of others of their run source, or of their provider."""
+    given = Given()
+    given.table(
+        "run",
+        """
+        source_id | run_id | automation_id | environment | status    | first_seen_at | started_at
+        engine    | r1     | triage        | production  | succeeded | 10:00         | 10:00
+        engine    | r2     | mailer        | production  | succeeded | 10:00         | 10:00
+        other     | r3     | stranger      | production  | succeeded | 10:00         | 10:00
+        """,
+    )
+    given.table(
+        "affected_record",
+        """
+        source_id | run_id | record_type | record_id | change_seq | automation_id | changed_at | change
+        ledger    | r2     | invoice     | INV-1     | 1          | mailer        | 10:00      | update
+        foreign   | r3     | invoice     | INV-2     | 1          | stranger      | 10:00      | update
+        """,
+    )
+    given.table(
+        "provider_status",
+        """
+        source_id | provider | component | since_at | until_at | status
+        page      | acme     | api       | 09:00    | 09:10    | degraded
+        page-2    | else     | api       | 09:00    | 09:10    | degraded
+        """,
+    )
+    found = given.ask("review.serving_sources", **TRIAGE, providers=["acme"], **WINDOW)
+    assert list(zip(found["table_name"], found["source_id"], strict=True)) == [
+        ("affected_record", "ledger"),
+        ("provider_status", "page"),
+        ("run", "engine"),
+    ]

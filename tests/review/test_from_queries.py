@@ -21,7 +21,7 @@ PROBATIONS = pd.DataFrame(
       "started_at": at("10:45"), "ended_at": None}]
 )  # fmt: skip
 MARKS = "source_id | table_name | loaded_until_at | checked_at\n" + "\n".join(
-    f"s | {name} | 11:00 | 11:00"
+    f"source | {name} | 11:00 | 11:00"
     for name in (
         "run",
         "step",

@@ -152,11 +152,11 @@ def test_cost_is_compared_with_the_baseline() -> None:
     tables["review.runs"]["cost_currency"] = "USD"
     found = impact_section(ground(tables))
     row = found.tables["Runs, cost and tokens against the baseline"].iloc[0]
-    assert row["cost_amount"] == pytest.approx(0.75)
-    assert row["expected_cost_amount"] == pytest.approx(0.15)
-    assert row["excess_cost_amount"] == pytest.approx(0.60)
+    assert row["cost_by_currency"] == "0.75 USD"
+    assert row["expected_cost_by_currency"] == "0.15 USD"
+    assert row["excess_cost_by_currency"] == "0.60 USD"
     assert (row["run_count"], row["failed_run_count"], row["late_run_count"]) == (15, 15, 0)
-    assert "Cost 0.75 USD, 0.60 more than usual" in found.sentence
+    assert "Cost 0.75 USD, 0.60 USD more than usual" in found.sentence
 
 
 def test_runs_on_stale_facts_are_named() -> None:

@@ -13,7 +13,13 @@ from workbench.review.signatures import signature_table
 
 
 def _runs(count: int) -> pd.DataFrame:
-    return pd.DataFrame({"run_id": [f"r{n}" for n in range(count)]})
+    return pd.DataFrame(
+        {
+            "run_id": [f"r{n}" for n in range(count)],
+            "automation_id": "triage",
+            "started_at": pd.date_range("2026-11-20", periods=count, freq="2min", tz="UTC"),
+        }
+    )
 
 
 def _compare(bad: set[int], inside: set[int], count: int = 100) -> Overlap:
@@ -117,6 +123,26 @@ def _mixed() -> Tables:
     return tables
 
 
+def test_a_burst_is_one_observation() -> None:
+    """Eight failures within one minute of the trouble are one bad episode, which may well be chance."""
+    runs = _runs(48)
+    runs.loc[:7, "started_at"] = runs.loc[0, "started_at"]
+    numbers = pd.Series(range(48))
+    found = compare(runs, numbers < 8, is_inside=numbers < 8, significance=0.02)
+    assert found.inside == (8, 8)
+    assert found.chance == pytest.approx(1 / 41)
+    assert not found.is_explained
+
+
+def test_a_run_is_judged_by_its_own_provider() -> None:
+    """Of two providers under review, the trouble of one explains only the runs that used it."""
+    tables = calm_tables()
+    tables["review.runs"]["provider"] = "else"
+    assert provider_overlap(ground(tables, providers=("acme", "else"))).inside == (0, 0)
+    tables["review.runs"]["provider"] = None
+    assert provider_overlap(ground(tables, providers=("acme", "else"))).inside[0] == 15
+
+
 def test_each_signature_is_explained_for_itself() -> None:
     """The provider explains its own failures, not the shop's that fell into the same minutes."""
     found = signature_table(ground(_mixed())).set_index("error_signature")["explained_share"]
@@ -142,11 +168,11 @@ def test_a_signature_is_known_from_an_incident_only_if_it_came_more_often_there(
         (Overlap(outside=(3, 50)), "The provider reported no trouble while these automations ran."),
         (
             Overlap((9, 20), (1, 80), 2.0, 0.0001, True),
-            "It explains them: 9 of 10 troubled runs fell into its trouble, 2 expected by chance (p < 0.001).",
+            "It explains them: 9 of 10 troubled runs fell into its trouble, 2 expected by chance (p < 0.001, one automation's burst within a minute counted once).",
         ),
         (
             Overlap((2, 20), (8, 80), 2.0, 0.62, False),
-            "It does not explain them: 2 of 10 troubled runs fell into its trouble, 2 expected by chance (p = 0.62).",
+            "It does not explain them: 2 of 10 troubled runs fell into its trouble, 2 expected by chance (p = 0.62, one automation's burst within a minute counted once).",
         ),
     ],
 )

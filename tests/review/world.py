@@ -131,6 +131,15 @@ def calm_tables() -> Tables:
             """
         ),
         "review.watermarks": watermarks(),
+        "review.serving_sources": rows(
+            """
+            table_name      | source_id | provider
+            run             | engine    | -
+            affected_record | ledger    | -
+            approval        | desk      | -
+            provider_status | page      | acme
+            """
+        ),
         CHAIN: pd.DataFrame([{"is_ok": True, "event_count": 12, "finding": "ok to 12"}]),
     }  # fmt: skip
     return {name: shaped(name, given.get(name)) for name in COLUMNS}
@@ -148,21 +157,14 @@ def story(run_id: str, when: str, action: str, target: str = "", **more: Any) ->
 
 def watermarks(**age_seconds: float) -> pd.DataFrame:
     """Return a fresh mark for every table; name a table to give its age instead."""
-    names = (
-        "run",
-        "run_state",
-        "step",
-        "audit_event",
-        "approval",
-        "affected_record",
-        "provider_status",
-        "alert",
-        "change",
-    )
-    ages = {name: age_seconds.get(name, 2.0) for name in names}
+    sources = {
+        "run": "engine", "run_state": "engine", "step": "engine", "audit_event": "audit", "approval": "desk",
+        "affected_record": "ledger", "provider_status": "page", "alert": "alerts", "change": "changes",
+    }  # fmt: skip
+    ages = {name: age_seconds.get(name, 2.0) for name in sources}
     return pd.DataFrame(
         [
-            {"source_id": "s", "table_name": name, "loaded_until_at": AS_OF - timedelta(seconds=age),
+            {"source_id": sources[name], "table_name": name, "loaded_until_at": AS_OF - timedelta(seconds=age),
              "checked_at": AS_OF, "age_seconds": age}
             for name, age in ages.items()
         ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -21,6 +23,7 @@ from workbench.store.audit import verify_events
 from workbench.store.folding import fold
 from workbench.store.sqlite import Store
 from workbench.store.state import State
+from workbench.tickets import TicketBook, TicketFault
 from workbench.warehouse import Warehouse, WarehouseSnapshot
 
 QueriesOf = Callable[[ReviewRequest], list[QueryCall]]
@@ -61,6 +64,7 @@ def open_report(name: str, parameters: ReportParameters, *, queries_of: QueriesO
         tables = {call.name: _run(snapshot, call) for call in queries_of(request)}
         tables["store.chain"] = chain_rows(store, parameters.log_seq)
         tables["store.probation"] = probation_rows(state)
+        tables["store.tickets"] = ticket_rows(state, settings.gate, until=request.as_of)
         seal = Seal(
             report=name,
             manifest_version=snapshot.version,
@@ -106,6 +110,23 @@ def chain_rows(store: Store, until_seq: int) -> pd.DataFrame:
         "finding": result.finding,
     }
     return pd.DataFrame([row])
+
+
+def ticket_rows(state: State, gate_folder: Path, *, until: datetime) -> pd.DataFrame:
+    """Return the runs that took a ticket of a narrow restart before an instant; a book that is away has none."""
+    rows = []
+    for probation in state.probations.values():
+        with contextlib.suppress(TicketFault):
+            book = TicketBook(gate_folder, probation.probation_id, probation.max_runs)
+            rows += [
+                (probation.probation_id, t.run_id, t.automation_id, t.taken_at)
+                for t in book.taken()
+            ]
+    found = pd.DataFrame(rows, columns=["probation_id", "run_id", "automation_id", "taken_at"])
+    found["taken_at"] = pd.to_datetime(
+        found["taken_at"], utc=True, errors="coerce", format="ISO8601"
+    )
+    return found[found["taken_at"] < until].reset_index(drop=True)
 
 
 def probation_rows(state: State) -> pd.DataFrame:

@@ -69,7 +69,7 @@ class TableNote:
     """What goes around a table: its title, how many rows at most, other names of columns."""
 
     caption: str = ""
-    row_limit: int = 25
+    row_limit: int = 60
     labels: Mapping[str, str] | None = None
 
 

@@ -25,19 +25,56 @@ RESTS_ON: Mapping[str, tuple[str, ...]] = {
 }
 """check -> tables that must be loaded up to the end of the window for its PASS to mean anything."""
 
+SERVED_BY: Mapping[str, str] = {
+    "run": "run",
+    "step": "run",
+    "affected_record": "affected_record",
+    "approval": "approval",
+    "provider_status": "provider_status",
+}
+"""table -> table whose rows show which sources tell of these automations; another source proves nothing."""
+
 
 def stale_tables(ground: Ground) -> dict[str, str]:
     """Return the tables that this scope needs and that are too old, or were never loaded, with the reason."""
-    marks = ground.table("watermarks")
     limit = float(ground.limits.watermark_max_age_seconds)
     found = {}
     for name in needed_tables(ground):
-        ages = marks[marks["table_name"] == name]["age_seconds"]
-        if ages.empty:
-            found[name] = f"{name} was never loaded"
-        elif ages.max() > limit:
-            found[name] = f"{name} is {spoken(float(ages.max()))} old"
+        marks, why = serving_marks(ground, name)
+        oldest = marks["age_seconds"].max()
+        if why:
+            found[name] = why
+        elif oldest > limit:
+            found[name] = f"{name} is {spoken(float(oldest))} old"
     return found
+
+
+def serving_marks(ground: Ground, name: str) -> tuple[pd.DataFrame, str]:
+    """Return how far the sources that tell of these automations are loaded, and why that says nothing."""
+    marks = ground.table("watermarks")
+    marks = marks[marks["table_name"] == name]
+    if marks.empty:
+        return marks, f"{name} was never loaded"
+    if name not in SERVED_BY:
+        return marks, ""
+    known = ground.table("serving_sources")
+    telling = known[known["table_name"].isin((SERVED_BY[name], *_ALSO.get(name, ())))]
+    serving = marks[marks["source_id"].isin(telling["source_id"])]
+    if name == "provider_status":
+        told = set(telling[telling["source_id"].isin(serving["source_id"])]["provider"])
+        if unknown := sorted(set(ground.request.providers) - told):
+            return serving, f"provider_status of {listed(unknown)} was never loaded"
+    if serving.empty:
+        loaded = listed(sorted(marks["source_id"].unique()))
+        return (
+            serving,
+            f"{name} was loaded only from {loaded}, which never told of these automations",
+        )
+    return serving, ""
+
+
+_ALSO: Mapping[str, tuple[str, ...]] = {"affected_record": ("run",), "approval": ("run",)}
+"""An engine that tells of these runs and has a mark for the table tells of its rows as well, if only of none."""
 
 
 def needed_tables(ground: Ground) -> list[str]:
@@ -56,7 +93,7 @@ def check_freshness(ground: Ground) -> Finding:
     needed = needed_tables(ground)
     stale = stale_tables(ground)
     shown = marks[marks["table_name"].isin(needed)]
-    oldest = float(shown["age_seconds"].max()) if len(shown) else None
+    oldest = _oldest_seconds(ground, needed)
     limit = float(ground.limits.watermark_max_age_seconds)
     if stale:
         sentence = f"{listed(stale.values())}; what rests on it is NO EVIDENCE."
@@ -85,6 +122,11 @@ def check_freshness(ground: Ground) -> Finding:
     if missing:
         tables["Never loaded"] = pd.DataFrame(missing, columns=columns)[["table_name"]]
     return Finding(check, Section("Freshness of the sources", sentence, tables))
+
+
+def _oldest_seconds(ground: Ground, needed: Sequence[str]) -> float | None:
+    ages = [serving_marks(ground, name)[0]["age_seconds"].max() for name in needed]
+    return max((float(age) for age in ages if pd.notna(age)), default=None)
 
 
 def weigh_freshness(findings: Sequence[Finding], stale: Mapping[str, str]) -> list[Finding]:

@@ -65,7 +65,8 @@ def overlap_sentence(overlap: Overlap) -> str:
         return "The provider reported no trouble while these automations ran."
     counts = (
         f"{overlap.inside[0]} of {counted(total, 'troubled run')} fell into its trouble, {overlap.expected_count:.0f} "
-        f"expected by chance (p {'< 0.001' if overlap.chance < 0.001 else f'= {overlap.chance:.2f}'})"
+        f"expected by chance (p {'< 0.001' if overlap.chance < 0.001 else f'= {overlap.chance:.2f}'}, one "
+        "automation's burst within a minute counted once)"
     )
     return (
         f"It explains them: {counts}."

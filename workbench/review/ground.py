@@ -16,6 +16,7 @@ from workbench.review.request import ReviewRequest, hold_chain
 
 CHAIN = "store.chain"
 PROBATION = "store.probation"
+TICKETS = "store.tickets"
 
 COLUMNS: Mapping[str, str] = {
     "review.registered_automations": "automation_id kind category environment owner restart_owner deputy engine"
@@ -43,8 +44,10 @@ COLUMNS: Mapping[str, str] = {
     "review.incidents": "source_id incident_id title severity started_at detected_at acknowledged_at paused_at"
     " mitigated_at resolved_at scope",
     "review.watermarks": "source_id table_name loaded_until_at checked_at age_seconds",
+    "review.serving_sources": "table_name source_id provider",
     CHAIN: "is_ok event_count finding",
     PROBATION: "probation_id hold_id automation_id max_runs started_at ended_at",
+    TICKETS: "probation_id run_id automation_id taken_at",
 }
 """Columns of each table, instants by their suffix; a table that is not given counts as empty."""
 

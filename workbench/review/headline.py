@@ -19,9 +19,12 @@ WORDS = {
 def contrast(ground: Ground, findings: Sequence[Finding], *, verdict: Verdict) -> Headline:
     """Return the two sides and one sentence that puts them together."""
     alert_says, is_green = _alert_side(ground)
+    is_known = is_green is not None
     evidence_says = _evidence_side(ground, findings)
     run_count = int((with_period(ground)["period"] == SINCE).sum())
-    if not is_green:
+    if not is_known:
+        said = "No alert was loaded, so nothing is known of alerts"
+    elif not is_green:
         said = "The alert still fires"
     elif run_count:
         said = f"The alert is green after {counted(run_count, 'run')} let through since the pause"
@@ -31,7 +34,11 @@ def contrast(ground: Ground, findings: Sequence[Finding], *, verdict: Verdict) -
     return Headline(alert_says, evidence_says, sentence)
 
 
-def _alert_side(ground: Ground) -> tuple[str, bool]:
+def _alert_side(ground: Ground) -> tuple[str, bool | None]:
+    """Return what the alerts say and whether they are green; None where none was ever loaded."""
+    marks = ground.table("watermarks")
+    if ground.table("alerts").empty and "alert" not in set(marks["table_name"]):
+        return "Nothing: no alert was ever loaded (`workbench load --table alert FILE`).", None
     alerts = ground.table("alerts")
     alerts = alerts[alerts["fired_at"] >= ground.onset_at]
     firing = alerts[alerts["resolved_at"].isna()]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.review import money
 from workbench.review.check_records import by_class, records_since_onset
 from workbench.review.check_runs import skipped_starts
 from workbench.review.ground import Ground, Section, counted, filled
@@ -24,7 +25,14 @@ def impact_section(ground: Ground) -> Section:
         "Runs that acted on older facts than any baseline run": stale,
         "Starts not made while paused": skipped_starts(ground),
     }
-    sentence = _sentence(table, records, len(stale))
+    spent: dict[str, float] = {}
+    excess: dict[str, float] = {}
+    for _, mine in runs.groupby("automation_id", sort=True):
+        cost, expected = costs(ground, mine)
+        spent = money.plus(spent, cost)
+        if expected is not None:
+            excess = money.plus(excess, money.less(cost, expected))
+    sentence = _sentence(table, records, len(stale)) + _cost_sentence(spent, excess)
     return Section("Impact", sentence, filled(tables))
 
 
@@ -38,32 +46,42 @@ def impact_table(ground: Ground, runs: pd.DataFrame) -> pd.DataFrame:
         for automation_id, mine in runs.groupby("automation_id", sort=True)
     ]
     columns = [
-        "automation_id", "run_count", "failed_run_count", "retried_run_count", "late_run_count", "cost_amount",
-        "expected_cost_amount", "excess_cost_amount", "cost_currency", "token_count", "expected_token_count",
+        "automation_id", "run_count", "failed_run_count", "retried_run_count", "late_run_count", "cost_by_currency",
+        "expected_cost_by_currency", "excess_cost_by_currency", "token_count", "expected_token_count",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
 
+def costs(ground: Ground, runs: pd.DataFrame) -> tuple[dict[str, float], dict[str, float] | None]:
+    """Return what the incident's runs cost, and what the baseline lets expect of so many, by currency."""
+    usual = runs[(runs["period"] == BASELINE) & runs["is_counted"]]
+    during = _during(ground, runs)
+    if usual.empty:
+        return money.sums(during), None
+    return money.sums(during), money.times(money.sums(usual), len(during) / len(usual))
+
+
+def _during(ground: Ground, runs: pd.DataFrame) -> pd.DataFrame:
+    return runs[(runs["started_at"] >= ground.onset_at) & (runs["period"] != SINCE)]
+
+
 def _impact_row(ground: Ground, automation_id: str, mine: pd.DataFrame) -> dict[str, Any]:
     usual = mine[(mine["period"] == BASELINE) & mine["is_counted"]]
-    during = mine[(mine["started_at"] >= ground.onset_at) & (mine["period"] != SINCE)]
+    during = _during(ground, mine)
     lateness = (during["started_at"] - during["scheduled_at"]).dt.total_seconds()
-    cost, tokens = float(during["cost_amount"].sum()), float(during["token_count"].sum())
-    expected_cost, expected_tokens = (
-        float(usual[name].sum()) / len(usual) * len(during) if len(usual) else None
-        for name in ("cost_amount", "token_count")
-    )
-    currencies = mine["cost_currency"].dropna().unique()
+    tokens = float(during["token_count"].sum())
+    usual_tokens = float(usual["token_count"].sum())
+    expected_tokens = usual_tokens / len(usual) * len(during) if len(usual) else None
+    cost, expected = costs(ground, mine)
     return {
         "automation_id": automation_id,
         "run_count": len(during),
         "failed_run_count": int(during["is_failed"].sum()),
         "retried_run_count": int((during["attempt_count"] > 1).sum()),
         "late_run_count": int((lateness > ground.limits.late_start_seconds).sum()),
-        "cost_amount": cost,
-        "expected_cost_amount": expected_cost,
-        "excess_cost_amount": cost - expected_cost if expected_cost is not None else None,
-        "cost_currency": ", ".join(sorted(currencies)),
+        "cost_by_currency": money.written(cost),
+        "expected_cost_by_currency": money.written(expected or {}),
+        "excess_cost_by_currency": money.written(money.less(cost, expected)) if expected else "",
         "token_count": tokens,
         "expected_token_count": expected_tokens,
     }
@@ -96,17 +114,16 @@ def stale_context(runs: pd.DataFrame) -> pd.DataFrame:
 def _sentence(table: pd.DataFrame, records: pd.DataFrame, stale_count: int) -> str:
     failed, count = int(table["failed_run_count"].sum()), int(table["run_count"].sum())
     late = int(table["late_run_count"].sum())
-    excess = float(table["excess_cost_amount"].fillna(0.0).sum())
-    cost = float(table["cost_amount"].sum())
-    currency = next((c for c in table["cost_currency"] if c), "")
-    money = (
-        f" Cost {cost:,.2f} {currency}, {excess:,.2f} more than usual for so many runs."
-        if cost
-        else ""
-    )
     facing = int(records["customer_facing"].sum()) if len(records) else 0
     stale = f" {counted(stale_count, 'run')} acted on stale facts." if stale_count else ""
     return (
         f"{failed:,} of {counted(count, 'run')} failed and {late:,} started late; "
-        f"{counted(len(records), 'record')} written, {facing:,} of them seen by customers.{money}{stale}"
+        f"{counted(len(records), 'record')} written, {facing:,} of them seen by customers.{stale}"
     )
+
+
+def _cost_sentence(spent: dict[str, float], excess: dict[str, float]) -> str:
+    if not any(spent.values()):
+        return ""
+    more = f", {money.written(excess)} more than usual for so many runs" if excess else ""
+    return f" Cost {money.written(spent)}{more}."

@@ -7,6 +7,7 @@ that policy gives a pause to take effect is `settling`; a leak is what did work 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,14 +15,18 @@ from typing import Any
 import pandas as pd
 
 from workbench.records import Mode
-from workbench.review.ground import PROBATION, Ground, seconds_from
+from workbench.review.ground import PROBATION, TICKETS, Ground, seconds_from
+
+GATE_REFUSAL = re.compile(r"paused by (H-\d+|a hold)|cannot tell whether .+ is paused")
+"""How the gate words a refusal (`Paused` and `Unknown` of workbench.gate), wherever an engine wrote it."""
 
 REFUSED = "refused at the gate"
 LET_THROUGH = "let through"
 SETTLING = "settling"
 LEAK = "leak"
 IN_FLIGHT = "in flight, drains"
-STOPPED_STATUSES = ("cancelled", "held", "skipped", "waiting")
+STOPPED_STATUSES = ("cancelled", "held", "skipped", "waiting", "failed", "crashed")
+"""What engines make of a refused start; some report the exception of the gate as a failure."""
 ENDED_STATUSES = ("succeeded", "failed", "crashed", "cancelled", "skipped")
 
 
@@ -143,14 +148,27 @@ def _receipts(ground: Ground, hold: pd.Series[Any], targets: pd.DataFrame) -> pd
 
 
 def _let_through_ids(ground: Ground, hold: pd.Series[Any], starts: pd.DataFrame) -> set[str]:
-    """Return the runs that narrow restarts let through: at most as many as each has tickets, in order."""
+    """Return the runs that narrow restarts let through.
+
+    The ticket book says which, where its run ids are the engine's. Where it knows none of the loaded runs
+    (a recorded log has no book) they are inferred: at most as many as there were tickets, in order.
+    """
     probations = ground.table(PROBATION)
     probations = probations[probations["hold_id"] == hold["hold_id"]]
     asked = starts[~starts.apply(_was_refused, axis=1)] if len(starts) else starts
     asked = asked.sort_values(["started_at", "run_id"], kind="stable")
     found: set[str] = set()
-    for _, lines in probations.groupby("probation_id", sort=True):
+    tickets_taken = ground.table(TICKETS)
+    for probation_id, lines in probations.groupby("probation_id", sort=True):
         first = lines.iloc[0]
+        held = tickets_taken[tickets_taken["probation_id"] == probation_id]
+        named = starts[
+            starts["automation_id"].isin(lines["automation_id"])
+            & starts["run_id"].isin(held["run_id"])
+        ]
+        if len(named):
+            found |= set(named["run_id"])
+            continue
         mine = asked[
             asked["automation_id"].isin(lines["automation_id"])
             & (asked["started_at"] >= first["started_at"])
@@ -172,7 +190,7 @@ def _start_kind(row: pd.Series[Any], is_let_through: bool, has_written: bool, li
 
 def _was_refused(row: pd.Series[Any]) -> bool:
     message = row["error_message"] if isinstance(row["error_message"], str) else ""
-    return row["status"] in STOPPED_STATUSES and "paused by" in message
+    return row["status"] in STOPPED_STATUSES and GATE_REFUSAL.search(message) is not None
 
 
 def _writes(

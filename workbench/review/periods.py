@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.review import money
 from workbench.review.ground import Ground
 from workbench.review.onset import TROUBLE
 from workbench.review.pausing import LET_THROUGH, audit_pause
@@ -140,8 +141,7 @@ def _rate_row(name: str, runs: pd.DataFrame) -> dict[str, Any]:
         "p95_seconds": p95,
         "retried_run_count": int((ended["attempt_count"] > 1).sum()),
         "token_count": float(runs["token_count"].sum()),
-        "cost_amount": float(runs["cost_amount"].sum()),
-        "cost_currency": ", ".join(sorted(runs["cost_currency"].dropna().unique())),
+        "cost_by_currency": money.written(money.sums(runs)),
     }
 
 

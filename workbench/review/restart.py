@@ -75,6 +75,9 @@ def restart_queries(request: ReviewRequest) -> list[QueryCall]:
         QueryCall("review.changes", window),
         QueryCall("review.incidents", window),
         QueryCall("review.watermarks", {"as_of": request.as_of}),
+        QueryCall(
+            "review.serving_sources", {**ids, "providers": list(request.providers), **window}
+        ),
     ]
 
 
@@ -122,6 +125,8 @@ def propose(ground: Ground, checks: tuple[Check, ...], *, escalations: tuple[str
         clean_run_count=count - failures,
         needed_run_count=weakest.needed_run_count,
         candidates=tuple(s.automation_id for s in standings(ground)),
+        missing_tables=tuple(stale_tables(ground)),
+        is_prefect=all(a.engine == "prefect" for a in ground.automations.values()),
     )
 
 

@@ -23,6 +23,9 @@ from workbench.review.statistics import upper_bound
 CRITICAL = ("pause_held", "audit_chain", "pending_approvals", "provider_status", "affected_records")
 """Checks whose lack of evidence keeps everything paused."""
 
+ENGINE_TABLES = ("run", "run_state", "step")
+"""What an engine's reader loads."""
+
 PERMISSIVENESS = (
     VerdictKind.ESCALATE,
     VerdictKind.KEEP_PAUSED,
@@ -45,6 +48,8 @@ class Proposal:
         clean_run_count: clean runs that narrow restarts of this hold have brought.
         needed_run_count: clean runs still needed, by the automation that lacks most.
         candidates: automations that a person may narrow to where nothing is proposed.
+        missing_tables: tables that were not loaded, or not far enough, for these automations.
+        is_prefect: their runs come from a Prefect server, which `sync` reads.
     """
 
     hold_id: str
@@ -57,6 +62,8 @@ class Proposal:
     clean_run_count: int = 0
     needed_run_count: int = 59
     candidates: tuple[str, ...] = ()
+    missing_tables: tuple[str, ...] = ()
+    is_prefect: bool = False
 
     @property
     def detectable_rate(self) -> float:
@@ -93,7 +100,7 @@ def conclude(checks: Sequence[Check], escalations: Sequence[str], *, proposal: P
         kind=kind,
         reason=_reason(kind, checks, escalations, proposal),
         first_blocker=blocker.sentence if blocker and kind is not VerdictKind.RESTART_FULL else "",
-        next_command=_next_command(kind, proposal),
+        next_command=_next_command(kind, proposal, blocker),
         narrow_scope=proposal.narrow_scope,
         narrow_run_count=proposal.run_count if is_narrow else None,
         detectable_failure_rate=proposal.detectable_rate if is_narrow else None,
@@ -151,9 +158,11 @@ def _narrow_reason(lacking: Sequence[Check], proposal: Proposal) -> str:
     )
 
 
-def _next_command(kind: VerdictKind, proposal: Proposal) -> str:
+def _next_command(kind: VerdictKind, proposal: Proposal, blocker: Check | None) -> str:
     if kind is VerdictKind.ESCALATE:
         return f"workbench card {quote(proposal.scope)}"
+    if kind is VerdictKind.KEEP_PAUSED and blocker is not None:
+        return _unblock(proposal, blocker)
     narrow = quote(proposal.narrow_scope)
     if kind is VerdictKind.RESTART_NARROW and proposal.narrow_ids:
         return f"workbench resume {proposal.hold_id} --only {narrow} --runs {proposal.run_count}"
@@ -161,5 +170,26 @@ def _next_command(kind: VerdictKind, proposal: Proposal) -> str:
         return f"workbench resume {proposal.hold_id} --full"
     if kind is VerdictKind.RESTART_NARROW and proposal.candidates:
         return f"workbench review {proposal.hold_id} --only automation={proposal.candidates[0]}"
-    only = f" --only {narrow}" if proposal.narrow_scope else ""
+    return _again(proposal)
+
+
+def _again(proposal: Proposal) -> str:
+    only = f" --only {quote(proposal.narrow_scope)}" if proposal.narrow_scope else ""
     return f"workbench review {proposal.hold_id}{only}"
+
+
+def _unblock(proposal: Proposal, blocker: Check) -> str:
+    """Return what may change the verdict: loading what lacks, else the page of who can mend what failed.
+
+    Where a part may start, its own review comes first; where only time can tell, the same review later.
+    """
+    if proposal.narrow_scope:
+        return _again(proposal)
+    if blocker.status is CheckStatus.FAIL:
+        return f"workbench card {quote(proposal.scope)}"
+    if not proposal.missing_tables:
+        return _again(proposal)
+    table = proposal.missing_tables[0]
+    if proposal.is_prefect and table in ENGINE_TABLES:
+        return "workbench sync prefect"
+    return f"workbench load --table {table} FILE"

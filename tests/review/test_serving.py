@@ -1,0 +1,137 @@
+"""That something was loaded is no evidence about these automations: its source must tell of them."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from tests.review.world import Tables, at, calm_tables, ground, runs_of, with_probation, with_rows
+from workbench.records import CheckStatus, VerdictKind
+from workbench.review.check_freshness import serving_marks, stale_tables
+from workbench.review.ground import TICKETS, shaped
+from workbench.review.pausing import LEAK, LET_THROUGH, REFUSED, audit_pause
+from workbench.review.restart import assess_restart
+
+
+def _from_elsewhere(*names: str) -> Tables:
+    tables = calm_tables()
+    marks = tables["review.watermarks"]
+    marks.loc[marks["table_name"].isin(names), "source_id"] = "elsewhere"
+    return tables
+
+
+@pytest.mark.parametrize(
+    ("table", "check"),
+    [
+        ("run", "pause_held"),
+        ("run", "backlog"),
+        ("affected_record", "affected_records"),
+        ("provider_status", "provider_status"),
+    ],
+)
+def test_another_source_is_no_evidence(table: str, check: str) -> None:
+    """A fresh mark of a source that never told of these automations turns the PASS into NO EVIDENCE."""
+    found = {c.name: c for c in assess_restart(ground().request, calm_tables()).checks}
+    assert found[check].status is CheckStatus.PASS
+    tables = _from_elsewhere(table)
+    found = {c.name: c for c in assess_restart(ground().request, tables).checks}
+    assert found[check].status is CheckStatus.NO_EVIDENCE
+    assert found[check].sentence.startswith("No evidence, because")
+
+
+def test_the_reason_names_the_source_that_was_loaded() -> None:
+    """Somebody who loaded the wrong server reads which one it was."""
+    assert stale_tables(ground(_from_elsewhere("run")))["run"] == (
+        "run was loaded only from elsewhere, which never told of these automations"
+    )
+
+
+def test_every_provider_must_be_known() -> None:
+    """The status page of one provider says nothing of the other."""
+    _, why = serving_marks(ground(providers=("acme", "else")), "provider_status")
+    assert why == "provider_status of else was never loaded"
+
+
+def test_an_old_foreign_source_stands_in_nobodys_way() -> None:
+    """What another team's server is behind does not make this evidence stale."""
+    tables = calm_tables()
+    old = {
+        "source_id": "elsewhere",
+        "table_name": "run",
+        "age_seconds": 9e6,
+        "loaded_until_at": at("01:00"),
+        "checked_at": at("11:00"),
+    }
+    tables = with_rows(tables, "review.watermarks", pd.DataFrame([old]))
+    assert "run" not in stale_tables(ground(tables))
+
+
+def test_the_engines_own_mark_serves_for_records_of_none() -> None:
+    """An engine that tells of these runs, and has a mark for records, says that there are none."""
+    tables = calm_tables()
+    tables["review.affected_records"] = shaped("review.affected_records", None)
+    known = tables["review.serving_sources"]
+    tables["review.serving_sources"] = known[known["table_name"] != "affected_record"]
+    assert "affected_record" in stale_tables(ground(tables))
+    marks = tables["review.watermarks"]
+    marks.loc[marks["table_name"] == "affected_record", "source_id"] = "engine"
+    assert "affected_record" not in stale_tables(ground(tables))
+
+
+def test_the_next_command_loads_what_lacks() -> None:
+    """After KEEP PAUSED for want of evidence, the next command is the one that brings it."""
+    tables = _from_elsewhere("run", "step")
+    verdict = assess_restart(ground().request, tables).verdict
+    assert verdict.kind is VerdictKind.KEEP_PAUSED
+    assert verdict.next_command == "workbench load --table run FILE"
+
+
+def test_without_alerts_nothing_is_green() -> None:
+    """Where no alert was ever loaded, the headline says so rather than that the alert is green."""
+    tables = calm_tables()
+    tables["review.alerts"] = shaped("review.alerts", None)
+    marks = tables["review.watermarks"]
+    tables["review.watermarks"] = marks[marks["table_name"] != "alert"]
+    headline = assess_restart(ground().request, tables).headline
+    assert "no alert was ever loaded" in headline.alert_says
+    assert "green" not in headline.sentence
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Paused: triage is paused by H-1",
+        "Unknown: cannot tell whether triage is paused: no snapshot",
+    ],
+)
+def test_a_refused_start_reported_as_failed_is_no_leak(message: str) -> None:
+    """Engines report the gate's exception as a failure; without a write it shows that the gate worked."""
+    more = runs_of("triage", [("10:35", "failed", "x1")], provider="acme", error_message=message)
+    tables = with_rows(calm_tables(), "review.runs", more)
+    audit = audit_pause(ground(tables), ground(tables).hold)
+    assert list(audit.starts["kind"]) == [REFUSED]
+
+
+def test_a_failure_of_its_own_is_still_a_leak() -> None:
+    """A run that started under the pause and failed for another reason did start."""
+    more = runs_of("triage", [("10:35", "failed", "x1")], provider="acme", error_message="HTTP 500")
+    tables = with_rows(calm_tables(), "review.runs", more)
+    audit = audit_pause(ground(tables), ground(tables).hold)
+    assert list(audit.starts["kind"]) == [LEAK]
+
+
+def test_the_ticket_book_says_which_runs_were_let_through() -> None:
+    """A run without a ticket is a leak, even where there would have been tickets for it in order."""
+    spans = [("10:53", "succeeded", "n1"), ("10:54", "succeeded", "n2")]
+    tables = with_rows(with_probation(calm_tables()), "review.runs", runs_of("triage", spans))
+    kinds = audit_pause(ground(tables), ground(tables).hold).starts.set_index("run_id")["kind"]
+    assert list(kinds) == [LET_THROUGH, LET_THROUGH]
+    taken = {
+        "probation_id": "P-1",
+        "run_id": "n2",
+        "automation_id": "triage",
+        "taken_at": at("10:54"),
+    }
+    tables[TICKETS] = shaped(TICKETS, pd.DataFrame([taken]))
+    kinds = audit_pause(ground(tables), ground(tables).hold).starts.set_index("run_id")["kind"]
+    assert kinds.to_dict() == {"n1": LEAK, "n2": LET_THROUGH}
