@@ -77,6 +77,11 @@ class Scope:
         """Return the narrower scope that both hold; raises ScopeError where they contradict."""
         return Scope(_canonical((*self.terms, *(t for t in other.terms if t not in self.terms))))
 
+    def contradicts(self, other: Scope) -> bool:
+        """Tell whether the other scope names another value of a key that has only one."""
+        own = {key: value for key, value in self.terms if key != "tool"}
+        return any(key in own and own[key] != value for key, value in other.terms)
+
     def __str__(self) -> str:
         """Write the scope in its canonical form."""
         return ",".join(f"{key}={value}" for key, value in self.terms) or EVERYTHING
@@ -94,7 +99,9 @@ def _canonical(terms: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 def _term(part: str, automations: tuple[Automation, ...]) -> tuple[str, str]:
     key, equals, value = part.partition("=")
     if not equals:
-        raise ScopeError(f"{part!r} is not of the form key=value; keys are {', '.join(KEYS)}.")
+        meant = [f"`{k}={part}`" for k in KEYS if any(part in values_of(a, k) for a in automations)]
+        hint = f"did you mean {' or '.join(meant)}?" if meant else f"keys are {', '.join(KEYS)}."
+        raise ScopeError(f"{part!r} is not of the form key=value; {hint}")
     if key not in KEYS:
         near = difflib.get_close_matches(key.lower().strip(), KEYS, 1)
         hint = f"; did you mean `{near[0]}`?" if near else f"; keys are {', '.join(KEYS)}."

@@ -67,6 +67,49 @@ def test_without_a_gate_folder_the_answer_is_unknown(more: tuple[str, ...]) -> N
     assert not Settings.from_environment().gate.exists()
 
 
+def narrowly(runs: int = 2) -> None:
+    """Hold the agents and let one of them through for so many runs."""
+    a_store()
+    a_hold()
+    done = run(
+        "resume", "H-1", "--only", "automation=ticket-reply", "--runs", str(runs),
+        "--break-glass", "shell test", "--yes",
+    )  # fmt: skip
+    assert done.code == 0, done.said
+
+
+def test_a_run_takes_its_ticket_of_a_narrow_restart_once() -> None:
+    """Each run id is let through however often it asks; when the tickets are used up the next is PAUSED."""
+    narrowly()
+    assert run("gate", "ticket-reply").code == 20
+    for run_id in ("a", "a", "b", "a"):
+        found = run("gate", "ticket-reply", "--run", run_id)
+        assert (found.code, found.out.split(":")[0].strip()) == (0, "CLEAR")
+    refused_one = run("gate", "ticket-reply", "--run", "c")
+    assert refused_one.code == 20
+    assert "PAUSED by H-1" in refused_one.out
+
+
+def test_a_command_runs_as_the_run_and_passes_its_code_on(own_folders: Path) -> None:
+    """What stands after `--` runs only when the gate lets the run through; its exit code comes back."""
+    narrowly(1)
+    mark = own_folders / "mark"
+    script = f"echo x >> {mark}; exit 7"
+    assert run("gate", "ticket-reply", "--run", "a", "--", "sh", "-c", script).code == 7
+    found = run("gate", "ticket-reply", "--run", "b", "--", "sh", "-c", script)
+    assert (found.code, mark.read_text()) == (20, "x\n")
+    assert "sh was not run: ticket-reply is paused by H-1" in found.err
+
+
+def test_a_command_needs_the_id_of_its_run() -> None:
+    """Without `--run` no command is run, and one that is not there ends with 127."""
+    narrowly()
+    assert run("gate", "ticket-reply", "--", "true").code == 2
+    found = run("gate", "order-sync", "--run", "a", "--", "no-such-command-here")
+    assert found.code == 127
+    assert "cannot be run" in found.err
+
+
 def spoil(folder: Path, how: str) -> None:
     """Do to a published gate folder what accidents and strangers do."""
     epoch = next(

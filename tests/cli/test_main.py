@@ -111,11 +111,18 @@ def test_the_version_is_printed() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("stauts", "status"), ("puase", "pause"), ("PAUSE", "pause"), ("holds", "hold")],
+    [
+        ("stauts", "status"),
+        ("puase", "pause"),
+        ("PAUSE", "pause"),
+        ("holds", "hold list"),
+        ("unpause", "resume"),
+        ("Stop", "pause"),
+    ],
 )
 def test_a_mistyped_command_is_answered_with_the_nearest_one(typed: str, meant: str) -> None:
     """An unknown command is refused with exit code 2, and the nearest name is proposed."""
-    usage(run(typed, "*"), f"There is no command '{typed}'", f"did you mean `{meant}`?")
+    usage(run(typed, "*"), f"There is no command '{typed}'", f"did you mean `workbench {meant}`?")
 
 
 def test_a_command_like_nothing_points_to_the_help() -> None:

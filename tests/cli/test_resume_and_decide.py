@@ -261,7 +261,7 @@ def test_an_older_decision_is_superseded() -> None:
         (("H-1", "--full", "--until", "2099-01-01T00:00:00Z"), 2, ["`--full` has no limit"]),
         (("H-1", "--only", AGENTS, "--runs", "1", "--until", "soon"), 2, ["--until"]),
         (("H-1", "--only", AGENTS, "--runs", "1", "--until", "2020-01-01T00:00:00Z"), 2, ["in the past"]),
-        (("H-1", "--only", "kind=workflow", "--runs", "1"), 2, ["names `kind` twice"]),
+        (("H-1", "--only", "kind=workflow", "--runs", "1"), 4, ["kind=workflow is not under H-1, which holds kind=agent", "under it are: "]),
         (("H-1", "--only", "category=content", "--runs", "1"), 4, ["covers nothing under H-1"]),
         (("H-1", "--only", "automation=order-sync", "--runs", "1"), 4, ["covers nothing under H-1"]),
         (("H-1", "--only", "", "--runs", "1"), 2, ["The scope is empty"]),

@@ -50,6 +50,15 @@ def test_each_line_ends_accepted_rejected_or_blank(own_folders: Path) -> None:
     ]
 
 
+def test_words_that_are_no_status_are_counted(own_folders: Path) -> None:
+    """A source's words that became `unknown` are named with their number, and where to say what they mean."""
+    rows = [a_run(f"r{n}", status="wobbly") for n in range(3)]
+    found = run("load", "--table", "run", a_file(own_folders / "r.jsonl", *rows, a_run("ok")))
+    assert "status unknown, which is not success: wobbly (3)" in found.out
+    assert "[words.status]" in found.out
+    assert {row["status"] for row in loaded()} == {"unknown", "succeeded"}
+
+
 def test_loading_again_changes_nothing(own_folders: Path) -> None:
     """The same file twice is one load: said so, same version, exit code 0."""
     path = a_file(own_folders / "r.jsonl", a_run("r1"))

@@ -219,7 +219,7 @@ def test_the_same_resume_twice_is_one_event(tmp_path: Path) -> None:
         ("automation=ticket-reply", -1, UsageFault, "number of runs above 0"),
         ("automation=order-sync", 1, NoMatch, "covers nothing under H-1"),
         ("automation=ghost", 1, NoMatch, "covers nothing under H-1"),
-        ("kind=workflow", 1, ScopeError, "twice"),
+        ("kind=workflow", 1, NoMatch, "is not under H-1, which holds kind=agent"),
         ("", 1, ScopeError, "empty"),
     ],
 )

@@ -10,7 +10,8 @@ import pytest
 from tests.demo.played import run_workbench
 from workbench.clock import FixedClock
 from workbench.control import Control
-from workbench.demo.place import MARK, Place, choose_place, claimed
+from workbench.control.placing import PauseRequest
+from workbench.demo.place import MARK, Place, choose_place, claimed, standing_holds
 from workbench.demo.play import REGISTRY
 from workbench.errors import Refused, StorageUnavailable, UsageFault
 from workbench.records import Automation
@@ -38,6 +39,15 @@ def test_it_plays_where_the_variables_point(place: Place, own_folders: Path) -> 
     """With WORKBENCH_* set the demo uses exactly those folders."""
     assert place.settings == Settings.from_environment()
     assert place.folder == own_folders / "home" / "demo-stage"
+
+
+def test_the_holds_of_the_demo_before_are_named(place: Place, clock: FixedClock) -> None:
+    """Before an earlier demo's store is replaced, its standing holds can be told; without one there are none."""
+    assert standing_holds(place, clock) == ""
+    with claimed(place, clock, own=OWN) as store:
+        hold = PauseRequest(scope="*", reason="left over")
+        Control(store, clock).pause(hold, wait_seconds=0.0)
+    assert standing_holds(place, clock) == "H-1 (*)"
 
 
 def test_a_folder_that_is_named_wins(tmp_path: Path) -> None:

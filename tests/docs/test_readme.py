@@ -51,6 +51,7 @@ def fault_of(words: list[str]) -> str:
         group, rest = found, rest[1:]
     if isinstance(group, click.Group):
         return f"{' '.join(words)}: names no command"
+    rest = rest[: rest.index("--")] if "--" in rest else rest
     known = {name for parameter in group.params for name in parameter.opts}
     unknown = [word for word in rest if word.startswith("--") and word not in known]
     return f"{' '.join(words)}: no option {unknown[0]}" if unknown else ""

@@ -118,8 +118,8 @@ def test_a_status_has_mark_word_and_colour() -> None:
 
 def test_a_table_counts_what_it_does_not_show() -> None:
     """Rows beyond the limit are counted below the table, and an empty table says so."""
-    frame = pd.DataFrame({"run_id": [str(n) for n in range(30)]})
-    assert "The first 25 of 30 rows." in table(frame).html
+    frame = pd.DataFrame({"run_id": [str(n) for n in range(70)]})
+    assert "The first 60 of 70 rows." in table(frame).html
     assert "No rows." in table(frame.head(0)).html
 
 

@@ -53,7 +53,8 @@ def automations(draw: st.DrawFn) -> Automation:
     [
         ("", "empty"),
         ("   ", "empty"),
-        ("agent", "key=value"),
+        ("agent", "did you mean `kind=agent`?"),
+        ("acme-llm", "did you mean `provider=acme-llm`?"),
         ("kind", "key=value"),
         ("*,kind=agent", "key=value"),
         ("kind=agent,", "key=value"),

@@ -43,6 +43,24 @@ VERBS: dict[str, tuple[str, str]] = {
 """Name of a command -> where it is and what its line in the help says; nothing is imported for the help."""
 
 
+MEANT: dict[str, str] = {
+    "unpause": "resume",
+    "unhold": "resume",
+    "release": "resume H-N --full",
+    "restart": "resume",
+    "start": "resume",
+    "stop": "pause",
+    "kill": "pause",
+    "freeze": "pause",
+    "halt": "pause",
+    "holds": "hold list",
+    "list": "hold list",
+    "init": "store init",
+    "verify": "audit verify",
+}
+"""What people type in a hurry -> the command that they mean."""
+
+
 class LazyGroup(click.Group):
     """Imports a command only when it is called, so that a pause starts quickly from a cold shell."""
 
@@ -64,7 +82,8 @@ class LazyGroup(click.Group):
         """Find the command; an unknown name is refused with the nearest one that there is."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             near = difflib.get_close_matches(args[0].lower(), VERBS, 1)
-            hint = f"did you mean `{near[0]}`?" if near else "see `workbench --help`."
+            meant = MEANT.get(args[0].lower()) or (near[0] if near else "")
+            hint = f"did you mean `workbench {meant}`?" if meant else "see `workbench --help`."
             ctx.fail(f"There is no command {args[0]!r}; {hint}")
         return super().resolve_command(ctx, args)
 

@@ -2,20 +2,68 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import click
 
 from workbench.cli.present import as_json, one_line
-from workbench.gate import Gate, GateState
+from workbench.errors import UsageFault
+from workbench.gate import Gate, GateAnswer, GateState, Paused, Unknown
 
 _EXIT = {GateState.CLEAR: 0, GateState.PAUSED: 20, GateState.UNKNOWN: 21}
+_CANNOT_RUN = 127
+_SIGNALLED = 128
 
 
 @click.command()
 @click.argument("automation_id")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND ARGS...]")
+@click.option(
+    "--run",
+    "run_id",
+    help="Id of the run that asks: takes its ticket of a narrow restart, once however often it asks.",
+)
 @click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
-def command(automation_id: str, is_json: bool) -> int:
-    """Ask whether AUTOMATION_ID may act. Exit code 0 CLEAR, 20 PAUSED, 21 UNKNOWN."""
-    answer = Gate().check(automation_id)
+def command(automation_id: str, words: tuple[str, ...], run_id: str | None, is_json: bool) -> int:
+    """Ask whether AUTOMATION_ID may act. Exit code 0 CLEAR, 20 PAUSED, 21 UNKNOWN.
+
+    Under a narrow restart only runs are let through: name yours with --run, before each step if you like.
+    With a COMMAND it runs as that run, or not at all; its own exit code is passed on.
+    """
+    if words and run_id is None:
+        raise UsageFault(
+            "A command runs as a run of the automation, which needs an id; add `--run RUN_ID`.",
+            next_step=f"`workbench gate {one_line(automation_id)} --run RUN_ID -- {one_line(words[0])} ...`",
+        )
+    if words and is_json:
+        raise UsageFault("With a COMMAND the output is the command's own; leave `--json` out.")
+    gate = Gate()
+    if run_id is None:
+        return _tell(automation_id, gate.check(automation_id), is_json=is_json)
+    try:
+        with gate.run(automation_id, run_id) as answer:
+            if words:
+                return _run(words)
+    except (Paused, Unknown) as exc:
+        if words:
+            click.echo(
+                f"workbench: {one_line(words[0])} was not run: {one_line(str(exc))}", err=True
+            )
+            return _EXIT[exc.answer.state]
+        answer = exc.answer
+    return _tell(automation_id, answer, is_json=is_json)
+
+
+def _run(words: tuple[str, ...]) -> int:
+    try:
+        code = subprocess.run(words, check=False).returncode
+    except OSError as exc:
+        click.echo(f"workbench: {one_line(words[0])} cannot be run: {exc.strerror}", err=True)
+        return _CANNOT_RUN
+    return code if code >= 0 else _SIGNALLED - code
+
+
+def _tell(automation_id: str, answer: GateAnswer, *, is_json: bool) -> int:
     if is_json:
         body = {
             "automation_id": automation_id,
@@ -28,6 +76,8 @@ def command(automation_id: str, is_json: bool) -> int:
         click.echo(as_json(body))
     else:
         by = f" by {one_line(', '.join(answer.holds))}" if answer.holds else ""
+        if answer.state is GateState.CLEAR:
+            by = ""
         why = f": {one_line(answer.reason)}" if answer.reason else ""
         click.echo(f"{answer.state}{by}{why}")
     return _EXIT[answer.state]

@@ -78,7 +78,7 @@ def command(
     click.echo(
         as_json([asdict(report) for report in reports])
         if is_json
-        else demo_words(settings) + _in_words(reports)
+        else demo_words(settings) + _in_words(reports, _unknown_words(warehouse, reports))
     )
     if empty := [report.file for report in reports if report.line_count == report.blank_count]:
         raise SourceError(f"{', '.join(empty)}: has no lines, so nothing was loaded from it")
@@ -111,7 +111,24 @@ def _instant(text: str | None) -> datetime | None:
         raise click.UsageError(f"--complete-until: {exc}") from exc
 
 
-def _in_words(reports: list[LoadReport]) -> str:
+def _unknown_words(warehouse: Warehouse, reports: list[LoadReport]) -> list[str]:
+    """Say which words of a source became `unknown`: unknown is not success, and a mapping can name them."""
+    batches = [r.batch_id for r in reports if r.table == "run" and r.changed_count]
+    lines = []
+    with warehouse.snapshot() as snapshot:
+        for batch_id in batches:
+            found = snapshot.query("load.unknown_status", batch_id=batch_id)
+            words = [
+                f"{one_line(w) or 'no word'} ({n:,})" for w, n in found.itertuples(index=False)
+            ]
+            if words:
+                lines.append(f"    status unknown, which is not success: {', '.join(words)}")
+    if lines:
+        lines.append("    to say what they mean, add them to `[words.status]` of your --mapping")
+    return lines
+
+
+def _in_words(reports: list[LoadReport], more: list[str]) -> str:
     lines = []
     for report in reports:
         again = "already loaded, nothing changed: " if report.was_already_loaded else ""
@@ -136,5 +153,6 @@ def _in_words(reports: list[LoadReport]) -> str:
             f"    rejected: {one_line(reason)} ({count:,})"
             for reason, count in report.reasons.items()
         ]
+    lines += more
     lines.append(f"warehouse version {max(report.manifest_version for report in reports)}")
     return "\n".join(lines)

@@ -105,7 +105,13 @@ def _let_through(
     if request.until is not None and request.until <= now:
         raise UsageFault("`--until` lies in the past; a narrow restart must end in the future.")
     known = state.automations.values()
-    scope = Scope.parse(hold.scope) & Scope.parse(request.only or "", known)
+    held, only = Scope.parse(hold.scope), Scope.parse(request.only or "", known)
+    if held.contradicts(only):
+        under = ", ".join(sorted(state.covered[hold.hold_id])[:8]) or "nothing"
+        raise NoMatch(
+            f"{only} is not under {hold.hold_id}, which holds {held}; under it are: {under}."
+        )
+    scope = held & only
     ids = [a.automation_id for a in scope.select(known)]
     ids = [i for i in ids if i in state.covered[hold.hold_id]]
     if not ids:

@@ -74,6 +74,15 @@ class Place:
         return str(mark.get("store_id", "")) if isinstance(mark, dict) else ""
 
 
+def standing_holds(place: Place, clock: Clock) -> str:
+    """Return the holds that stand in the store of an earlier demo, for the line that says it is replaced."""
+    store = place.settings.store
+    if not place.marked_id() or not (store / STORE_FILE).exists():
+        return ""
+    holds = Store(store, place.settings.gate, clock=clock).state().standing_holds()
+    return ", ".join(f"{hold.hold_id} ({hold.scope})" for hold in holds)
+
+
 def choose_place(settings: Settings, folder: Path | None, *, is_told_where: bool) -> Place:
     """Return where to play: a folder that was named, where the settings point, or a folder of our own."""
     if settings.demo_clock_at is not None:

@@ -14,7 +14,7 @@ from workbench.control import Control
 from workbench.demo.crew import crew_of, start_workers
 from workbench.demo.evidence import Making, open_recording, show_reports, start_reports
 from workbench.demo.live import Live, show_narrow_restart, show_pause, show_refusal, show_work
-from workbench.demo.place import Place, choose_place, claimed
+from workbench.demo.place import Place, choose_place, claimed, standing_holds
 from workbench.demo.screen import Board, Screen
 from workbench.demo.tamper import show_audit
 from workbench.demo.world import create_world
@@ -40,6 +40,8 @@ def play(wish: Wish) -> None:
     registry = read_registry(REGISTRY)
     place = choose_place(Settings.from_environment(), wish.folder, is_told_where=is_place_named())
     automations = list(registry.automations.values())
+    if standing := standing_holds(place, SystemClock()):
+        screen.say(f"The store of the demo before is replaced, and with it: {standing}.", indent="")
     with claimed(place, SystemClock(), own=registry.automations) as store, crew_of(place) as crew:
         Control(store, SystemClock()).apply_registry(registry)
         makings = start_reports(crew, place, recording=recording)
