@@ -183,6 +183,28 @@ class Category:
 
 
 @dataclass(frozen=True)
+class EnrolledKey:
+    """A public signing key that the log knows: whose it is, and whether it still counts."""
+
+    key_id: str
+    public_hex: str
+    role: str
+    person: str
+    enrolled_by: str
+    enrolled_at: datetime
+    enrolled_seq: int
+    break_glass_reason: str = ""
+    revoked_at: datetime | None = None
+    revoked_by: str = ""
+    revoked_why: str = ""
+    revoked_seq: int | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Return the key as a reading command prints it."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
 class Event:
     """One event of the audited log; `body` is the exact stored text that the hash covers.
 

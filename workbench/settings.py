@@ -12,6 +12,9 @@ from pathlib import Path
 from workbench.clock import Clock, FixedClock, SystemClock, from_text
 from workbench.errors import BadSettings
 
+KEY_FILE = "key.json"
+"""Name of the private signing key in `WORKBENCH_HOME`."""
+
 
 @dataclass(frozen=True)
 class Settings:

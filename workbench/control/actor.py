@@ -7,7 +7,7 @@ import pwd
 from collections.abc import Mapping
 
 from workbench.errors import Refused
-from workbench.records import Owner
+from workbench.records import EnrolledKey, Owner
 
 
 def operating_system_user() -> str:
@@ -17,6 +17,19 @@ def operating_system_user() -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid-{uid}"
+
+
+def signer_text(key: EnrolledKey, role: str | None) -> str:
+    """Return how the log names who signed: `ops-lead (anna, key 1a2b3c4d5e6f7a8b)`.
+
+    Raises Refused when the key was enrolled for another role than the one named.
+    """
+    if role is not None and role != key.role:
+        raise Refused(
+            f"Key {key.key_id} is enrolled for {key.role}, not for {role}.",
+            next_step="leave `--as` out, or use the key that is enrolled for the role",
+        )
+    return f"{key.role} ({key.person}, key {key.key_id})"
 
 
 def actor_text(role: str | None, owners: Mapping[str, Owner]) -> str:

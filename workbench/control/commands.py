@@ -6,27 +6,46 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from workbench.clock import Clock
 from workbench.control import reading
-from workbench.control.actor import actor_text
+from workbench.control.actor import actor_text, signer_text
 from workbench.control.deciding import DecideRequest, ReportEntry, decide_decision, decide_report
+from workbench.control.ending import with_endings
 from workbench.control.enrolling import decide_registry, known_registry, registry_command
+from workbench.control.keying import own_key
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
-from workbench.control.reading import limit_reached
 from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release, trusted
+from workbench.control.signing import check_seal, sealed
 from workbench.control.targets import Observer, observation
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
-from workbench.errors import NoMatch, NotFound, StorageUnavailable, WorkbenchError
-from workbench.records import Decision, HeadNote, Hold, Mode, Probation, ReportRef, Target
+from workbench.errors import (
+    NoMatch,
+    NotFound,
+    Refused,
+    StorageUnavailable,
+    WorkbenchError,
+)
+from workbench.records import (
+    Decision,
+    HeadNote,
+    Hold,
+    Mode,
+    Probation,
+    ReportRef,
+    Target,
+)
 from workbench.registry import Difference, Registry, compare
 from workbench.scope import Proposal, Scope, propose, why_no_match
 from workbench.settings import Settings
 from workbench.store.log import Draft
 from workbench.store.sqlite import Change, Command, Committed, Store, open_store
 from workbench.store.state import State
-from workbench.tickets import TicketBook, TicketFault
+from workbench.tickets import TicketBook
+
+if TYPE_CHECKING:
+    from workbench.store.keys import SigningKey
 
 CONFIRM_WAIT_SECONDS = 30.0
 """How long a pause waits for its automations to have seen it (SEMANTICS 5)."""
@@ -37,11 +56,19 @@ _LOOK_EVERY_SECONDS = 0.02
 class Control:
     """Gives commands to one store; each call opens and closes its own connection, so any thread may call."""
 
-    def __init__(self, store: Store, clock: Clock, *, role: str | None = None) -> None:
-        """Act on a store as this process's user, for a role where one is named."""
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        role: str | None = None,
+        signer: SigningKey | None = None,
+    ) -> None:
+        """Act on a store as this process's user, for a role where one is named, signing where a key is there."""
         self.store = store
         self.clock = clock
         self.role = role
+        self.signer = signer
 
     def head_note(self) -> HeadNote:
         """Return where the log stands."""
@@ -79,9 +106,14 @@ class Control:
         in the log. Raises NoMatch when the scope covers nothing and UsageFault without a reason.
         """
         now = self.clock.now()
-        done = self._transact(
-            request.command(self._id(command_id)),
-            lambda s: decide_pause(s, request, actor=self._actor(s), now=now),
+        done = self.store.transact(
+            self.sealed(request.command(self._id(command_id))),
+            lambda s: with_endings(
+                s,
+                decide_pause(s, request, actor=self._actor_of_pause(s), now=now),
+                gate_folder=self.store.gate_folder,
+                now=now,
+            ),
         )
         hold = done.state.holds[_result(done, "hold.place")]
         targets = self._watch(hold, wait_seconds, on_progress)
@@ -120,12 +152,12 @@ class Control:
         Raises Refused without a decision or break-glass reason, and when the decision does not cover it.
         """
         now = self.clock.now()
-        done = self._transact(
+        done = self.transact(
             request.command(self._id(command_id)),
             lambda s: decide_narrow(
                 self._trusted(s),
                 request,
-                actor=self._actor(s),
+                actor=self.actor(s),
                 now=now,
                 prepare_tickets=self._make_tickets,
             ),
@@ -135,27 +167,27 @@ class Control:
     def resume_full(self, request: ResumeRequest, *, command_id: str | None = None) -> Hold:
         """Release a hold; other holds on the same automations stay. Raises Refused as narrow does."""
         now = self.clock.now()
-        done = self._transact(
+        done = self.transact(
             request.command(self._id(command_id)),
-            lambda s: decide_release(self._trusted(s), request, actor=self._actor(s), now=now),
+            lambda s: decide_release(self._trusted(s), request, actor=self.actor(s), now=now),
         )
         return done.state.holds[_result(done, "hold.release")]
 
     def decide(self, request: DecideRequest, *, command_id: str | None = None) -> Decision:
         """Record a person's decision about a report; raises Refused when it cannot be decided on."""
         now = self.clock.now()
-        done = self._transact(
+        done = self.transact(
             request.command(self._id(command_id)),
-            lambda s: decide_decision(s, request, actor=self._actor(s), now=now),
+            lambda s: decide_decision(s, request, actor=self.actor(s), now=now),
         )
         return done.state.decisions[_result(done, "decision.record")]
 
     def record_report(self, entry: ReportEntry, *, command_id: str | None = None) -> ReportRef:
         """Record a report that was made, complete or not, and return it with its id."""
         now = self.clock.now()
-        done = self._transact(
+        done = self.transact(
             entry.command(self._id(command_id)),
-            lambda s: decide_report(s, entry, actor=self._actor(s), now=now),
+            lambda s: decide_report(s, entry, actor=self.actor(s), now=now),
         )
         return done.state.reports[_result(done, "report.record")]
 
@@ -168,8 +200,8 @@ class Control:
         now = self.clock.now()
         command = registry_command(registry, self._id(command_id))
         return len(
-            self._transact(
-                command, lambda s: decide_registry(s, registry, actor=self._actor(s), now=now)
+            self.transact(
+                command, lambda s: decide_registry(s, registry, actor=self.actor(s), now=now)
             ).events
         )
 
@@ -189,26 +221,23 @@ class Control:
         preview = self.preview(scope_text)
         return reading.card(self.store, preview, now=self.clock.now())
 
-    def _transact(self, command: Command, decide: Callable[[State], Change]) -> Committed:
-        return self.store.transact(command, lambda state: self._with_endings(state, decide(state)))
+    def transact(self, command: Command, decide: Callable[[State], Change]) -> Committed:
+        """Record what a command decides, signed where a key is there; what refuses it is raised."""
+        given = self.sealed(command)
 
-    def _with_endings(self, state: State, change: Change) -> Change:
-        """Record with any command the narrow restarts that have reached a limit since the last one."""
-        now = self.clock.now()
-        ending = {draft.target for draft in change.drafts if draft.action == "probation.end"}
-        over = []
-        for probation in state.probations.values():
-            if probation.ended_seq is not None or probation.probation_id in ending:
-                continue
-            book = TicketBook(self.store.gate_folder, probation.probation_id, probation.max_runs)
-            # Tickets that cannot be read end nothing: gates let nothing through without them anyway.
-            with contextlib.suppress(TicketFault):
-                why = limit_reached(probation, book, now=now)
-                if why:
-                    over.append(
-                        Draft(now, "system", "probation.end", probation.probation_id, reason=why)
-                    )
-        return replace(change, drafts=[*over, *change.drafts]) if over else change
+        def checked(state: State) -> Change:
+            check_seal(state, given, now=self.clock.now())
+            return with_endings(
+                state, decide(state), gate_folder=self.store.gate_folder, now=self.clock.now()
+            )
+
+        return self.store.transact(given, checked)
+
+    def sealed(self, command: Command) -> Command:
+        """Return the command signed by this user's key, where there is one and it has no signature yet."""
+        if self.signer is None or command.seal:
+            return command
+        return sealed(command, self.store.state(), signer=self.signer, clock=self.clock)
 
     def _watch(
         self,
@@ -278,8 +307,21 @@ class Control:
     def _trusted(self, state: State) -> State:
         return trusted(state, copy_fault=self.store.copy_fault(state))
 
-    def _actor(self, state: State) -> str:
-        return actor_text(self.role, state.owners)
+    def actor(self, state: State) -> str:
+        """Return how the log names who commands; raises Refused for a role that is not theirs."""
+        key = state.keys.get(self.signer.key_id) if self.signer else None
+        if key is None or key.revoked_seq is not None:
+            return actor_text(self.role, state.owners)
+        return signer_text(key, self.role)
+
+    def _actor_of_pause(self, state: State) -> str:
+        """Name who pauses; no key is ever in the way of a pause, so one that does not count is left out."""
+        try:
+            return self.actor(state)
+        except Refused:
+            if self.role is not None and self.role not in state.owners:
+                raise
+            return actor_text(self.role, state.owners)
 
     @staticmethod
     def _id(command_id: str | None) -> str:
@@ -296,7 +338,7 @@ def open_control(
 ) -> Control:
     """Open the shared store for commands; raises StoreMissing when there is none."""
     used = clock or settings.clock()
-    return Control(open_store(settings, used), used, role=role)
+    return Control(open_store(settings, used), used, role=role, signer=own_key(settings))
 
 
 __all__ = ["CONFIRM_WAIT_SECONDS", "Control", "open_control"]

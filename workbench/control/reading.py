@@ -135,6 +135,11 @@ def flags(state: State, holds: tuple[HoldView, ...]) -> tuple[str, ...]:
         if d.is_override
     ]
     found += [
+        f"key {k.key_id} of {k.person} was enrolled by break-glass: {k.break_glass_reason}"
+        for k in state.keys.values()
+        if k.break_glass_reason
+    ]
+    found += [
         f"event {seq} of the log: {why}; gates answer UNKNOWN, see `workbench audit verify`"
         for seq, why in state.doubts.items()
     ]

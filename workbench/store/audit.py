@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.records import Event, HeadNote
+from workbench.records import EnrolledKey, Event, HeadNote
 from workbench.store import log
 from workbench.store.documents import documents
 from workbench.store.folding import apply, fold
@@ -53,6 +53,9 @@ def verify_store(store: Store) -> AuditResult:
             at, at + 1, f"broken at {at + 1}: the head row says {seq}, the log ends at {at}", None
         )
     state = fold(events)
+    forged = forged_signature(events, state)
+    if forged is not None:
+        return forged
     expected, stored = documents(state), store.projection()
     differing = sorted(
         k for k in expected.keys() | stored.keys() if expected.get(k) != stored.get(k)
@@ -70,6 +73,44 @@ def verify_store(store: Store) -> AuditResult:
     return AuditResult(
         len(events), None, f"ok to {seq}, unanchored: no signed anchor yet{note}", head, stale
     )
+
+
+def forged_signature(events: list[Event], state: State) -> AuditResult | None:
+    """Return the first event that says a key signed it which did not, or None.
+
+    A key counts for what it signed between its enrolment and its revocation. An event signed by a key that
+    was never enrolled is unsigned, not forged.
+    """
+    for event in events:
+        mark = event.payload.get("command")
+        mark = mark if isinstance(mark, dict) else {}
+        named = next((k for k in state.keys.values() if f"key {k.key_id})" in event.actor), None)
+        key = state.keys.get(str(mark.get("key_id")), named)
+        if key is None or event.seq <= key.enrolled_seq:
+            continue
+        why = _signature_fault(mark, key, event)
+        if why:
+            about = f"event {event.seq} ({event.action} {event.target} by {event.actor})"
+            return AuditResult(
+                event.seq - 1, event.seq, f"broken at {event.seq}: {about}: {why}", None
+            )
+    return None
+
+
+def _signature_fault(mark: dict[str, Any], key: EnrolledKey, event: Event) -> str:
+    from workbench.store.keys import is_signed_by  # only where there is a signature
+
+    if "signature" not in mark:
+        return f"it names key {key.key_id} and has no signature"
+    if key.revoked_seq is not None and event.seq > key.revoked_seq and key.key_id in event.actor:
+        return f"it names key {key.key_id}, which was revoked at event {key.revoked_seq}"
+    try:
+        message = log.sealed_statement(mark)
+    except (KeyError, TypeError, ValueError):
+        return f"its signature of key {key.key_id} says not what it is over"
+    if is_signed_by(key.public_hex, message, signature_hex=str(mark["signature"])):
+        return ""
+    return f"key {key.key_id} did not sign it"
 
 
 def _stale_outbox(

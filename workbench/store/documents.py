@@ -41,6 +41,7 @@ def _tables(state: State) -> Mapping[str, Mapping[str, Any]]:
         "probation": state.probations,
         "decision": state.decisions,
         "report": state.reports,
+        "key": state.keys,
     }
 
 

@@ -12,6 +12,7 @@ from workbench.records import (
     Automation,
     Category,
     Decision,
+    EnrolledKey,
     Event,
     Hold,
     Mode,
@@ -226,6 +227,37 @@ def _on_decision(state: State, event: Event) -> None:
     state.touched.add(("decision", event.target))
 
 
+def _on_enrol(state: State, event: Event) -> None:
+    body = event.payload
+    if event.target in state.keys:
+        return  # a key id is enrolled once; a second time in a foreign log changes nothing
+    state.keys[event.target] = EnrolledKey(
+        key_id=event.target,
+        public_hex=body["public_hex"],
+        role=body["role"],
+        person=body["person"],
+        enrolled_by=event.actor,
+        enrolled_at=event.occurred_at,
+        enrolled_seq=event.seq,
+        break_glass_reason=body["break_glass_reason"],
+    )
+    state.touched.add(("key", event.target))
+
+
+def _on_revoke(state: State, event: Event) -> None:
+    found = state.keys.get(event.target)
+    if found is None or found.revoked_seq is not None:
+        return
+    state.keys[event.target] = replace(
+        found,
+        revoked_at=event.occurred_at,
+        revoked_by=event.actor,
+        revoked_why=event.reason,
+        revoked_seq=event.seq,
+    )
+    state.touched.add(("key", event.target))
+
+
 _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "store.init": _on_init,
     "automation.register": _on_automation,
@@ -240,6 +272,8 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "probation.end": _on_probation_end,
     "report.record": _on_report,
     "decision.record": _on_decision,
+    "key.enrol": _on_enrol,
+    "key.revoke": _on_revoke,
 }
 
 

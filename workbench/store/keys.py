@@ -18,9 +18,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from workbench.errors import BadSettings, Refused
 
-KEY_FILE = "key.json"
-"""Name of the private key file in `WORKBENCH_HOME`."""
-
 _FORMAT = "workbench-ed25519-1"
 _RAW_BYTES = 32
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,15 @@ REPAIR_WAIT_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Command:
-    """What somebody asks for: a client-made id and the content that the id stands for."""
+    """What somebody asks for: a client-made id and the content that the id stands for.
+
+    Attributes:
+        seal: signature over it with what it was signed for, or empty; see workbench.control.signing.
+    """
 
     command_id: str
     content: Mapping[str, Any]
+    seal: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -275,7 +280,7 @@ def _record(
     connection: apsw.Connection, state: State, command: Command, change: Change
 ) -> list[Event]:
     """Append a command's events with its mark, and bring projection and outbox along."""
-    mark = {"id": command.command_id, "digest": command.digest}
+    mark = {"id": command.command_id, "digest": command.digest, **command.seal}
     store_id = state.store_id or str(dict(run(connection, "list_meta"))["store_id"])
     events = []
     for draft in change.drafts:

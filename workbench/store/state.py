@@ -11,6 +11,7 @@ from workbench.records import (
     Automation,
     Category,
     Decision,
+    EnrolledKey,
     Hold,
     Owner,
     Probation,
@@ -30,6 +31,7 @@ class State:
         let_through: probation id -> ids that it still lets through; shrinks when an automation is edited
             out of its scope or retired and never grows, so that no later edit opens it again.
         commands: command id -> (digest, seq of its first event).
+        keys: key id -> signing key, revoked ones included.
         doubts: seq -> why that event cannot be trusted or taken in; gates then never say CLEAR.
         touched: projection rows that the events since the last copy changed.
     """
@@ -52,6 +54,7 @@ class State:
     let_through: dict[str, set[str]] = field(default_factory=dict)
     hold_changed_seq: dict[str, int] = field(default_factory=dict)
     break_glass_releases: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, EnrolledKey] = field(default_factory=dict)
     doubts: dict[int, str] = field(default_factory=dict)
     touched: set[tuple[str, str]] = field(default_factory=set)
 
