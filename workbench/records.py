@@ -338,13 +338,18 @@ class ReportRef:
 
 @dataclass(frozen=True)
 class HeadNote:
-    """Where the log stood: a copy of it outside the store is the evidence against tampering."""
+    """Where the log stood: a copy of it outside the store is the evidence against tampering.
+
+    Attributes:
+        root: Merkle root over the bodies of all events, in hex, where it was worked out.
+    """
 
     store_id: str
     environment: str
     seq: int
     hash: str
     place: str = ""
+    root: str = ""
 
     @property
     def text(self) -> str:

@@ -24,6 +24,8 @@ class Settings:
         store: folder of the one shared store (`WORKBENCH_STORE`).
         gate: folder that gates read (`WORKBENCH_GATE`, default beside the store).
         home: private folder: warehouse, reports (`WORKBENCH_HOME`).
+        anchors: folders that checkpoints of the log are copied to (`WORKBENCH_ANCHORS`, apart by `:`;
+            default `anchors` in home). One on another disk or host is what makes them evidence.
         demo_clock_at: recorded instant at which everything stands (`WORKBENCH_CLOCK`), or None.
         is_unattended: no person is at the screen (`WORKBENCH_UNATTENDED=1`); panels render as text.
     """
@@ -33,6 +35,7 @@ class Settings:
     home: Path
     demo_clock_at: datetime | None = None
     is_unattended: bool = False
+    anchors: tuple[Path, ...] = ()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -51,7 +54,13 @@ class Settings:
             home=home.absolute(),
             demo_clock_at=_instant(env.get("WORKBENCH_CLOCK")),
             is_unattended=env.get("WORKBENCH_UNATTENDED", "") == "1",
+            anchors=_folders(env.get("WORKBENCH_ANCHORS")),
         )
+
+    @property
+    def anchor_folders(self) -> tuple[Path, ...]:
+        """Folders that checkpoints are copied to."""
+        return self.anchors or (self.home / "anchors",)
 
     def clock(self) -> Clock:
         """Return the recorded clock where one is set, else the machine's."""
@@ -68,7 +77,14 @@ class Settings:
             found["WORKBENCH_CLOCK"] = self.demo_clock_at.isoformat()
         if self.is_unattended:
             found["WORKBENCH_UNATTENDED"] = "1"
+        if self.anchors:
+            found["WORKBENCH_ANCHORS"] = os.pathsep.join(str(path) for path in self.anchors)
         return found
+
+
+def _folders(text: str | None) -> tuple[Path, ...]:
+    parts = [part for part in (text or "").split(os.pathsep) if part]
+    return tuple(Path(part).expanduser().absolute() for part in parts)
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,7 @@ def test_a_sound_log_verifies() -> None:
     found = run("audit", "verify")
     assert (found.code, found.err) == (0, "")
     said, head = found.out.splitlines()
-    assert said == "ok to 10, unanchored: no signed anchor yet"
+    assert said == "ok to 10, unanchored: no checkpoint outside of the store"
     assert head.startswith(f"log head 10 {events()[-1].hash[:16]} of store ")
 
 
@@ -53,9 +55,46 @@ def test_the_json_of_a_verification_has_exactly_these_fields() -> None:
         "is_ok": True,
         "event_count": 10,
         "broken_at": None,
-        "finding": "ok to 10, unanchored: no signed anchor yet",
+        "finding": "ok to 10, unanchored: no checkpoint outside of the store",
         "stale_caches": [],
+        "anchored_seq": 0,
+        "signed_seq": 0,
     }
+
+
+def test_each_command_leaves_a_checkpoint_that_vouches() -> None:
+    """After a pause the log is anchored to its end; with an enrolled key signed, as `--require-anchor` asks."""
+    a_store()
+    a_hold()
+    assert ", anchored (" in run("audit", "verify").out
+    refused(run("audit", "verify", "--require-anchor"), 3, "No signed checkpoint vouches")
+    run("key", "new")
+    assert run("key", "enrol", "--as", "ops-lead", "-y").code == 0
+    found = run("audit", "verify", "--require-anchor")
+    assert (found.code, "signed to" in found.out) == (0, True)
+    assert "WARNING, all on the disk of the store" in findings()["anchors"]["finding"]
+
+
+def test_an_export_is_made_once_and_verifies(tmp_path: Path) -> None:
+    """`audit export` names the verifier to run, and writes over nothing."""
+    a_store()
+    a_hold()
+    found = run("audit", "export", str(tmp_path / "out"))
+    assert (found.code, "verify.py" in found.out) == (0, True)
+    done = subprocess.run([sys.executable, "-I", tmp_path / "out" / "verify.py"], check=False)
+    assert done.returncode == 0
+    refused(run("audit", "export", str(tmp_path / "out")), 3, "is not empty")
+
+
+def test_checkpoints_kept_elsewhere_find_a_cut_tail(tmp_path: Path) -> None:
+    """A checkpoint in a named folder breaks a log that ends before it, with exit code 14."""
+    a_store()
+    a_hold()
+    kept = Settings.from_environment().home / "anchors"
+    (note,) = kept.glob("*.checkpoints")
+    grown = note.read_text().replace("\n12\n", "\n99\n").replace("\n11\n", "\n99\n")
+    (tmp_path / note.name).write_text(grown)
+    refused(run("audit", "verify", "--anchors", str(tmp_path)), 14, "tail missing", "saw 99 events")
 
 
 BREAKS = [
@@ -206,7 +245,7 @@ def test_a_sound_set_up_is_well() -> None:
     assert "WRONG" not in found.out
     assert found.out.splitlines()[-1].startswith("log head 10 ")
     assert list(findings()) == [
-        "SQLite", "store", "audit log", "store file", "gate", "registry", "reach of a pause",
+        "SQLite", "store", "audit log", "store file", "anchors", "gate", "registry", "reach of a pause",
         "restart owners", "warehouse",
     ]  # fmt: skip
 

@@ -39,7 +39,10 @@ def test_an_untouched_store_is_ok_and_unanchored(tmp_path: Path) -> None:
     control = a_busy_control(tmp_path)
     result = verify_store(control.store)
     assert result.is_ok
-    assert result.finding == f"ok to {control.head_note().seq}, unanchored: no signed anchor yet"
+    assert (
+        result.finding
+        == f"ok to {control.head_note().seq}, unanchored: no checkpoint outside of the store"
+    )
     assert result.head == control.head_note()
 
 

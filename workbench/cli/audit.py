@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from workbench.cli.present import as_json, demo_words, head_line, one_line, store_line, table, when
-from workbench.errors import AuditBroken, NotFound
+from workbench.errors import AuditBroken, NotFound, Refused, UsageFault
 from workbench.records import Event
 from workbench.settings import Settings
 from workbench.store import open_store
 from workbench.store.audit import AuditResult, verify_store
+from workbench.store.exporting import VERIFIER, export_log
 
 
 @click.group()
@@ -18,11 +21,31 @@ def command() -> None:
 
 
 @command.command("verify")
+@click.option(
+    "--anchors",
+    "folders",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with checkpoints kept elsewhere; may be given several times. Default: WORKBENCH_ANCHORS.",
+)
+@click.option(
+    "--trust-key", "trusted", multiple=True, help="Public key in hex that counts as a signer."
+)
+@click.option(
+    "--require-anchor",
+    is_flag=True,
+    help="Fail unless a signed checkpoint vouches for the newest event.",
+)
 @click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
-def verify(is_json: bool) -> None:
-    """Recompute the chain from the first event and compare it with the stored one. Exit code 14: broken."""
+def verify(
+    folders: tuple[Path, ...], trusted: tuple[str, ...], require_anchor: bool, is_json: bool
+) -> None:
+    """Recompute the chain and compare it with the stored one and with every checkpoint. Exit code 14: broken."""
     settings = Settings.from_environment()
-    result = verify_store(open_store(settings, settings.clock()))
+    anchors = folders or settings.anchor_folders
+    result = verify_store(
+        open_store(settings, settings.clock()), anchors=anchors, trusted=_keys(trusted)
+    )
     if is_json:
         body = {
             "is_ok": result.is_ok,
@@ -30,14 +53,47 @@ def verify(is_json: bool) -> None:
             "broken_at": result.broken_at,
             "finding": result.finding,
             "stale_caches": list(result.stale_caches),
+            "anchored_seq": result.anchored.size,
+            "signed_seq": result.anchored.signed_size,
         }
         click.echo(as_json(body))
     if not result.is_ok:
         raise AuditBroken(_why_broken(result))
+    if require_anchor and result.anchored.signed_size != result.event_count:
+        raise Refused(
+            f"No signed checkpoint vouches for event {result.event_count}: {one_line(result.finding)}.",
+            next_step="give any command with an enrolled key, or name where checkpoints are with `--anchors`",
+        )
     if not is_json:
         click.echo(f"{demo_words(settings)}{one_line(result.finding)}")
         if result.head is not None:
             head_line(result.head)
+
+
+@command.command("export")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def export(folder: Path) -> None:
+    """Write the log to FOLDER with its checkpoints and a verifier that needs no workbench."""
+    settings = Settings.from_environment()
+    made = export_log(
+        open_store(settings, settings.clock()), folder, anchors=settings.anchor_folders
+    )
+    click.echo(
+        f"{demo_words(settings)}{made.event_count:,} events and {made.note_count:,} checkpoints in {folder}"
+    )
+    click.echo(f"Verify it anywhere: python {folder / VERIFIER}")
+    head_line(made.head)
+
+
+def _keys(trusted: tuple[str, ...]) -> list[str]:
+    from workbench.store.keys import key_id_of
+
+    for public_hex in trusted:
+        try:
+            key_id_of(public_hex)
+        except ValueError as exc:
+            raise UsageFault(f"--trust-key {one_line(public_hex)[:80]}: {exc}.") from exc
+    return [public_hex.lower() for public_hex in trusted]
 
 
 def _why_broken(result: AuditResult) -> str:

@@ -15,7 +15,7 @@ from workbench.presence import read_presences
 from workbench.records import HeadNote
 from workbench.settings import Settings
 from workbench.store import open_store
-from workbench.store.audit import verify_store
+from workbench.store.audit import AuditResult, verify_store
 from workbench.store.connection import library_version
 from workbench.store.descent import WAY_OUT
 from workbench.store.place import filesystem_type
@@ -70,7 +70,7 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
     ]
     try:
         store = open_store(settings, settings.clock())
-        result = verify_store(store)
+        result = verify_store(store, anchors=settings.anchor_folders)
     except WorkbenchError as exc:
         return [*found, Finding("store", False, exc.message, exc.then)], None
     found += [
@@ -86,6 +86,7 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
             "" if result.is_ok else "keep the store as it is; compare head notes",
         ),
         *_file_findings(store),
+        _anchor_finding(settings, result),
         _gate_finding(settings, store),
         *_registry_findings(store),
         _warehouse_finding(settings.home / "warehouse"),
@@ -103,6 +104,24 @@ def _file_findings(store: Store) -> list[Finding]:
             "restore from a copy" if faults else "",
         )
     ]
+
+
+def _anchor_finding(settings: Settings, result: AuditResult) -> Finding:
+    """Say whether checkpoints lie where who may write the store cannot change them at the same time."""
+    folders = [folder for folder in settings.anchor_folders if folder.exists()]
+    where = ", ".join(str(folder) for folder in settings.anchor_folders)
+    mend = "let WORKBENCH_ANCHORS name a folder on another disk or host as well"
+    if not folders or not result.anchored.note_count:
+        return Finding(
+            "anchors", True, f"none yet in {where}", "any command that records something makes one"
+        )
+    device = settings.store.stat().st_dev
+    if all(folder.stat().st_dev == device for folder in folders):
+        return Finding("anchors", True, f"WARNING, all on the disk of the store: {where}", mend)
+    if result.anchored.size < result.event_count:
+        behind = f"unanchored since event {result.anchored.size}"
+        return Finding("anchors", False, f"{where}: {behind}", "make the folders writable")
+    return Finding("anchors", True, f"{where}: {result.anchored.note_count} checkpoints")
 
 
 def _gate_finding(settings: Settings, store: Store) -> Finding:

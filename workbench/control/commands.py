@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.clock import Clock
@@ -18,7 +18,7 @@ from workbench.control.keying import own_key
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release, trusted
 from workbench.control.signing import check_seal, sealed
-from workbench.control.targets import Observer, observation
+from workbench.control.targets import Observer, observation, watch
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
 from workbench.errors import (
     NoMatch,
@@ -39,6 +39,8 @@ from workbench.records import (
 from workbench.registry import Difference, Registry, compare
 from workbench.scope import Proposal, Scope, propose, why_no_match
 from workbench.settings import Settings
+from workbench.store.anchors import append_note
+from workbench.store.checkpoint import note_of
 from workbench.store.log import Draft
 from workbench.store.sqlite import Change, Command, Committed, Store, open_store
 from workbench.store.state import State
@@ -49,8 +51,6 @@ if TYPE_CHECKING:
 
 CONFIRM_WAIT_SECONDS = 30.0
 """How long a pause waits for its automations to have seen it (SEMANTICS 5)."""
-
-_LOOK_EVERY_SECONDS = 0.02
 
 
 class Control:
@@ -63,12 +63,14 @@ class Control:
         *,
         role: str | None = None,
         signer: SigningKey | None = None,
+        anchor_folders: Sequence[Path] = (),
     ) -> None:
         """Act on a store as this process's user, for a role where one is named, signing where a key is there."""
         self.store = store
         self.clock = clock
         self.role = role
         self.signer = signer
+        self.anchor_folders = anchor_folders
 
     def head_note(self) -> HeadNote:
         """Return where the log stands."""
@@ -105,18 +107,12 @@ class Control:
         Needs one person and a reason; checks nothing that could be in the way. What was seen is recorded
         in the log. Raises NoMatch when the scope covers nothing and UsageFault without a reason.
         """
-        now = self.clock.now()
-        done = self.store.transact(
-            self.sealed(request.command(self._id(command_id))),
-            lambda s: with_endings(
-                s,
-                decide_pause(s, request, actor=self._actor_of_pause(s), now=now),
-                gate_folder=self.store.gate_folder,
-                now=now,
-            ),
-        )
+        done = self._place(request, self._id(command_id))
         hold = done.state.holds[_result(done, "hold.place")]
-        targets = self._watch(hold, wait_seconds, on_progress)
+        observer = self._observer(self.store.state())
+        targets = watch(
+            lambda: observer.targets(hold), wait_seconds=wait_seconds, on_progress=on_progress
+        )
         self._record_observation(hold, targets)
         return PauseReceipt(
             hold=hold,
@@ -129,6 +125,16 @@ class Control:
             is_repeat=done.is_repeat,
             gate_folder=str(self.store.gate_folder),
         )
+
+    def _place(self, request: PauseRequest, command_id: str) -> Committed:
+        """Record a pause; unlike any other command it is checked for nothing that could be in the way."""
+        now = self.clock.now()
+
+        def decide(state: State) -> Change:
+            change = decide_pause(state, request, actor=self._actor_of_pause(state), now=now)
+            return with_endings(state, change, gate_folder=self.store.gate_folder, now=now)
+
+        return self._anchored(self.store.transact(self.sealed(request.command(command_id)), decide))
 
     def targets(self, hold_id: str) -> tuple[Target, ...]:
         """Return how far a hold has come at each automation, those not yet there first."""
@@ -231,34 +237,22 @@ class Control:
                 state, decide(state), gate_folder=self.store.gate_folder, now=self.clock.now()
             )
 
-        return self.store.transact(given, checked)
+        return self._anchored(self.store.transact(given, checked))
+
+    def _anchored(self, done: Committed) -> Committed:
+        """Copy the new head outside of the store; a copy that fails fails nothing, and `doctor` says so."""
+        head = done.state.head
+        if self.anchor_folders and not done.is_repeat:
+            root = bytes.fromhex(head.root)
+            note = note_of(head.store_id, done.state.event_count, root=root, signer=self.signer)
+            append_note(self.anchor_folders, head.store_id, note=note)
+        return done
 
     def sealed(self, command: Command) -> Command:
         """Return the command signed by this user's key, where there is one and it has no signature yet."""
         if self.signer is None or command.seal:
             return command
         return sealed(command, self.store.state(), signer=self.signer, clock=self.clock)
-
-    def _watch(
-        self,
-        hold: Hold,
-        wait_seconds: float,
-        on_progress: Callable[[tuple[Target, ...]], None] | None,
-    ) -> tuple[Target, ...]:
-        """Look until all that can confirm have; Ctrl-C ends the looking, for the hold is recorded."""
-        deadline = time.monotonic() + wait_seconds
-        observer = self._observer(self.store.state())
-        targets = observer.targets(hold)
-        with contextlib.suppress(KeyboardInterrupt):
-            while True:
-                if on_progress is not None:
-                    on_progress(targets)
-                is_awaited = any(t.confirmed_at is None and t.is_asking for t in targets)
-                if not is_awaited or time.monotonic() >= deadline:
-                    break
-                time.sleep(_LOOK_EVERY_SECONDS)
-                targets = observer.targets(hold)
-        return targets
 
     def _observer(self, state: State) -> Observer:
         return Observer(state, self.store.gate_folder, self.store.deliveries())
@@ -280,7 +274,9 @@ class Control:
         )
         # The pause itself is durable already; what was seen of it can be looked at again.
         with contextlib.suppress(OSError, WorkbenchError):
-            self.store.transact(Command(self._id(None), content), lambda _: Change([draft]))
+            self._anchored(
+                self.store.transact(Command(self._id(None), content), lambda _: Change([draft]))
+            )
 
     def _preview(self, state: State, scope: Scope, mode: Mode, *, except_hold: str = "") -> Preview:
         covered = covered_by(scope, state)
@@ -338,7 +334,13 @@ def open_control(
 ) -> Control:
     """Open the shared store for commands; raises StoreMissing when there is none."""
     used = clock or settings.clock()
-    return Control(open_store(settings, used), used, role=role, signer=own_key(settings))
+    return Control(
+        open_store(settings, used),
+        used,
+        role=role,
+        signer=own_key(settings),
+        anchor_folders=settings.anchor_folders,
+    )
 
 
 __all__ = ["CONFIRM_WAIT_SECONDS", "Control", "open_control"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +14,8 @@ from workbench.clock import from_text, to_text
 from workbench.presence import Presence, read_presences
 from workbench.records import Automation, Hold, Target, TargetState
 from workbench.store.state import State
+
+LOOK_EVERY_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -146,3 +150,24 @@ def _note(
     if state is TargetState.CONFIRMED:
         return f"{in_flight} run{'s' if in_flight != 1 else ''} in flight"
     return "not published to the gate" if state is TargetState.RECORDED else ""
+
+
+def watch(
+    look: Callable[[], tuple[Target, ...]],
+    *,
+    wait_seconds: float,
+    on_progress: Callable[[tuple[Target, ...]], None] | None,
+) -> tuple[Target, ...]:
+    """Look until all that can confirm have; Ctrl-C ends the looking, for the hold is recorded."""
+    deadline = time.monotonic() + wait_seconds
+    targets = look()
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            if on_progress is not None:
+                on_progress(targets)
+            is_awaited = any(t.confirmed_at is None and t.is_asking for t in targets)
+            if not is_awaited or time.monotonic() >= deadline:
+                break
+            time.sleep(LOOK_EVERY_SECONDS)
+            targets = look()
+    return targets

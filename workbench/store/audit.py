@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from workbench.records import EnrolledKey, Event, HeadNote
 from workbench.store import log
+from workbench.store.anchors import Anchored, compare, read_notes
 from workbench.store.documents import documents
 from workbench.store.folding import apply, fold
 from workbench.store.publication import desired_by
 from workbench.store.sqlite import Store
 from workbench.store.state import State
+
+UNANCHORED = Anchored()
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,7 @@ class AuditResult:
         event_count: events whose chain holds, from the first on.
         broken_at: seq of the first event that does not verify, or None.
         finding: one sentence that names the altered row or says that all is well.
+        anchored: how far checkpoints outside of the store vouch for it.
         stale_caches: projection rows that differ from the log; the log wins.
     """
 
@@ -30,6 +36,7 @@ class AuditResult:
     finding: str
     head: HeadNote | None
     stale_caches: tuple[str, ...] = ()
+    anchored: Anchored = UNANCHORED
 
     @property
     def is_ok(self) -> bool:
@@ -37,11 +44,14 @@ class AuditResult:
         return self.broken_at is None and not self.stale_caches
 
 
-def verify_store(store: Store) -> AuditResult:
-    """Verify the chain from the first event to the head row, then compare projection and fold."""
-    facts = store.meta()
-    events = store.events()
-    store_id = facts.get("store_id", "")
+def verify_store(
+    store: Store, *, anchors: Sequence[Path] = (), trusted: Sequence[str] = ()
+) -> AuditResult:
+    """Verify the chain from the first event to the head row, the caches, and every checkpoint in the anchors.
+
+    `trusted` names public keys in hex that count besides the enrolled ones.
+    """
+    events, store_id = store.events(), store.meta().get("store_id", "")
     result = verify_events(events, store_id)
     if result.broken_at is not None:
         return result
@@ -56,23 +66,51 @@ def verify_store(store: Store) -> AuditResult:
     forged = forged_signature(events, state)
     if forged is not None:
         return forged
+    anchored = compare(
+        (event.body for event in events),
+        read_notes(anchors, store_id),
+        public_keys=[*trusted, *(k.public_hex for k in state.keys.values())],
+        store_id=store_id,
+    )
+    if anchored.fault:
+        place = anchored.broken_at or seq
+        where = f"broken at {place}" if anchored.broken_at else "broken at its anchors"
+        return AuditResult(len(events), place, f"{where}: {anchored.fault}", None)
+    return _with_caches(store, events, state, anchored=anchored)
+
+
+def _with_caches(
+    store: Store, events: list[Event], state: State, *, anchored: Anchored
+) -> AuditResult:
+    """Return the result for a log that holds: its caches compared, and how far it is vouched for."""
     expected, stored = documents(state), store.projection()
     differing = sorted(
         k for k in expected.keys() | stored.keys() if expected.get(k) != stored.get(k)
     )
+    restored_seq = int(store.meta().get("restored_seq", "0"))
     stale = (
         *(f"{entity} {key}" for entity, key in differing),
-        *_stale_outbox(events, store.outbox(), int(facts.get("restored_seq", "0"))),
+        *_stale_outbox(events, store.outbox(), restored_seq),
     )
-    head = HeadNote(store_id, state.environment, seq, head_hash, str(store.folder))
     note = (
         f"; {len(stale)} cache rows differ from the log ({', '.join(stale[:3])}), the log wins"
         if stale
         else ""
     )
-    return AuditResult(
-        len(events), None, f"ok to {seq}, unanchored: no signed anchor yet{note}", head, stale
-    )
+    head = replace(state.head, place=str(store.folder))
+    finding = f"ok to {state.seq}, {_vouched(anchored, state.seq)}{note}"
+    return AuditResult(len(events), None, finding, head, stale, anchored)
+
+
+def _vouched(anchored: Anchored, seq: int) -> str:
+    """Say how far checkpoints outside of the store vouch for the log, signed ones named as such."""
+    if not anchored.note_count:
+        return "unanchored: no checkpoint outside of the store"
+    signed = f"signed to {anchored.signed_size}" if anchored.signed_size else "none of them signed"
+    said = f"{anchored.note_count} checkpoints, {signed}"
+    if anchored.size == seq:
+        return f"anchored ({said})"
+    return f"unanchored since {anchored.size} ({said})"
 
 
 def forged_signature(events: list[Event], state: State) -> AuditResult | None:

@@ -23,6 +23,7 @@ from workbench.records import (
     VerdictKind,
 )
 from workbench.store.documents import automation_from
+from workbench.store.merkle import grown
 from workbench.store.state import State, scope_of
 
 
@@ -44,6 +45,8 @@ def fold(events: Iterable[Event], state: State | None = None) -> State:
 def apply(state: State, event: Event) -> None:
     """Take one event into the state; actions that this version does not know change only the head."""
     state.seq, state.head_hash = event.seq, event.hash
+    state.peaks = grown(state.peaks, state.event_count, body=event.body)
+    state.event_count += 1
     state.store_id = state.store_id or event.store_id
     if event.fault:
         state.doubts[event.seq] = event.fault

@@ -140,10 +140,7 @@ class Store:
 
     def head_note(self) -> HeadNote:
         """Return the note of where the log stands."""
-        state = self.state()
-        return HeadNote(
-            state.store_id, state.environment, state.seq, state.head_hash, str(self.folder)
-        )
+        return replace(self.state().head, place=str(self.folder))
 
     def transact(self, command: Command, decide: Callable[[State], Change]) -> Committed:
         """Append what a command decides, durably and once, then publish it to gates.

@@ -12,12 +12,14 @@ from workbench.records import (
     Category,
     Decision,
     EnrolledKey,
+    HeadNote,
     Hold,
     Owner,
     Probation,
     ReportRef,
 )
 from workbench.scope import Scope
+from workbench.store.merkle import Peaks, root_of
 
 
 @dataclass
@@ -25,6 +27,7 @@ class State:
     """Everything the log says, as of its last event.
 
     Attributes:
+        event_count: events taken in; with `peaks`, the Merkle tree over their bodies.
         covered: hold id -> ids that it covers; grows while the hold stands and never shrinks, so that
             an edit of the registry un-pauses nothing.
         observed: (hold id, automation id) -> instants recorded of the pause at that automation.
@@ -40,6 +43,8 @@ class State:
     environment: str = ""
     seq: int = 0
     head_hash: str = ""
+    event_count: int = 0
+    peaks: Peaks = ()
     newest_at: datetime | None = None
     automations: dict[str, Automation] = field(default_factory=dict)
     owners: dict[str, Owner] = field(default_factory=dict)
@@ -67,6 +72,12 @@ class State:
         own["let_through"] = {key: set(ids) for key, ids in self.let_through.items()}
         own["observed"] = {key: dict(known) for key, known in self.observed.items()}
         return replace(self, touched=set(), **own)
+
+    @property
+    def head(self) -> HeadNote:
+        """Where the log stands."""
+        root = root_of(self.peaks).hex()
+        return HeadNote(self.store_id, self.environment, self.seq, self.head_hash, root=root)
 
     def standing_holds(self) -> list[Hold]:
         """Return the unreleased holds, oldest first."""

@@ -1,0 +1,131 @@
+"""Anchor files: checkpoints appended outside of the store, one file a store and folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.store.checkpoint import Checkpoint, read_note
+from workbench.store.merkle import Peaks, grown, root_of
+
+_BETWEEN = "\n----\n"
+
+
+@dataclass(frozen=True)
+class Anchored:
+    """What the anchors say of a log.
+
+    Attributes:
+        size: newest event that a note vouches for.
+        signed_size: newest event that a note signed by a trusted key vouches for.
+        note_count: notes that were compared.
+        broken_at: first event that no longer is what a note saw, or None.
+        fault: what is wrong, or an empty text.
+    """
+
+    size: int = 0
+    signed_size: int = 0
+    note_count: int = 0
+    broken_at: int | None = None
+    fault: str = ""
+
+
+def anchor_file(folder: Path, store_id: str) -> Path:
+    """Return where the notes of a store lie in an anchor folder."""
+    return folder / f"{store_id}.checkpoints"
+
+
+def append_note(folders: Sequence[Path], store_id: str, *, note: str) -> list[str]:
+    """Append a note to the store's file in each folder, durably; returns what failed, for nothing depends on it."""
+    faults = []
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(
+                anchor_file(folder, store_id), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
+            )
+            try:
+                os.write(descriptor, f"{note}{_BETWEEN}".encode())
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as exc:
+            faults.append(f"no anchor could be written to {folder}: {exc.strerror}")
+    return faults
+
+
+def read_notes(folders: Sequence[Path], store_id: str) -> Iterator[tuple[Path, int, str]]:
+    """Yield file, number and text of each note of a store; a file that is not there has none."""
+    for folder in folders:
+        path = anchor_file(folder, store_id)
+        if not path.exists():
+            continue
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for number, note in enumerate(text.split(_BETWEEN), start=1):
+            if note.strip():
+                yield path, number, note
+
+
+def compare(
+    bodies: Iterable[str],
+    notes: Iterable[tuple[Path, int, str]],
+    *,
+    public_keys: Sequence[str],
+    store_id: str,
+) -> Anchored:
+    """Compare a log's bodies with every note; the first that does not fit is named.
+
+    Each note counts, signed or not: a rewritten log has another root, whoever wrote the note.
+    """
+    read, fault = _read(notes, store_id)
+    if fault:
+        return Anchored(note_count=len(read), broken_at=None, fault=fault)
+    roots = _roots(bodies, {point.size for _, point in read})
+    last = max(roots)
+    size = signed_size = 0
+    for where, point in read:
+        if point.size > last:
+            why = f"tail missing: {where} saw {point.size} events, the log ends at {last}"
+            return Anchored(size, signed_size, len(read), last + 1, why)
+        if roots[point.size] != point.root:
+            why = f"the first {point.size} events are not those that {where} saw"
+            return Anchored(size, signed_size, len(read), min(size + 1, point.size), why)
+        signer, is_forged = point.signed_by(public_keys)
+        if is_forged:
+            why = f"{where} has a forged signature"
+            return Anchored(size, signed_size, len(read), None, why)
+        size = max(size, point.size)
+        signed_size = max(signed_size, point.size if signer else 0)
+    return Anchored(size, signed_size, len(read))
+
+
+def _read(
+    notes: Iterable[tuple[Path, int, str]], store_id: str
+) -> tuple[list[tuple[str, Checkpoint]], str]:
+    """Return the notes by size, and what is wrong with the first that cannot be one of this log."""
+    found: list[tuple[str, Checkpoint]] = []
+    for path, number, text in notes:
+        where = f"checkpoint {number} of {path}"
+        try:
+            point = read_note(text)
+        except ValueError as exc:
+            return found, f"{where} cannot be read: {exc}"
+        if point.store_id != store_id:
+            return found, f"{where} is of another log, {point.store_id}"
+        found.append((where, point))
+    return sorted(found, key=lambda pair: pair[1].size), ""
+
+
+def _roots(bodies: Iterable[str], sizes: set[int]) -> dict[int, bytes]:
+    """Return the root at each wanted size, and at the end."""
+    peaks: Peaks = ()
+    count = 0
+    roots = {0: root_of(peaks)}
+    for count, body in enumerate(bodies, start=1):
+        peaks = grown(peaks, count - 1, body=body)
+        if count in sizes:
+            roots[count] = root_of(peaks)
+    roots[count] = root_of(peaks)
+    return roots

@@ -1,0 +1,147 @@
+"""Verify an exported audit log without the workbench: `python verify.py [FOLDER] [--trust-key HEX ...]`.
+
+Needs Python 3.11 and, for signatures, the package cryptography. Reads `events.jsonl` and `*.checkpoints` beside it.
+Exit 0: every event follows from the one before and every checkpoint fits. 14: broken, the place is named.
+A chain alone cannot show a cut tail or a rewrite; checkpoints that you kept elsewhere can:
+copy them into the folder first. A key is trusted only when you name it; the export's own list is no proof of itself.
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import pathlib
+import sys
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+
+def broken(place: object, why: str) -> NoReturn:
+    """Say where it breaks, and end."""
+    sys.stdout.write(f"broken at {place}: {why}\n")
+    sys.exit(14)
+
+
+def read_events(path: pathlib.Path) -> Iterator[tuple[Any, ...]]:
+    """Yield the parsed lines of the export; a line that is none breaks the log."""
+    with open(path, encoding="utf-8") as file:
+        for place, line in enumerate(file, start=1):
+            try:
+                row = json.loads(line)
+                names = ("seq", "prev_hash", "hash", "body")
+                yield (place, *(row[name] for name in names), json.loads(row["body"]))
+            except (ValueError, KeyError, TypeError) as exc:
+                broken(place, f"not an event ({exc})")
+
+
+def follow_chain(path: pathlib.Path) -> tuple[str | None, dict[int, bytes]]:
+    """Return store id and every Merkle root by size, after checking each event against the one before."""
+    roots: dict[int, bytes] = {0: hashlib.sha256(b"").digest()}
+    edge: list[bytes] = []
+    store_id = prev = None
+    for place, seq, prev_hash, own, body, said in read_events(path):
+        store_id = store_id or said.get("store_id")
+        prev = prev or hashlib.sha256(str(store_id).encode()).hexdigest()
+        if seq != place or said.get("seq") != place:
+            broken(place, f"it says seq {said.get('seq')} and stands at place {place}")
+        if said.get("store_id") != store_id:
+            broken(place, f"it belongs to store {said.get('store_id')}")
+        if prev_hash != prev:
+            broken(place, "it does not follow the event before it")
+        if own != hashlib.sha256(f"{prev}\n{body}".encode()).hexdigest():
+            broken(place, "its content was altered after it was recorded")
+        prev = own
+        grow(edge, place - 1, body=body)
+        roots[place] = root_of(edge)
+    return store_id, roots
+
+
+def grow(edge: list[bytes], size: int, *, body: str) -> None:
+    """Add a leaf to the right edge of the tree (RFC 9162, section 2.1.1)."""
+    node = hashlib.sha256(b"\0" + body.encode()).digest()
+    while size & 1:
+        node, size = hashlib.sha256(b"\1" + edge.pop() + node).digest(), size >> 1
+    edge.append(node)
+
+
+def root_of(edge: list[bytes]) -> bytes:
+    """Return the root over the right edge."""
+    node = edge[-1]
+    for left in reversed(edge[:-1]):
+        node = hashlib.sha256(b"\1" + left + node).digest()
+    return node
+
+
+def is_signed(text: str, origin: str, *, tail: str, keys: list[bytes]) -> bool:
+    """Tell whether a trusted key signed a note; a wrong signature of a trusted key breaks it."""
+    for line in filter(None, tail.split("\n")):
+        raw = base64.b64decode(line.split(" ")[-1], validate=True)
+        for key in keys:
+            wanted = hashlib.sha256(origin.encode() + b"\n\x01" + key).digest()[:4]
+            if raw[:4] != wanted:
+                continue
+            from cryptography.exceptions import InvalidSignature
+            from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+            try:
+                Ed25519PublicKey.from_public_bytes(key).verify(raw[4:], text.encode())
+            except InvalidSignature:
+                broken("a checkpoint", f"forged signature under {origin}")
+            return True
+    return False
+
+
+def check_notes(
+    folder: pathlib.Path, store_id: str | None, *, roots: dict[int, bytes], keys: list[bytes]
+) -> tuple[int, int]:
+    """Compare every checkpoint with the log; returns the newest size seen, and the newest signed one."""
+    size_seen = size_signed = 0
+    for path in sorted(folder.glob("*.checkpoints")):
+        for note in filter(str.strip, path.read_text(encoding="utf-8").split("\n----\n")):
+            text, _, tail = note.partition("\n\n")
+            text = text.rstrip("\n") + "\n"
+            try:
+                origin, number, encoded = text.strip("\n").split("\n")
+                size, root = int(number), base64.b64decode(encoded, validate=True)
+                signed = is_signed(text, origin, tail=tail, keys=keys)
+            except ValueError as exc:
+                broken("a checkpoint", f"{path.name} holds what is none ({exc})")
+            if origin != f"workbench/{store_id}":
+                broken("a checkpoint", f"{path.name} is of another log, {origin}")
+            if size not in roots:
+                broken(
+                    len(roots),
+                    f"tail missing: a checkpoint saw {size} events, the log ends at {len(roots) - 1}",
+                )
+            if roots[size] != root:
+                broken(f"or before {size}", "the events are not those that a checkpoint saw")
+            size_seen, size_signed = max(size_seen, size), max(size_signed, size if signed else 0)
+    return size_seen, size_signed
+
+
+def main() -> None:
+    """Verify the folder and say how far it is vouched for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "folder", nargs="?", type=pathlib.Path, default=pathlib.Path(__file__).parent
+    )
+    parser.add_argument(
+        "--trust-key", action="append", default=[], type=bytes.fromhex, metavar="HEX"
+    )
+    asked = parser.parse_args()
+    events = asked.folder / "events.jsonl"
+    if not events.is_file():
+        parser.error(f"there is no {events}")
+    store_id, roots = follow_chain(events)
+    count = len(roots) - 1
+    if not count:
+        broken(1, "the log holds no event")
+    seen, signed = check_notes(asked.folder, store_id, roots=roots, keys=asked.trust_key)
+    vouched = "anchored to the end" if seen == count else f"unanchored since {seen}"
+    sys.stdout.write(
+        f"ok to {count}, {vouched}; signed by a trusted key to {signed}; store {store_id}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
