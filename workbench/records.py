@@ -315,6 +315,28 @@ class ReportRef:
 
 
 @dataclass(frozen=True)
+class EnrolledKey:
+    """A public key that the log counts as a person's, in one role.
+
+    Attributes:
+        person: who holds it; two keys of one person are still one person.
+        enrolled_by: key that signed the enrolment; its own id for a store's first key.
+    """
+
+    key_id: str
+    public_hex: str
+    person: str
+    role: str
+    enrolled_by: str
+    enrolled_at: datetime
+    enrolled_seq: int
+    revoked_at: datetime | None = None
+    revoked_by: str = ""
+    revoked_reason: str = ""
+    revoked_seq: int | None = None
+
+
+@dataclass(frozen=True)
 class HeadNote:
     """Where the log stood: a copy of it outside the store is the evidence against tampering."""
 

@@ -38,6 +38,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "lab": ("workbench.cli.lab:command", "Open JupyterLab on the control panel."),
     "hold": ("workbench.cli.hold:command", "List holds."),
     "store": ("workbench.cli.store:command", "Make the one shared store."),
+    "key": ("workbench.cli.key:command", "Make, enrol, list and revoke signing keys."),
     "registry": ("workbench.cli.registry:command", "Apply the file of automations and owners."),
 }
 """Name of a command -> where it is and what its line in the help says; nothing is imported for the help."""

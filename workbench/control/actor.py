@@ -19,17 +19,19 @@ def operating_system_user() -> str:
         return f"uid-{uid}"
 
 
-def actor_text(role: str | None, owners: Mapping[str, Owner]) -> str:
-    """Return how the log names the person: `ops-lead (os:anna, unverified)` or `os:anna (unverified)`.
+def actor_text(role: str | None, owners: Mapping[str, Owner], *, note: str = "") -> str:
+    """Return how the log names a person without a key: `ops-lead (os:anna, unverified)`.
 
+    A note says why no signature counts. Without a role it is `os:anna (unverified)`.
     Raises Refused when the role is not one of the registered owners.
     """
     user = operating_system_user()
+    unverified = f"unverified: {note}" if note else "unverified"
     if role is None:
-        return f"os:{user} (unverified)"
+        return f"os:{user} ({unverified})"
     if role not in owners:
         known = ", ".join(sorted(owners)) or "none yet"
         raise Refused(
             f"{role!r} is not a registered role; there are: {known}.", next_step="leave `--as` out"
         )
-    return f"{role} (os:{user}, unverified)"
+    return f"{role} (os:{user}, {unverified})"

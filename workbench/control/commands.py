@@ -10,12 +10,12 @@ from dataclasses import replace
 
 from workbench.clock import Clock
 from workbench.control import reading
-from workbench.control.actor import actor_text
 from workbench.control.deciding import DecideRequest, ReportEntry, decide_decision, decide_report
 from workbench.control.enrolling import decide_registry, known_registry, registry_command
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
 from workbench.control.reading import limit_reached
 from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release, trusted
+from workbench.control.signing import Signer, Who, file_signer, identify, unsigned
 from workbench.control.targets import Observer, observation
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
 from workbench.errors import NoMatch, NotFound, StorageUnavailable, WorkbenchError
@@ -37,8 +37,11 @@ _LOOK_EVERY_SECONDS = 0.02
 class Control:
     """Gives commands to one store; each call opens and closes its own connection, so any thread may call."""
 
-    def __init__(self, store: Store, clock: Clock, *, role: str | None = None) -> None:
-        """Act on a store as this process's user, for a role where one is named."""
+    def __init__(
+        self, store: Store, clock: Clock, *, role: str | None = None, signer: Signer = unsigned
+    ) -> None:
+        """Act on a store as this process's user, for a role where one is named, signing where one can."""
+        self.signer = signer
         self.store = store
         self.clock = clock
         self.role = role
@@ -79,9 +82,9 @@ class Control:
         in the log. Raises NoMatch when the scope covers nothing and UsageFault without a reason.
         """
         now = self.clock.now()
-        done = self._transact(
-            request.command(self._id(command_id)),
-            lambda s: decide_pause(s, request, actor=self._actor(s), now=now),
+        done = self.transact(
+            request.command(self.new_id(command_id)),
+            lambda s, who: decide_pause(s, request, actor=who.text, now=now),
         )
         hold = done.state.holds[_result(done, "hold.place")]
         targets = self._watch(hold, wait_seconds, on_progress)
@@ -120,12 +123,12 @@ class Control:
         Raises Refused without a decision or break-glass reason, and when the decision does not cover it.
         """
         now = self.clock.now()
-        done = self._transact(
-            request.command(self._id(command_id)),
-            lambda s: decide_narrow(
+        done = self.transact(
+            request.command(self.new_id(command_id)),
+            lambda s, who: decide_narrow(
                 self._trusted(s),
                 request,
-                actor=self._actor(s),
+                actor=who.text,
                 now=now,
                 prepare_tickets=self._make_tickets,
             ),
@@ -135,27 +138,27 @@ class Control:
     def resume_full(self, request: ResumeRequest, *, command_id: str | None = None) -> Hold:
         """Release a hold; other holds on the same automations stay. Raises Refused as narrow does."""
         now = self.clock.now()
-        done = self._transact(
-            request.command(self._id(command_id)),
-            lambda s: decide_release(self._trusted(s), request, actor=self._actor(s), now=now),
+        done = self.transact(
+            request.command(self.new_id(command_id)),
+            lambda s, who: decide_release(self._trusted(s), request, actor=who.text, now=now),
         )
         return done.state.holds[_result(done, "hold.release")]
 
     def decide(self, request: DecideRequest, *, command_id: str | None = None) -> Decision:
         """Record a person's decision about a report; raises Refused when it cannot be decided on."""
         now = self.clock.now()
-        done = self._transact(
-            request.command(self._id(command_id)),
-            lambda s: decide_decision(s, request, actor=self._actor(s), now=now),
+        done = self.transact(
+            request.command(self.new_id(command_id)),
+            lambda s, who: decide_decision(s, request, actor=who.text, now=now),
         )
         return done.state.decisions[_result(done, "decision.record")]
 
     def record_report(self, entry: ReportEntry, *, command_id: str | None = None) -> ReportRef:
         """Record a report that was made, complete or not, and return it with its id."""
         now = self.clock.now()
-        done = self._transact(
-            entry.command(self._id(command_id)),
-            lambda s: decide_report(s, entry, actor=self._actor(s), now=now),
+        done = self.transact(
+            entry.command(self.new_id(command_id)),
+            lambda s, who: decide_report(s, entry, actor=who.text, now=now),
         )
         return done.state.reports[_result(done, "report.record")]
 
@@ -166,10 +169,10 @@ class Control:
     def apply_registry(self, registry: Registry, *, command_id: str | None = None) -> int:
         """Record what a registry changes and return the number of events."""
         now = self.clock.now()
-        command = registry_command(registry, self._id(command_id))
+        command = registry_command(registry, self.new_id(command_id))
         return len(
-            self._transact(
-                command, lambda s: decide_registry(s, registry, actor=self._actor(s), now=now)
+            self.transact(
+                command, lambda s, who: decide_registry(s, registry, actor=who.text, now=now)
             ).events
         )
 
@@ -189,8 +192,15 @@ class Control:
         preview = self.preview(scope_text)
         return reading.card(self.store, preview, now=self.clock.now())
 
-    def _transact(self, command: Command, decide: Callable[[State], Change]) -> Committed:
-        return self.store.transact(command, lambda state: self._with_endings(state, decide(state)))
+    def transact(self, command: Command, decide: Callable[[State, Who], Change]) -> Committed:
+        """Give one command, signed where this user has a key: what it decides is recorded, once."""
+        now = self.clock.now()
+
+        def decided(state: State) -> Change:
+            who = identify(command, state, signer=self.signer, role=self.role, now=now)
+            return replace(self._with_endings(state, decide(state, who)), seal=who.seal)
+
+        return self.store.transact(command, decided)
 
     def _with_endings(self, state: State, change: Change) -> Change:
         """Record with any command the narrow restarts that have reached a limit since the last one."""
@@ -251,7 +261,7 @@ class Control:
         )
         # The pause itself is durable already; what was seen of it can be looked at again.
         with contextlib.suppress(OSError, WorkbenchError):
-            self.store.transact(Command(self._id(None), content), lambda _: Change([draft]))
+            self.store.transact(Command(self.new_id(None), content), lambda _: Change([draft]))
 
     def _preview(self, state: State, scope: Scope, mode: Mode, *, except_hold: str = "") -> Preview:
         covered = covered_by(scope, state)
@@ -278,11 +288,9 @@ class Control:
     def _trusted(self, state: State) -> State:
         return trusted(state, copy_fault=self.store.copy_fault(state))
 
-    def _actor(self, state: State) -> str:
-        return actor_text(self.role, state.owners)
-
     @staticmethod
-    def _id(command_id: str | None) -> str:
+    def new_id(command_id: str | None) -> str:
+        """Return the id that was given, or a fresh one."""
         return command_id or uuid.uuid4().hex
 
 
@@ -296,7 +304,7 @@ def open_control(
 ) -> Control:
     """Open the shared store for commands; raises StoreMissing when there is none."""
     used = clock or settings.clock()
-    return Control(open_store(settings, used), used, role=role)
+    return Control(open_store(settings, used), used, role=role, signer=file_signer(settings.home))
 
 
 __all__ = ["CONFIRM_WAIT_SECONDS", "Control", "open_control"]

@@ -138,6 +138,7 @@ def flags(state: State, holds: tuple[HoldView, ...]) -> tuple[str, ...]:
         f"event {seq} of the log: {why}; gates answer UNKNOWN, see `workbench audit verify`"
         for seq, why in state.doubts.items()
     ]
+    found += [f"NOT OBEYED, event {seq}: {why}" for seq, why in state.refused.items()]
     return tuple(found)
 
 

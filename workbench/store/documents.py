@@ -24,6 +24,7 @@ def documents(state: State) -> Documents:
         found += [(entity, key) for key in records]
     found += [("target", f"{hold_id}/{automation_id}") for hold_id, automation_id in state.observed]
     found += [("command", command_id) for command_id in state.commands]
+    found += [("refused", str(seq)) for seq in state.refused]
     return documents_of(state, found)
 
 
@@ -41,6 +42,7 @@ def _tables(state: State) -> Mapping[str, Mapping[str, Any]]:
         "probation": state.probations,
         "decision": state.decisions,
         "report": state.reports,
+        "key": state.keys,
     }
 
 
@@ -48,6 +50,8 @@ def _document(state: State, entity: str, key: str) -> dict[str, Any]:
     if entity == "command":
         digest, seq = state.commands[key]
         return {"digest": digest, "seq": seq}
+    if entity == "refused":
+        return {"reason": state.refused[int(key)]}
     if entity == "target":
         hold_id, _, automation_id = key.partition("/")
         return dict(state.observed[hold_id, automation_id])

@@ -23,6 +23,7 @@ from workbench.records import (
 )
 from workbench.store.documents import automation_from
 from workbench.store.state import State, scope_of
+from workbench.store.trusting import on_enrol, on_revoke
 
 
 def fold(events: Iterable[Event], state: State | None = None) -> State:
@@ -240,6 +241,8 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "probation.end": _on_probation_end,
     "report.record": _on_report,
     "decision.record": _on_decision,
+    "key.enrol": on_enrol,
+    "key.revoke": on_revoke,
 }
 
 

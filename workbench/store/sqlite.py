@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -50,10 +50,12 @@ class Change:
 
     Attributes:
         before_commit: called in the transaction, before the commit (makes a ticket file durable).
+        seal: key_id, signed_at and signature of the command, kept in each event; empty when unsigned.
     """
 
     drafts: Sequence[log.Draft]
     before_commit: Callable[[], None] | None = None
+    seal: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -275,7 +277,7 @@ def _record(
     connection: apsw.Connection, state: State, command: Command, change: Change
 ) -> list[Event]:
     """Append a command's events with its mark, and bring projection and outbox along."""
-    mark = {"id": command.command_id, "digest": command.digest}
+    mark = {"id": command.command_id, "digest": command.digest, **change.seal}
     store_id = state.store_id or str(dict(run(connection, "list_meta"))["store_id"])
     events = []
     for draft in change.drafts:

@@ -11,6 +11,7 @@ from workbench.records import (
     Automation,
     Category,
     Decision,
+    EnrolledKey,
     Hold,
     Owner,
     Probation,
@@ -31,6 +32,7 @@ class State:
             out of its scope or retired and never grows, so that no later edit opens it again.
         commands: command id -> (digest, seq of its first event).
         doubts: seq -> why that event cannot be trusted or taken in; gates then never say CLEAR.
+        refused: seq -> why an event that opens was not obeyed: who gave it was not entitled to.
         touched: projection rows that the events since the last copy changed.
     """
 
@@ -52,6 +54,8 @@ class State:
     let_through: dict[str, set[str]] = field(default_factory=dict)
     hold_changed_seq: dict[str, int] = field(default_factory=dict)
     break_glass_releases: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, EnrolledKey] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
     doubts: dict[int, str] = field(default_factory=dict)
     touched: set[tuple[str, str]] = field(default_factory=set)
 

@@ -1,0 +1,176 @@
+"""Keys: what is signed counts as a person's, what is not is shown, and a pause is never in the way."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.store.ground import START, SetClock, a_control, pause, settings_in
+from workbench.control import Control
+from workbench.control.deciding import DecideRequest
+from workbench.control.enrolling_keys import Enrolment, enrol_key, revoke_key
+from workbench.control.signing import Signer, file_signer
+from workbench.errors import BadSettings, Refused, UsageFault
+from workbench.store.audit import verify_store
+from workbench.store.documents import documents
+from workbench.store.keys import make_key
+
+
+def a_person(control: Control, root: Path, name: str) -> tuple[Control, str]:
+    """Return the same store as a person of their own gives commands to it, and their public key."""
+    home = root / f"home-{name}"
+    key = make_key(home / "key.json")
+    return Control(control.store, control.clock, signer=file_signer(home)), key.public_hex
+
+
+def enrolled(root: Path, *names: str) -> tuple[Control, ...]:
+    """Make a store in which these people have enrolled keys, the first by themselves."""
+    control = a_control(root, SetClock())
+    people = [a_person(control, root, name) for name in names]
+    for name, (_, public_hex) in zip(names, people, strict=True):
+        enrol_key(people[0][0], Enrolment(public_hex, name, "ops-lead"))
+    return tuple(person for person, _ in people)
+
+
+def twisted(signer: Signer, **changes: str) -> Signer:
+    """Return a signer whose seal says something else than was signed."""
+    return lambda command, told: {**(signer(command, told) or {}), **changes}
+
+
+def test_a_signed_command_names_person_key_and_user(tmp_path: Path) -> None:
+    """An enrolled key's command is recorded under its person, and the seal stands in the event."""
+    ann, _ = enrolled(tmp_path, "ann", "bo")
+    hold = pause(ann).hold
+    key_id = next(iter(ann.state().keys))
+    assert hold.placed_by.startswith(f"ops-lead (ann, key {key_id}, os:")
+    placed = next(e for e in ann.store.events() if e.action == "hold.place")
+    mark = placed.payload["command"]
+    assert (mark["key_id"], len(mark["signature"])) == (key_id, 128)
+    assert verify_store(ann.store).is_ok
+    assert ann.store.projection() == documents(ann.state())
+
+
+def test_the_second_key_needs_the_first(tmp_path: Path) -> None:
+    """The first key enrols itself and says so; nobody without a key enrols another."""
+    (ann,) = enrolled(tmp_path, "ann")
+    assert "on nobody's word" in ann.store.events()[-1].reason
+    stranger, public_hex = a_person(ann, tmp_path, "eve")
+    with pytest.raises(Refused, match="must be signed by an enrolled key") as caught:
+        enrol_key(stranger, Enrolment(public_hex, "eve", "ops-lead"))
+    assert "workbench key new" in caught.value.then
+
+
+def test_a_key_is_enrolled_once_for_a_known_role(tmp_path: Path) -> None:
+    """A second enrolment, an unknown role, a look-alike name and a broken key are refused in words."""
+    (ann,) = enrolled(tmp_path, "ann")
+    own = next(iter(ann.state().keys.values()))
+    _, fresh = a_person(ann, tmp_path, "bo")
+    with pytest.raises(Refused, match="was enrolled at event"):
+        enrol_key(ann, Enrolment(own.public_hex, "bo", "ops-lead"))
+    with pytest.raises(Refused, match="not a registered role; there are: ops-lead"):
+        enrol_key(ann, Enrolment(fresh, "bo", "boss"))
+    with pytest.raises(UsageFault, match="not a name that counts"):
+        enrol_key(ann, Enrolment(fresh, "b\u043e", "ops-lead"))
+    with pytest.raises(UsageFault, match="is not a public key"):
+        enrol_key(ann, Enrolment("abcd", "bo", "ops-lead"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"store_id": "st-other"}, "signed for store st-other"),
+        ({"environment": "production"}, "signed for production; this store is for staging"),
+        ({"signed_at": "2026-11-20T09:00:00.000000Z"}, "more than 10 minutes from now"),
+        ({"signature": "00" * 64}, "altered or replayed"),
+    ],
+)
+def test_a_seal_that_does_not_fit_is_refused(
+    tmp_path: Path, changes: dict[str, str], why: str
+) -> None:
+    """Another store, another environment, a stale instant or other bytes: refused with the reason."""
+    ann, _ = enrolled(tmp_path, "ann", "bo")
+    before = ann.head_note()
+    bad = Control(ann.store, ann.clock, signer=twisted(ann.signer, **changes))
+    with pytest.raises(Refused, match=why):
+        bad.decide(DecideRequest("R-1"))
+    with pytest.raises(Refused, match=why):
+        revoke_key(bad, next(iter(ann.state().keys)), reason="x")
+    assert ann.head_note() == before
+
+
+def test_a_signature_of_another_command_is_a_replay(tmp_path: Path) -> None:
+    """What was signed for one command does not carry another one."""
+    ann, _ = enrolled(tmp_path, "ann", "bo")
+    kept: list[Any] = []
+
+    def keep(command: Any, told: Any) -> Any:
+        kept.append(ann.signer(command, told))
+        return kept[-1]
+
+    pause(Control(ann.store, ann.clock, signer=keep))
+    replayed = Control(ann.store, ann.clock, signer=lambda command, told: kept[0])
+    with pytest.raises(Refused, match="altered or replayed"):
+        revoke_key(replayed, next(iter(ann.state().keys)), reason="gone")
+
+
+def test_a_clock_set_back_does_not_freshen_a_signature(tmp_path: Path) -> None:
+    """The newest event counts as the time when the clock stands before it."""
+    ann, _ = enrolled(tmp_path, "ann", "bo")
+    assert isinstance(ann.clock, SetClock)
+    ann.clock.move(3600)
+    pause(ann)
+    ann.clock.at = START + timedelta(seconds=1)
+    with pytest.raises(Refused, match="more than 10 minutes from now"):
+        revoke_key(ann, next(iter(ann.state().keys)), reason="gone")
+
+
+def test_a_revoked_key_signs_nothing_more(tmp_path: Path) -> None:
+    """From its revocation on a key is refused with the reason, and is not enrolled again."""
+    ann, bo = enrolled(tmp_path, "ann", "bo")
+    key_id = next(k.key_id for k in ann.state().keys.values() if k.person == "bo")
+    revoked = revoke_key(ann, key_id, reason="laptop stolen")
+    with pytest.raises(Refused, match=f"was revoked at event {revoked.revoked_seq}: laptop stolen"):
+        bo.decide(DecideRequest("R-1"))
+    with pytest.raises(Refused, match="a revoked one stays revoked"):
+        enrol_key(ann, Enrolment(revoked.public_hex, "bo", "ops-lead"))
+    with pytest.raises(Refused, match="was revoked at event"):
+        revoke_key(ann, key_id, reason="again")
+
+
+def test_no_key_is_ever_in_the_way_of_a_pause(tmp_path: Path) -> None:
+    """Revoked, unreadable by rule, not enrolled or badly signed: the hold is placed and the reason shown."""
+    ann, bo = enrolled(tmp_path, "ann", "bo")
+    bo_key = next(k.key_id for k in ann.state().keys.values() if k.person == "bo")
+    revoke_key(ann, bo_key, reason="stolen")
+    assert "was revoked" in pause(bo).hold.placed_by
+    stranger, _ = a_person(ann, tmp_path, "eve")
+    assert "is not enrolled" in pause(stranger).hold.placed_by
+    (tmp_path / "home-ann" / "key.json").chmod(0o644)
+    assert "is open to others" in pause(ann).hold.placed_by
+    with pytest.raises(BadSettings, match="is open to others"):
+        ann.decide(DecideRequest("R-1"))
+
+
+def test_a_forged_enrolment_in_the_log_is_not_obeyed(tmp_path: Path) -> None:
+    """A key event that nobody enrolled signed stands in the log, changes nothing and is flagged."""
+    from workbench.store.log import Draft
+    from workbench.store.sqlite import Change, Command
+
+    (ann,) = enrolled(tmp_path, "ann")
+    content = {"public_hex": "ab" * 32, "person": "eve", "role": "ops-lead"}
+    draft = Draft(START, "ops-lead (ann, key)", "key.enrol", "feed", payload=content)
+    ann.store.transact(Command("forged", content), lambda _: Change([draft]))
+    assert "feed" not in ann.state().keys
+    assert any("not signed by an enrolled key" in flag for flag in ann.status().flags)
+    assert ann.store.projection() == documents(ann.state())
+
+
+def test_without_a_key_file_nothing_changes(tmp_path: Path) -> None:
+    """A store that nobody enrolled a key in works as before, every action shown as unverified."""
+    control = a_control(tmp_path)
+    signing = Control(control.store, control.clock, signer=file_signer(settings_in(tmp_path).home))
+    assert pause(signing).hold.placed_by.endswith("(unverified)")
+    assert "signature" not in signing.store.events()[-1].payload["command"]

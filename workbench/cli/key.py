@@ -1,0 +1,96 @@
+"""`workbench key`: make a signing key, enrol it, list and revoke keys."""
+
+from __future__ import annotations
+
+import click
+
+from workbench.cli.present import as_json, ask, head_line, one_line, store_line, table, when
+from workbench.control import open_control
+from workbench.control.enrolling_keys import Enrolment, enrol_key, revoke_key
+from workbench.settings import Settings
+
+
+@click.group()
+def command() -> None:
+    """Make, enrol, list and revoke the keys that sign commands."""
+
+
+@command.command("new")
+def new() -> None:
+    """Make a private key in WORKBENCH_HOME that only you can read, and print its public half."""
+    from workbench.store.keys import KEY_FILE, make_key
+
+    path = Settings.from_environment().home / KEY_FILE
+    key = make_key(path)
+    click.echo(f"Made key {key.key_id} in {one_line(str(path))} (mode 0600). Its public half:")
+    click.echo(key.public_hex)
+    click.echo(f"Next: `workbench key enrol {key.public_hex} --person NAME --role ROLE`")
+    click.echo(
+        "A store's first key enrols itself; each later one is enrolled by somebody who has one."
+    )
+
+
+@command.command("enrol")
+@click.argument("public_hex")
+@click.option("--person", required=True, help="Who holds the key, as the role's members are named.")
+@click.option("--role", required=True, help="Owner role that the key acts for.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def enrol(public_hex: str, person: str, role: str, yes: bool) -> None:
+    """Let PUBLIC_HEX count as a person's key, in a role."""
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    click.echo(store_line(control.head_note(), settings))
+    if not yes:
+        ask(f"Let this key count as {person}, {role}?")
+    key = enrol_key(control, Enrolment(public_hex, person, role))
+    click.echo(
+        f"Key {key.key_id} counts as {key.person}, {key.role}, from event {key.enrolled_seq}."
+    )
+    if key.enrolled_by == key.key_id:
+        click.echo(
+            "It is the store's first key, enrolled on nobody's word: tell the others its id."
+        )
+    head_line(control.head_note())
+
+
+@command.command("list")
+@click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
+def list_keys(is_json: bool) -> None:
+    """List the enrolled keys, revoked ones too."""
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    keys = list(control.state().keys.values())
+    if is_json:
+        click.echo(as_json([vars(key) for key in keys]))
+        return
+    click.echo(store_line(control.head_note(), settings))
+    rows = [
+        (
+            k.key_id,
+            k.person,
+            k.role,
+            when(k.enrolled_at),
+            "itself (first key)" if k.enrolled_by == k.key_id else k.enrolled_by,
+            f"revoked {when(k.revoked_at)}: {k.revoked_reason}" if k.revoked_seq else "counts",
+        )
+        for k in keys
+    ]
+    headers = ["key", "person", "role", "enrolled", "by", "state"]
+    click.echo(table(headers, rows) if rows else "No key is enrolled; every action is unsigned.")
+    head_line(control.head_note())
+
+
+@command.command("revoke")
+@click.argument("key_id")
+@click.option("--reason", "-r", default="", help="Why; always needed.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def revoke(key_id: str, reason: str, yes: bool) -> None:
+    """Let KEY_ID count no more, for good; sign-offs that rest on it do not count either."""
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    click.echo(store_line(control.head_note(), settings))
+    if not yes:
+        ask(f"Revoke key {key_id} for good?")
+    key = revoke_key(control, key_id, reason=reason)
+    click.echo(f"Key {key.key_id} of {key.person} counts no more, from event {key.revoked_seq}.")
+    head_line(control.head_note())

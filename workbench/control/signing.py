@@ -1,0 +1,119 @@
+"""Who a command is from: the key of this user's private folder, or else an unverified user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from workbench.clock import to_text
+from workbench.control.actor import actor_text, operating_system_user
+from workbench.errors import BadSettings, Refused
+from workbench.records import EnrolledKey
+from workbench.store.signatures import Seal, mark_of, seal_fault, statement
+from workbench.store.sqlite import Command
+from workbench.store.state import State
+
+KEY_FILE = "key.json"
+"""Name of the private key file in `WORKBENCH_HOME`; the same as in workbench/store/keys.py."""
+
+Signer = Callable[[Command, Mapping[str, str]], Seal | None]
+"""Gives the seal of a command for a store, environment and instant; None without a key.
+
+Raises BadSettings for a key that is not to be used.
+"""
+
+
+@dataclass(frozen=True)
+class Who:
+    """Who gives a command.
+
+    Attributes:
+        text: how the log names the person.
+        key: enrolled key that signed the command; None for an unsigned one.
+        seal: what each event of the command keeps of the signature.
+    """
+
+    text: str
+    key: EnrolledKey | None = None
+    seal: Mapping[str, str] = field(default_factory=dict)
+
+
+def file_signer(home: Path) -> Signer:
+    """Return what signs with the key file of a private folder; without one nothing is imported."""
+
+    def sign(command: Command, told: Mapping[str, str]) -> Seal | None:
+        path = home / KEY_FILE
+        if not path.exists():
+            return None
+        from workbench.store.keys import load_key
+
+        key = load_key(path)
+        if key is None:
+            return None
+        said = statement(command.command_id, command.digest, **told)
+        return {**told, "key_id": key.key_id, "signature": key.sign(said)}
+
+    return sign
+
+
+def unsigned(command: Command, told: Mapping[str, str]) -> Seal | None:
+    """Sign nothing: what a control without a private folder does."""
+    return None
+
+
+def identify(
+    command: Command, state: State, *, signer: Signer, role: str | None, now: datetime
+) -> Who:
+    """Return who gives a command, with the seal that counts for it; raises Refused for a seal that does not count.
+
+    A pause is never refused for its signature: it is recorded as unsigned, with the reason in the
+    actor's name. A key that nobody enrolled yet signs nothing, and its holder is shown as unverified.
+    """
+    is_pause = command.content.get("name") == "pause"
+    told = {
+        "store_id": state.store_id,
+        "environment": state.environment,
+        "signed_at": to_text(now),
+    }
+    try:
+        seal = signer(command, told)
+    except BadSettings as exc:
+        if not is_pause:
+            raise
+        return Who(actor_text(role, state.owners, note=exc.message.rstrip(".")))
+    if seal is None:
+        return Who(actor_text(role, state.owners))
+    if seal["key_id"] not in state.keys:
+        note = f"key {seal['key_id']} is not enrolled"
+        return Who(actor_text(role, state.owners, note=note))
+    fault = seal_fault(state, seal, command_id=command.command_id, digest=command.digest, now=now)
+    key = state.keys[seal["key_id"]]
+    if not fault and role is not None and role != key.role:
+        fault = f"key {key.key_id} is enrolled for {key.role}, not for {role}"
+    if fault and not is_pause:
+        raise Refused(f"Nothing was done: {fault}.", next_step=_way_out(seal, fault))
+    if fault:
+        return Who(actor_text(role, state.owners, note=fault))
+    text = f"{key.role} ({key.person}, key {key.key_id}, os:{operating_system_user()})"
+    return Who(text, key, mark_of(seal))
+
+
+def _way_out(seal: Seal, fault: str) -> str:
+    if "revoked" in fault:
+        return "`workbench key new` after moving the old file away, then have the new key enrolled"
+    if "enrolled for" in fault:
+        return "leave `--as` out"
+    return "give the command again, on this store, with a clock that is right"
+
+
+def key_of(who: Who, purpose: str) -> EnrolledKey:
+    """Return the key that signed, where only an enrolled one will do; raises Refused saying how to get one."""
+    if who.key is None:
+        raise Refused(
+            f"{purpose} must be signed by an enrolled key; this is from {who.text}.",
+            next_step="`workbench key new`, then have it enrolled: `workbench key enrol PUBLIC-KEY "
+            "--person NAME --role ROLE`",
+        )
+    return who.key
