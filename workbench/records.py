@@ -337,6 +337,30 @@ class EnrolledKey:
 
 
 @dataclass(frozen=True)
+class SignOff:
+    """A two-person approval of one resume: bound to its hold, decision, plan and time.
+
+    Attributes:
+        plan: what would open: the hold, and either all it covers or scope, automations, runs and end.
+        covered: what the hold covered when it was asked for; anything new supersedes it.
+        signer_keys: keys that gave it; whether they count is asked when it is used.
+    """
+
+    signoff_id: str
+    hold_id: str
+    decision_id: str
+    decision_digest: str
+    plan: Mapping[str, Any]
+    covered: tuple[str, ...]
+    requested_by: str
+    requester_key: str
+    requested_seq: int
+    expires_at: datetime
+    signer_keys: tuple[str, ...] = ()
+    used_seq: int | None = None
+
+
+@dataclass(frozen=True)
 class HeadNote:
     """Where the log stood: a copy of it outside the store is the evidence against tampering."""
 

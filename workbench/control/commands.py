@@ -16,6 +16,7 @@ from workbench.control.placing import PauseRequest, covered_by, decide_pause, st
 from workbench.control.reading import limit_reached
 from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release, trusted
 from workbench.control.signing import Signer, Who, file_signer, identify, unsigned
+from workbench.control.signoff import with_signoff
 from workbench.control.targets import Observer, observation
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
 from workbench.errors import NoMatch, NotFound, StorageUnavailable, WorkbenchError
@@ -125,12 +126,17 @@ class Control:
         now = self.clock.now()
         done = self.transact(
             request.command(self.new_id(command_id)),
-            lambda s, who: decide_narrow(
-                self._trusted(s),
-                request,
-                actor=who.text,
+            lambda s, who: with_signoff(
+                s,
+                decide_narrow(
+                    self._trusted(s),
+                    request,
+                    actor=who.text,
+                    now=now,
+                    prepare_tickets=self._make_tickets,
+                ),
+                who=who,
                 now=now,
-                prepare_tickets=self._make_tickets,
             ),
         )
         return done.state.probations[_result(done, "probation.start")]
@@ -140,7 +146,12 @@ class Control:
         now = self.clock.now()
         done = self.transact(
             request.command(self.new_id(command_id)),
-            lambda s, who: decide_release(self._trusted(s), request, actor=who.text, now=now),
+            lambda s, who: with_signoff(
+                s,
+                decide_release(self._trusted(s), request, actor=who.text, now=now),
+                who=who,
+                now=now,
+            ),
         )
         return done.state.holds[_result(done, "hold.release")]
 
@@ -172,7 +183,7 @@ class Control:
         command = registry_command(registry, self.new_id(command_id))
         return len(
             self.transact(
-                command, lambda s, who: decide_registry(s, registry, actor=who.text, now=now)
+                command, lambda s, who: decide_registry(s, registry, who=who, now=now)
             ).events
         )
 

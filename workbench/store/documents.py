@@ -43,6 +43,8 @@ def _tables(state: State) -> Mapping[str, Mapping[str, Any]]:
         "decision": state.decisions,
         "report": state.reports,
         "key": state.keys,
+        "policy": state.policies,
+        "signoff": state.signoffs,
     }
 
 

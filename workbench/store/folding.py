@@ -22,8 +22,17 @@ from workbench.records import (
     VerdictKind,
 )
 from workbench.store.documents import automation_from
+from workbench.store.signatures import signer_of
 from workbench.store.state import State, scope_of
-from workbench.store.trusting import on_enrol, on_revoke
+from workbench.store.trusting import (
+    may_open,
+    on_enrol,
+    on_policy,
+    on_revoke,
+    on_signoff_give,
+    on_signoff_request,
+    refuse,
+)
 
 
 def fold(events: Iterable[Event], state: State | None = None) -> State:
@@ -90,6 +99,9 @@ def _close_for(state: State, automation_id: str, record: Automation | None) -> N
 
 
 def _on_owner(state: State, event: Event) -> None:
+    if state.keys and signer_of(state, event) is None:
+        refuse(state, event, why="roles change by an enrolled key only, once there is one")
+        return
     body = event.payload["owner"]
     state.owners[body["owner_id"]] = Owner(**{**body, "members": tuple(body["members"])})
     state.touched.add(("owner", body["owner_id"]))
@@ -127,6 +139,8 @@ def _on_release(state: State, event: Event) -> None:
     found = state.holds.get(event.target)
     if found is None or found.released_seq is not None:
         return  # RELEASED is final (I3); a second release in a foreign log changes nothing
+    if not may_open(state, event):
+        return
     state.holds[event.target] = replace(
         found, released_at=event.occurred_at, released_by=event.actor, released_seq=event.seq
     )
@@ -140,6 +154,8 @@ def _on_release(state: State, event: Event) -> None:
 
 
 def _on_probation(state: State, event: Event) -> None:
+    if not may_open(state, event):
+        return
     body = event.payload
     known = {i: state.automations.get(i) for i in body["automation_ids"]}
     state.let_through[event.target] = {
@@ -224,6 +240,8 @@ def _on_decision(state: State, event: Event) -> None:
         decided_at=event.occurred_at,
         decided_seq=event.seq,
     )
+    if signer := signer_of(state, event):
+        state.decision_keys[event.target] = signer.key_id
     state.touched.add(("decision", event.target))
 
 
@@ -243,6 +261,9 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "decision.record": _on_decision,
     "key.enrol": on_enrol,
     "key.revoke": on_revoke,
+    "policy.apply": on_policy,
+    "signoff.request": on_signoff_request,
+    "signoff.give": on_signoff_give,
 }
 
 

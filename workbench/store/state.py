@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from workbench.policy import Policy
 from workbench.records import (
     Automation,
     Category,
@@ -16,6 +17,7 @@ from workbench.records import (
     Owner,
     Probation,
     ReportRef,
+    SignOff,
 )
 from workbench.scope import Scope
 
@@ -32,6 +34,7 @@ class State:
             out of its scope or retired and never grows, so that no later edit opens it again.
         commands: command id -> (digest, seq of its first event).
         doubts: seq -> why that event cannot be trusted or taken in; gates then never say CLEAR.
+        decision_keys: decision id -> enrolled key that signed it; unsigned ones are not in it.
         refused: seq -> why an event that opens was not obeyed: who gave it was not entitled to.
         touched: projection rows that the events since the last copy changed.
     """
@@ -55,6 +58,9 @@ class State:
     hold_changed_seq: dict[str, int] = field(default_factory=dict)
     break_glass_releases: dict[str, str] = field(default_factory=dict)
     keys: dict[str, EnrolledKey] = field(default_factory=dict)
+    policies: dict[str, Policy] = field(default_factory=dict)
+    signoffs: dict[str, SignOff] = field(default_factory=dict)
+    decision_keys: dict[str, str] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
     doubts: dict[int, str] = field(default_factory=dict)
     touched: set[tuple[str, str]] = field(default_factory=set)

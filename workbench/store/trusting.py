@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from workbench.records import EnrolledKey, Event
+from workbench.clock import from_text
+from workbench.policy import policy_from
+from workbench.records import EnrolledKey, Event, SignOff
 from workbench.store.signatures import signer_of
+from workbench.store.signoffs import holds_role, opening_fault, policy_of
 from workbench.store.state import State
 
 
@@ -54,3 +57,59 @@ def on_revoke(state: State, event: Event) -> None:
         revoked_seq=event.seq,
     )
     state.touched.add(("key", event.target))
+
+
+def on_policy(state: State, event: Event) -> None:
+    """Take in a policy that an enrolled key signed, in a role that the policy before it lets change it."""
+    signer = signer_of(state, event)
+    if signer is None or not holds_role(state, signer, roles=policy_of(state).may_change_policy):
+        refuse(state, event, why="it is not signed by somebody who may change the policy")
+        return
+    policy = policy_from(event.payload["policy"])
+    state.policies[policy.environment] = policy
+    state.touched.add(("policy", policy.environment))
+
+
+def on_signoff_request(state: State, event: Event) -> None:
+    """Take in a request for a sign-off; an unsigned one counts for nothing."""
+    body, signer = event.payload, signer_of(state, event)
+    if signer is None:
+        refuse(state, event, why="it is not signed by an enrolled key")
+        return
+    state.signoffs[event.target] = SignOff(
+        signoff_id=event.target,
+        hold_id=body["hold_id"],
+        decision_id=body["decision_id"],
+        decision_digest=body["decision_digest"],
+        plan=body["plan"],
+        covered=tuple(body["covered"]),
+        requested_by=event.actor,
+        requester_key=signer.key_id,
+        requested_seq=event.seq,
+        expires_at=from_text(body["expires_at"]),
+    )
+    state.touched.add(("signoff", event.target))
+
+
+def on_signoff_give(state: State, event: Event) -> None:
+    """Take in a sign-off of an enrolled key; whether it counts is asked when it is used."""
+    found, signer = state.signoffs.get(event.target), signer_of(state, event)
+    if found is None or signer is None:
+        refuse(state, event, why="it is not signed by an enrolled key, or for no request")
+        return
+    if signer.key_id not in found.signer_keys:
+        keys = (*found.signer_keys, signer.key_id)
+        state.signoffs[event.target] = replace(found, signer_keys=keys)
+        state.touched.add(("signoff", event.target))
+
+
+def may_open(state: State, event: Event) -> bool:
+    """Tell whether a release or narrow restart is obeyed, and note the sign-off that it uses up."""
+    if why := opening_fault(state, event):
+        refuse(state, event, why=why)
+        return False
+    found = state.signoffs.get(event.payload.get("signoff_id", ""))
+    if found is not None:
+        state.signoffs[found.signoff_id] = replace(found, used_seq=event.seq)
+        state.touched.add(("signoff", found.signoff_id))
+    return True
