@@ -205,7 +205,7 @@ def test_i8(
 def test_without_keys_production_goes_by_break_glass_only(tmp_path: Path) -> None:
     """No key enrolled: a decision is not enough, break-glass is, and it is flagged."""
     (plain,) = a_house(tmp_path)
-    with pytest.raises(Refused, match="no key is enrolled .* by break-glass only") as caught:
+    with pytest.raises(Refused, match=r"no key is enrolled .* by break-glass only") as caught:
         plain.resume_full(ResumeRequest("H-1", decision_id="D-1"))
     assert "--break-glass" in caught.value.then
     plain.resume_full(break_glass("H-1"))
