@@ -28,6 +28,7 @@ from workbench.control.approving import apply_policy, give_signoff, request_sign
 from workbench.control.deciding import DecideRequest
 from workbench.control.enrolling_keys import Enrolment, enrol_key, revoke_key
 from workbench.control.resuming import ResumeRequest
+from workbench.control.reviewing import review_break_glass
 from workbench.errors import BadSettings, NotFound, Refused
 from workbench.policy import Policy, default_policy, read_policy
 from workbench.records import Owner, VerdictKind
@@ -298,3 +299,22 @@ def test_the_defaults_ask_in_production_only(tmp_path: Path) -> None:
     path.write_text('[production]\nsignoffs_required = 2\nmay_sign = ["ops-lead"]\n')
     found = read_policy(path, "production")
     assert (found.signoffs_required, found.may_sign) == (2, ("ops-lead",))
+
+
+def test_break_glass_is_flagged_until_two_others_reviewed_it(tmp_path: Path) -> None:
+    """Who did it, who is unsigned and who reviewed before do not count; two others end the flag."""
+    ann, bo, cy = a_house(tmp_path, "ann", "bo", "cy")
+    ann.resume_narrow(break_glass("H-1", "automation=ticket-reply", 1))
+    with pytest.raises(Refused, match="ann did P-1 and does not review it"):
+        review_break_glass(ann, "P-1", reason="fine")
+    with pytest.raises(Refused, match="must be signed by an enrolled key"):
+        review_break_glass(Control(ann.store, ann.clock), "P-1", reason="fine")
+    with pytest.raises(NotFound, match="H-1 is no break-glass resume"):
+        review_break_glass(bo, "H-1", reason="fine")
+    assert review_break_glass(bo, "P-1", reason="the customer did wait") == 1
+    with pytest.raises(Refused, match="bo reviewed P-1 before"):
+        review_break_glass(bo, "P-1", reason="again")
+    assert any("P-1 restarted" in flag for flag in ann.status().flags)
+    assert review_break_glass(cy, "P-1", reason="right call") == 0
+    assert not any("P-1 restarted" in flag for flag in ann.status().flags)
+    assert ann.store.projection() == documents(ann.state())

@@ -21,6 +21,9 @@ from workbench.records import (
 )
 from workbench.scope import Scope
 
+REVIEWERS_NEEDED = 2
+"""Persons who must have reviewed a break-glass resume before it is not flagged any more."""
+
 
 @dataclass
 class State:
@@ -35,6 +38,7 @@ class State:
         commands: command id -> (digest, seq of its first event).
         doubts: seq -> why that event cannot be trusted or taken in; gates then never say CLEAR.
         decision_keys: decision id -> enrolled key that signed it; unsigned ones are not in it.
+        reviewers: break-glass resume -> persons who reviewed it afterwards.
         refused: seq -> why an event that opens was not obeyed: who gave it was not entitled to.
         touched: projection rows that the events since the last copy changed.
     """
@@ -61,6 +65,7 @@ class State:
     policies: dict[str, Policy] = field(default_factory=dict)
     signoffs: dict[str, SignOff] = field(default_factory=dict)
     decision_keys: dict[str, str] = field(default_factory=dict)
+    reviewers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
     doubts: dict[int, str] = field(default_factory=dict)
     touched: set[tuple[str, str]] = field(default_factory=set)
@@ -74,6 +79,10 @@ class State:
         own["let_through"] = {key: set(ids) for key, ids in self.let_through.items()}
         own["observed"] = {key: dict(known) for key, known in self.observed.items()}
         return replace(self, touched=set(), **own)
+
+    def is_reviewed(self, target: str) -> bool:
+        """Tell whether enough people reviewed a break-glass resume."""
+        return len(self.reviewers.get(target, ())) >= REVIEWERS_NEEDED
 
     def standing_holds(self) -> list[Hold]:
         """Return the unreleased holds, oldest first."""

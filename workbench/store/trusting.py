@@ -113,3 +113,16 @@ def may_open(state: State, event: Event) -> bool:
         state.signoffs[found.signoff_id] = replace(found, used_seq=event.seq)
         state.touched.add(("signoff", found.signoff_id))
     return True
+
+
+def on_review(state: State, event: Event) -> None:
+    """Take in that somebody reviewed a break-glass resume; who did it themselves, or is unsigned, counts not."""
+    signer = signer_of(state, event)
+    probation, hold = state.probations.get(event.target), state.holds.get(event.target)
+    doer = probation.started_by if probation else hold.released_by if hold else ""
+    if signer is None or not holds_role(state, signer, roles=()) or event.actor == doer:
+        return
+    known = state.reviewers.get(event.target, ())
+    if signer.person not in known:
+        state.reviewers[event.target] = (*known, signer.person)
+        state.touched.add(("reviewers", event.target))
