@@ -183,28 +183,6 @@ class Category:
 
 
 @dataclass(frozen=True)
-class EnrolledKey:
-    """A public signing key that the log knows: whose it is, and whether it still counts."""
-
-    key_id: str
-    public_hex: str
-    role: str
-    person: str
-    enrolled_by: str
-    enrolled_at: datetime
-    enrolled_seq: int
-    break_glass_reason: str = ""
-    revoked_at: datetime | None = None
-    revoked_by: str = ""
-    revoked_why: str = ""
-    revoked_seq: int | None = None
-
-    def document(self) -> dict[str, Any]:
-        """Return the key as a reading command prints it."""
-        return dict(vars(self))
-
-
-@dataclass(frozen=True)
 class Event:
     """One event of the audited log; `body` is the exact stored text that the hash covers.
 
@@ -334,6 +312,52 @@ class ReportRef:
     folder: str = ""
     narrow_ids: tuple[str, ...] | None = None
     narrow_run_count: int | None = None
+
+
+@dataclass(frozen=True)
+class EnrolledKey:
+    """A public key that the log counts as a person's, in one role.
+
+    Attributes:
+        person: who holds it; two keys of one person are still one person.
+        enrolled_by: key that signed the enrolment; its own id for a store's first key.
+    """
+
+    key_id: str
+    public_hex: str
+    person: str
+    role: str
+    enrolled_by: str
+    enrolled_at: datetime
+    enrolled_seq: int
+    revoked_at: datetime | None = None
+    revoked_by: str = ""
+    revoked_reason: str = ""
+    revoked_seq: int | None = None
+
+
+@dataclass(frozen=True)
+class SignOff:
+    """A two-person approval of one resume: bound to its hold, decision, plan and time.
+
+    Attributes:
+        plan: what would open: the hold, and either all it covers or scope, automations, runs and end.
+        covered: what the hold covered when it was asked for; anything new supersedes it.
+        signer_keys: keys that gave it; whether they count is asked when it is used.
+    """
+
+    signoff_id: str
+    hold_id: str
+    decision_id: str
+    decision_digest: str
+    plan: Mapping[str, Any]
+    covered: tuple[str, ...]
+    requested_by: str
+    requester_key: str
+    requested_seq: int
+    expires_at: datetime
+    signer_keys: tuple[str, ...] = ()
+    used_seq: int | None = None
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,9 @@ def test_each_command_leaves_a_checkpoint_that_vouches() -> None:
     a_hold()
     assert ", anchored (" in run("audit", "verify").out
     refused(run("audit", "verify", "--require-anchor"), 3, "No signed checkpoint vouches")
-    run("key", "new")
-    assert run("key", "enrol", "--as", "ops-lead", "-y").code == 0
+    public = run("key", "new").out.splitlines()[1]
+    made = run("key", "enrol", public, "--person", "ann", "--role", "ops-lead", "-y")
+    assert made.code == 0, made.said
     found = run("audit", "verify", "--require-anchor")
     assert (found.code, "signed to" in found.out) == (0, True)
     assert "WARNING, all on the disk of the store" in findings()["anchors"]["finding"]

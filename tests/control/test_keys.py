@@ -1,254 +1,176 @@
-"""Keys: who signed a command is proved by the log itself, and no key is ever in the way of a pause."""
+"""Keys: what is signed counts as a person's, what is not is shown, and a pause is never in the way."""
 
 from __future__ import annotations
 
-import os
-import stat
-from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.store.ground import SetClock, a_control, break_glass, pause, settings_in
+from tests.store.ground import START, SetClock, a_control, pause, settings_in
 from workbench.control import Control
-from workbench.control.keying import EnrolRequest, RevokeRequest, own_key
-from workbench.control.keyring import Keyring
-from workbench.control.placing import PauseRequest
-from workbench.control.signing import check_seal, sealed
-from workbench.errors import BadSettings, Refused
-from workbench.settings import KEY_FILE
-from workbench.store import log
+from workbench.control.deciding import DecideRequest
+from workbench.control.enrolling_keys import Enrolment, enrol_key, revoke_key
+from workbench.control.signing import Signer, file_signer
+from workbench.errors import BadSettings, Refused, UsageFault
 from workbench.store.audit import verify_store
-from workbench.store.keys import SigningKey, is_signed_by, key_id_of, load_key, make_key
-from workbench.store.sqlite import Change, Command
+from workbench.store.documents import documents
+from workbench.store.keys import make_key
 
 
-def a_key(root: Path, name: str = "key.json") -> SigningKey:
-    """Make a key file."""
-    return make_key(root / name)
+def a_person(control: Control, root: Path, name: str) -> tuple[Control, str]:
+    """Return the same store as a person of their own gives commands to it, and their public key."""
+    home = root / f"home-{name}"
+    key = make_key(home / "key.json")
+    return Control(control.store, control.clock, signer=file_signer(home)), key.public_hex
 
 
-def enrolment(key: SigningKey, person: str = "ann", why: str = "") -> EnrolRequest:
-    """Ask for a key to be enrolled for ops-lead."""
-    return EnrolRequest(key.public_hex, key.key_id, "ops-lead", person, why)
+def enrolled(root: Path, *names: str) -> tuple[Control, ...]:
+    """Make a store in which these people have enrolled keys, the first by themselves."""
+    control = a_control(root, SetClock())
+    people = [a_person(control, root, name) for name in names]
+    for name, (_, public_hex) in zip(names, people, strict=True):
+        enrol_key(people[0][0], Enrolment(public_hex, name, "ops-lead"))
+    return tuple(person for person, _ in people)
 
 
-def signing(root: Path, clock: SetClock | None = None) -> tuple[Control, SigningKey, SetClock]:
-    """Return a control that signs with an enrolled key."""
-    used = clock or SetClock()
-    control = a_control(root, used)
-    key = a_key(root)
-    control.signer = key
-    Keyring(control).enrol(enrolment(key))
-    return control, key, used
+def twisted(signer: Signer, **changes: str) -> Signer:
+    """Return a signer whose seal says something else than was signed."""
+    return lambda command, told: {**(signer(command, told) or {}), **changes}
 
 
-def test_a_key_file_is_its_owners_alone(tmp_path: Path) -> None:
-    """A new key has mode 0600, reads back the same, and is never overwritten."""
-    key = a_key(tmp_path)
-    assert stat.S_IMODE(os.stat(tmp_path / "key.json").st_mode) == 0o600
-    found = load_key(tmp_path / "key.json")
-    assert found is not None
-    assert (found.key_id, found.public_hex) == (key.key_id, key.public_hex)
-    with pytest.raises(Refused, match="left as it is"):
-        a_key(tmp_path)
-    assert load_key(tmp_path / "none.json") is None
-
-
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o606, 0o660])
-def test_a_key_open_to_others_is_not_used(tmp_path: Path, mode: int) -> None:
-    """What others could have read or replaced signs nothing, and the message says what to do."""
-    a_key(tmp_path)
-    (tmp_path / "key.json").chmod(mode)
-    with pytest.raises(BadSettings, match=f"{mode:04o}") as caught:
-        load_key(tmp_path / "key.json")
-    assert "chmod 600" in caught.value.then
-    (tmp_path / "home").mkdir()
-    (tmp_path / "key.json").rename(tmp_path / "home" / KEY_FILE)
-    assert own_key(settings_in(tmp_path)) is None
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[]", "x", '{"format": "other", "private": "00"}'])
-def test_a_file_that_is_no_key_is_named(tmp_path: Path, text: str) -> None:
-    """A damaged key file is a fault of settings, not a traceback."""
-    path = tmp_path / "key.json"
-    path.write_text(text)
-    path.chmod(0o600)
-    with pytest.raises(BadSettings, match="is not a key file"):
-        load_key(path)
-
-
-def test_a_signature_is_over_every_byte(tmp_path: Path) -> None:
-    """A signature holds for its message and key alone, and no shape of it raises."""
-    key, other = a_key(tmp_path), a_key(tmp_path, "b.json")
-    signature = key.sign(b"pause")
-    assert is_signed_by(key.public_hex, b"pause", signature_hex=signature)
-    assert not is_signed_by(key.public_hex, b"pausf", signature_hex=signature)
-    assert not is_signed_by(other.public_hex, b"pause", signature_hex=signature)
-    for wrong in ("", "zz", signature[:-2], "00" * 64):
-        assert not is_signed_by(key.public_hex, b"pause", signature_hex=wrong)
-    with pytest.raises(ValueError, match="32 bytes"):
-        key_id_of("abcd")
-
-
-def test_the_log_names_who_signed(tmp_path: Path) -> None:
-    """A signed command carries its signature, and the actor is the enrolled person, not the system's user."""
-    control, key, _ = signing(tmp_path)
-    hold = pause(control).hold
-    assert hold.placed_by == f"ops-lead (ann, key {key.key_id})"
-    placed = next(e for e in control.store.events() if e.action == "hold.place")
+def test_a_signed_command_names_person_key_and_user(tmp_path: Path) -> None:
+    """An enrolled key's command is recorded under its person, and the seal stands in the event."""
+    ann, _ = enrolled(tmp_path, "ann", "bo")
+    hold = pause(ann).hold
+    key_id = next(iter(ann.state().keys))
+    assert hold.placed_by.startswith(f"ops-lead (ann, key {key_id}, os:")
+    placed = next(e for e in ann.store.events() if e.action == "hold.place")
     mark = placed.payload["command"]
-    assert mark["key_id"] == key.key_id
-    assert is_signed_by(key.public_hex, log.sealed_statement(mark), signature_hex=mark["signature"])
-    assert verify_store(control.store).is_ok
+    assert (mark["key_id"], len(mark["signature"])) == (key_id, 128)
+    assert verify_store(ann.store).is_ok
+    assert ann.store.projection() == documents(ann.state())
 
 
-def test_an_unenrolled_key_is_shown_as_unverified(tmp_path: Path) -> None:
-    """A key that nobody enrolled makes no name: the action is the system user's, unverified."""
-    control = a_control(tmp_path)
-    control.signer = a_key(tmp_path)
-    assert "unverified" in pause(control).hold.placed_by
-    assert verify_store(control.store).is_ok
+def test_the_second_key_needs_the_first(tmp_path: Path) -> None:
+    """The first key enrols itself and says so; nobody without a key enrols another."""
+    (ann,) = enrolled(tmp_path, "ann")
+    assert "on nobody's word" in ann.store.events()[-1].reason
+    stranger, public_hex = a_person(ann, tmp_path, "eve")
+    with pytest.raises(Refused, match="must be signed by an enrolled key") as caught:
+        enrol_key(stranger, Enrolment(public_hex, "eve", "ops-lead"))
+    assert "workbench key new" in caught.value.then
 
 
-def test_the_first_key_needs_nobody_and_the_next_a_standing_one(tmp_path: Path) -> None:
-    """After the first key another is enrolled only by a command that an enrolled key signed."""
-    control, key, _ = signing(tmp_path)
-    second = a_key(tmp_path, "b.json")
-    control.signer = second
-    with pytest.raises(Refused, match="is enrolled by one of them") as caught:
-        Keyring(control).enrol(enrolment(second, "bo"))
-    assert f"workbench key enrol {second.public_hex}" in caught.value.then
-    control.signer = key
-    made = Keyring(control).enrol(enrolment(second, "bo"))
-    assert (made.person, made.enrolled_by) == ("bo", f"ops-lead (ann, key {key.key_id})")
-    with pytest.raises(Refused, match="is enrolled"):
-        Keyring(control).enrol(enrolment(second, "bo"))
-
-
-def test_when_no_key_stands_a_new_one_is_break_glass_and_flagged(tmp_path: Path) -> None:
-    """Revoking the last key does not open enrolment: it needs a reason, and status shows it."""
-    control, key, _ = signing(tmp_path)
-    Keyring(control).revoke(RevokeRequest(key.key_id, "laptop lost"))
-    second = a_key(tmp_path, "b.json")
-    control.signer = second
-    with pytest.raises(Refused, match="by break-glass only"):
-        Keyring(control).enrol(enrolment(second))
-    Keyring(control).enrol(enrolment(second, why="the only laptop was lost"))
-    assert any("enrolled by break-glass" in flag for flag in control.status().flags)
-    control.signer = key
-    with pytest.raises(Refused, match="was revoked"):
-        Keyring(control).enrol(enrolment(key))
-
-
-def test_a_revoked_key_commands_nothing_but_stops_no_pause(tmp_path: Path) -> None:
-    """With a revoked key a resume is refused with the reason; a pause is recorded, unverified."""
-    control, key, _ = signing(tmp_path)
-    pause(control)
-    Keyring(control).revoke(RevokeRequest(key.key_id, "laptop lost"))
-    with pytest.raises(Refused, match=r"revoked at .*: laptop lost"):
-        control.resume_full(break_glass("H-1"))
-    assert "unverified" in pause(control).hold.placed_by
-    assert len(control.state().standing_holds()) == 2
-    assert verify_store(control.store).is_ok
-
-
-def test_only_a_standing_key_revokes(tmp_path: Path) -> None:
-    """Nobody revokes in another's name: without a signature of an enrolled key it is refused."""
-    control, key, _ = signing(tmp_path)
-    control.signer = None
-    with pytest.raises(Refused, match="revoked by the holder of an enrolled key"):
-        Keyring(control).revoke(RevokeRequest(key.key_id, "I say so"))
-
-
-def test_a_key_signs_for_its_own_role(tmp_path: Path) -> None:
-    """A role that the key was not enrolled for is refused, except for a pause of a known role."""
-    control, key, _ = signing(tmp_path)
-    pause(control)
-    control.role = "agent-owner"
-    with pytest.raises(Refused, match=f"{key.key_id} is enrolled for ops-lead"):
-        control.resume_full(break_glass("H-1"))
-
-
-def captured(control: Control, key: SigningKey) -> Command:
-    """Return a signed command as somebody could have copied it."""
-    command = PauseRequest("kind=agent", "captured").command("c-1")
-    return sealed(command, control.state(), signer=key, clock=control.clock)
+def test_a_key_is_enrolled_once_for_a_known_role(tmp_path: Path) -> None:
+    """A second enrolment, an unknown role, a look-alike name and a broken key are refused in words."""
+    (ann,) = enrolled(tmp_path, "ann")
+    own = next(iter(ann.state().keys.values()))
+    _, fresh = a_person(ann, tmp_path, "bo")
+    with pytest.raises(Refused, match="was enrolled at event"):
+        enrol_key(ann, Enrolment(own.public_hex, "bo", "ops-lead"))
+    with pytest.raises(Refused, match="not a registered role; there are: ops-lead"):
+        enrol_key(ann, Enrolment(fresh, "bo", "boss"))
+    with pytest.raises(UsageFault, match="not a name that counts"):
+        enrol_key(ann, Enrolment(fresh, "b\u043e", "ops-lead"))
+    with pytest.raises(UsageFault, match="is not a public key"):
+        enrol_key(ann, Enrolment("abcd", "bo", "ops-lead"))
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "words"),
+    ("changes", "why"),
     [
-        ("store_id", "st-else", "signed for store st-else"),
-        ("environment", "production", "signed for environment production"),
-        ("signature", "00" * 64, "is not over this command"),
-        ("signature", "", "is not over this command"),
-        ("signed_at", "2026-11-20T09:29:59.000000Z", "is not over this command"),
+        ({"store_id": "st-other"}, "signed for store st-other"),
+        ({"environment": "production"}, "signed for production; this store is for staging"),
+        ({"signed_at": "2026-11-20T09:00:00.000000Z"}, "more than 10 minutes from now"),
+        ({"signature": "00" * 64}, "altered or replayed"),
     ],
 )
-def test_a_captured_command_works_nowhere_else(
-    tmp_path: Path, field: str, value: str, words: str
+def test_a_seal_that_does_not_fit_is_refused(
+    tmp_path: Path, changes: dict[str, str], why: str
 ) -> None:
-    """Another store, environment, instant or signature: refused with the reason."""
-    control, key, clock = signing(tmp_path)
-    command = captured(control, key)
-    assert check_seal(control.state(), command, now=clock.now()) == control.state().keys[key.key_id]
-    wrong = replace(command, seal={**command.seal, field: value})
-    with pytest.raises(Refused, match=words):
-        check_seal(control.state(), wrong, now=clock.now())
+    """Another store, another environment, a stale instant or other bytes: refused with the reason."""
+    ann, _ = enrolled(tmp_path, "ann", "bo")
+    before = ann.head_note()
+    bad = Control(ann.store, ann.clock, signer=twisted(ann.signer, **changes))
+    with pytest.raises(Refused, match=why):
+        bad.decide(DecideRequest("R-1"))
+    with pytest.raises(Refused, match=why):
+        revoke_key(bad, next(iter(ann.state().keys)), reason="x")
+    assert ann.head_note() == before
 
 
-def test_a_signature_is_for_its_content_alone(tmp_path: Path) -> None:
-    """A captured signature under another content is refused."""
-    control, key, clock = signing(tmp_path)
-    other = replace(captured(control, key), content={"name": "resume", "hold_id": "H-1"})
-    with pytest.raises(Refused, match="is not over this command"):
-        check_seal(control.state(), other, now=clock.now())
+def test_a_signature_of_another_command_is_a_replay(tmp_path: Path) -> None:
+    """What was signed for one command does not carry another one."""
+    ann, _ = enrolled(tmp_path, "ann", "bo")
+    kept: list[Any] = []
+
+    def keep(command: Any, told: Any) -> Any:
+        kept.append(ann.signer(command, told))
+        return kept[-1]
+
+    pause(Control(ann.store, ann.clock, signer=keep))
+    replayed = Control(ann.store, ann.clock, signer=lambda command, told: kept[0])
+    with pytest.raises(Refused, match="altered or replayed"):
+        revoke_key(replayed, next(iter(ann.state().keys)), reason="gone")
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(601, "is not taken later"), (-601, "lies in the future")]
-)
-def test_a_captured_command_is_not_taken_later(tmp_path: Path, seconds: float, words: str) -> None:
-    """Ten minutes after its signing a command is too old, and one from the future is refused."""
-    control, key, clock = signing(tmp_path)
-    command = captured(control, key)
-    reached = control.state()
-    clock.move(seconds)
-    if seconds < 0:
-        reached.newest_at = clock.now()
-    with pytest.raises(Refused, match=words):
-        check_seal(reached, command, now=clock.now())
+def test_a_clock_set_back_does_not_freshen_a_signature(tmp_path: Path) -> None:
+    """The newest event counts as the time when the clock stands before it."""
+    ann, _ = enrolled(tmp_path, "ann", "bo")
+    assert isinstance(ann.clock, SetClock)
+    ann.clock.move(3600)
+    pause(ann)
+    ann.clock.at = START + timedelta(seconds=1)
+    with pytest.raises(Refused, match="more than 10 minutes from now"):
+        revoke_key(ann, next(iter(ann.state().keys)), reason="gone")
 
 
-def test_a_clock_set_back_makes_nothing_young(tmp_path: Path) -> None:
-    """The newest event's time counts where the clock is behind it."""
-    control, key, clock = signing(tmp_path)
-    command = captured(control, key)
-    clock.move(3600)
-    pause(control)
-    clock.move(-3600)
-    with pytest.raises(Refused, match="is not taken later"):
-        check_seal(control.state(), command, now=clock.now())
+def test_a_revoked_key_signs_nothing_more(tmp_path: Path) -> None:
+    """From its revocation on a key is refused with the reason, and is not enrolled again."""
+    ann, bo = enrolled(tmp_path, "ann", "bo")
+    key_id = next(k.key_id for k in ann.state().keys.values() if k.person == "bo")
+    revoked = revoke_key(ann, key_id, reason="laptop stolen")
+    with pytest.raises(Refused, match=f"was revoked at event {revoked.revoked_seq}: laptop stolen"):
+        bo.decide(DecideRequest("R-1"))
+    with pytest.raises(Refused, match="a revoked one stays revoked"):
+        enrol_key(ann, Enrolment(revoked.public_hex, "bo", "ops-lead"))
+    with pytest.raises(Refused, match="was revoked at event"):
+        revoke_key(ann, key_id, reason="again")
 
 
-@pytest.mark.parametrize("how", ["no signature", "wrong signature"])
-def test_an_event_in_anothers_name_is_found(tmp_path: Path, how: str) -> None:
-    """Whoever writes an event that names a key without its signature is found by verification."""
-    control, key, clock = signing(tmp_path)
-    seal = {} if how == "no signature" else {**captured(control, key).seal, "signature": "00" * 64}
-    name = f"ops-lead (ann, key {key.key_id})"
-    draft = log.Draft(clock.now(), name, "note.write", "H-9")
-    control.store.transact(Command("forged", {"name": "x"}, seal), lambda _: Change([draft]))
-    result = verify_store(control.store)
-    assert not result.is_ok
-    assert f"key {key.key_id}" in result.finding
+def test_no_key_is_ever_in_the_way_of_a_pause(tmp_path: Path) -> None:
+    """Revoked, unreadable by rule, not enrolled or badly signed: the hold is placed and the reason shown."""
+    ann, bo = enrolled(tmp_path, "ann", "bo")
+    bo_key = next(k.key_id for k in ann.state().keys.values() if k.person == "bo")
+    revoke_key(ann, bo_key, reason="stolen")
+    assert "was revoked" in pause(bo).hold.placed_by
+    stranger, _ = a_person(ann, tmp_path, "eve")
+    assert "is not enrolled" in pause(stranger).hold.placed_by
+    (tmp_path / "home-ann" / "key.json").chmod(0o644)
+    assert "is open to others" in pause(ann).hold.placed_by
+    with pytest.raises(BadSettings, match="is open to others"):
+        ann.decide(DecideRequest("R-1"))
 
 
-def test_what_was_signed_before_a_revocation_stays_signed(tmp_path: Path) -> None:
-    """A revocation counts from its event on; the log before it still verifies."""
-    control, key, _ = signing(tmp_path)
-    pause(control)
-    Keyring(control).revoke(RevokeRequest(key.key_id, "rotated"))
-    assert verify_store(control.store).is_ok
-    assert control.state().keys[key.key_id].revoked_why == "rotated"
+def test_a_forged_enrolment_in_the_log_is_not_obeyed(tmp_path: Path) -> None:
+    """A key event that nobody enrolled signed stands in the log, changes nothing and is flagged."""
+    from workbench.store.log import Draft
+    from workbench.store.sqlite import Change, Command
+
+    (ann,) = enrolled(tmp_path, "ann")
+    content = {"public_hex": "ab" * 32, "person": "eve", "role": "ops-lead"}
+    draft = Draft(START, "ops-lead (ann, key)", "key.enrol", "feed", payload=content)
+    ann.store.transact(Command("forged", content), lambda _: Change([draft]))
+    assert "feed" not in ann.state().keys
+    assert any("not signed by an enrolled key" in flag for flag in ann.status().flags)
+    assert ann.store.projection() == documents(ann.state())
+
+
+def test_without_a_key_file_nothing_changes(tmp_path: Path) -> None:
+    """A store that nobody enrolled a key in works as before, every action shown as unverified."""
+    control = a_control(tmp_path)
+    signing = Control(control.store, control.clock, signer=file_signer(settings_in(tmp_path).home))
+    assert pause(signing).hold.placed_by.endswith("(unverified)")
+    assert "signature" not in signing.store.events()[-1].payload["command"]

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.control.test_keys import enrolment
 from tests.store.ground import SetClock, a_control, pause, raw_sql, settings_in
 from workbench.control import Control
-from workbench.control.keyring import Keyring
+from workbench.control.enrolling_keys import Enrolment, enrol_key
+from workbench.control.signing import file_signer
 from workbench.store import log
 from workbench.store.anchors import anchor_file, append_note
 from workbench.store.audit import AuditResult, verify_store
@@ -83,8 +83,9 @@ def anchored(root: Path, how: str) -> tuple[Control, Path, SigningKey]:
     if how != "chain":
         control.anchor_folders = (elsewhere,)
     if how == "signed":
-        control.signer = key
-        Keyring(control).enrol(enrolment(key))
+        control.signer = file_signer(root)
+        control.anchor_key = root / "key.json"
+        enrol_key(control, Enrolment(key.public_hex, "ann", "ops-lead"))
     pause(control)
     pause(control, "automation=order-sync")
     pause(control, "automation=stock-watch")

@@ -39,6 +39,9 @@ VERBS: dict[str, tuple[str, str]] = {
     "hold": ("workbench.cli.hold:command", "List holds."),
     "store": ("workbench.cli.store:command", "Make the one shared store."),
     "key": ("workbench.cli.key:command", "Make, enrol, list and revoke signing keys."),
+    "reviewed": ("workbench.cli.reviewed:command", "Review a break-glass resume afterwards."),
+    "policy": ("workbench.cli.policy:command", "Check, apply and show who may do what."),
+    "signoff": ("workbench.cli.signoff:command", "Ask for and give two-person approval."),
     "registry": ("workbench.cli.registry:command", "Apply the file of automations and owners."),
 }
 """Name of a command -> where it is and what its line in the help says; nothing is imported for the help."""

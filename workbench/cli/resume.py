@@ -45,7 +45,7 @@ def command(hold_id: str, **options: object) -> int:
     settings = Settings.from_environment()
     role = options["role"]
     control = open_control(settings, role=str(role) if role else None)
-    request = _request(control, hold_id, options)
+    request = request_from(control, hold_id, options=options)
     before = control.head_note()
     click.echo(store_line(before, settings))
     if not options["yes"]:
@@ -84,7 +84,8 @@ def _close(control: Control, request: ResumeRequest, before: HeadNote) -> int:
     return NotConfirmed.exit_code if status.publication_fault else 0
 
 
-def _request(control: Control, hold_id: str, options: dict[str, object]) -> ResumeRequest:
+def request_from(control: Control, hold_id: str, *, options: dict[str, object]) -> ResumeRequest:
+    """Return the request that the options of a command line mean; raises UsageFault."""
     only, is_full = options["only"], bool(options["full"])
     if (only is None) == (not is_full):
         raise UsageFault(

@@ -7,7 +7,7 @@ import pwd
 from collections.abc import Mapping
 
 from workbench.errors import Refused
-from workbench.records import EnrolledKey, Owner
+from workbench.records import Owner
 
 
 def operating_system_user() -> str:
@@ -19,30 +19,19 @@ def operating_system_user() -> str:
         return f"uid-{uid}"
 
 
-def signer_text(key: EnrolledKey, role: str | None) -> str:
-    """Return how the log names who signed: `ops-lead (anna, key 1a2b3c4d5e6f7a8b)`.
+def actor_text(role: str | None, owners: Mapping[str, Owner], *, note: str = "") -> str:
+    """Return how the log names a person without a key: `ops-lead (os:anna, unverified)`.
 
-    Raises Refused when the key was enrolled for another role than the one named.
-    """
-    if role is not None and role != key.role:
-        raise Refused(
-            f"Key {key.key_id} is enrolled for {key.role}, not for {role}.",
-            next_step="leave `--as` out, or use the key that is enrolled for the role",
-        )
-    return f"{key.role} ({key.person}, key {key.key_id})"
-
-
-def actor_text(role: str | None, owners: Mapping[str, Owner]) -> str:
-    """Return how the log names the person: `ops-lead (os:anna, unverified)` or `os:anna (unverified)`.
-
+    A note says why no signature counts. Without a role it is `os:anna (unverified)`.
     Raises Refused when the role is not one of the registered owners.
     """
     user = operating_system_user()
+    unverified = f"unverified: {note}" if note else "unverified"
     if role is None:
-        return f"os:{user} (unverified)"
+        return f"os:{user} ({unverified})"
     if role not in owners:
         known = ", ".join(sorted(owners)) or "none yet"
         raise Refused(
             f"{role!r} is not a registered role; there are: {known}.", next_step="leave `--as` out"
         )
-    return f"{role} (os:{user}, unverified)"
+    return f"{role} (os:{user}, {unverified})"

@@ -5,49 +5,38 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from workbench.clock import Clock
 from workbench.control import reading
-from workbench.control.actor import actor_text, signer_text
 from workbench.control.deciding import DecideRequest, ReportEntry, decide_decision, decide_report
 from workbench.control.ending import with_endings
 from workbench.control.enrolling import decide_registry, known_registry, registry_command
-from workbench.control.keying import own_key
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release, trusted
-from workbench.control.signing import check_seal, sealed
+from workbench.control.signing import (
+    Signer,
+    Who,
+    file_signer,
+    identify,
+    own_key,
+    unsigned,
+)
+from workbench.control.signoff import with_signoff
 from workbench.control.targets import Observer, observation, watch
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
-from workbench.errors import (
-    NoMatch,
-    NotFound,
-    Refused,
-    StorageUnavailable,
-    WorkbenchError,
-)
-from workbench.records import (
-    Decision,
-    HeadNote,
-    Hold,
-    Mode,
-    Probation,
-    ReportRef,
-    Target,
-)
+from workbench.errors import NoMatch, NotFound, StorageUnavailable, WorkbenchError
+from workbench.records import Decision, HeadNote, Hold, Mode, Probation, ReportRef, Target
 from workbench.registry import Difference, Registry, compare
 from workbench.scope import Proposal, Scope, propose, why_no_match
-from workbench.settings import Settings
+from workbench.settings import KEY_FILE, Settings
 from workbench.store.anchors import append_note
 from workbench.store.checkpoint import note_of
 from workbench.store.log import Draft
 from workbench.store.sqlite import Change, Command, Committed, Store, open_store
 from workbench.store.state import State
 from workbench.tickets import TicketBook
-
-if TYPE_CHECKING:
-    from workbench.store.keys import SigningKey
 
 CONFIRM_WAIT_SECONDS = 30.0
 """How long a pause waits for its automations to have seen it (SEMANTICS 5)."""
@@ -62,15 +51,16 @@ class Control:
         clock: Clock,
         *,
         role: str | None = None,
-        signer: SigningKey | None = None,
+        signer: Signer = unsigned,
         anchor_folders: Sequence[Path] = (),
     ) -> None:
-        """Act on a store as this process's user, for a role where one is named, signing where a key is there."""
+        """Act on a store as this process's user, for a role where one is named, signing where one can."""
+        self.anchor_folders = anchor_folders
+        self.anchor_key: Path | None = None
+        self.signer = signer
         self.store = store
         self.clock = clock
         self.role = role
-        self.signer = signer
-        self.anchor_folders = anchor_folders
 
     def head_note(self) -> HeadNote:
         """Return where the log stands."""
@@ -107,7 +97,11 @@ class Control:
         Needs one person and a reason; checks nothing that could be in the way. What was seen is recorded
         in the log. Raises NoMatch when the scope covers nothing and UsageFault without a reason.
         """
-        done = self._place(request, self._id(command_id))
+        now = self.clock.now()
+        done = self.transact(
+            request.command(self.new_id(command_id)),
+            lambda s, who: decide_pause(s, request, actor=who.text, now=now),
+        )
         hold = done.state.holds[_result(done, "hold.place")]
         observer = self._observer(self.store.state())
         targets = watch(
@@ -125,16 +119,6 @@ class Control:
             is_repeat=done.is_repeat,
             gate_folder=str(self.store.gate_folder),
         )
-
-    def _place(self, request: PauseRequest, command_id: str) -> Committed:
-        """Record a pause; unlike any other command it is checked for nothing that could be in the way."""
-        now = self.clock.now()
-
-        def decide(state: State) -> Change:
-            change = decide_pause(state, request, actor=self._actor_of_pause(state), now=now)
-            return with_endings(state, change, gate_folder=self.store.gate_folder, now=now)
-
-        return self._anchored(self.store.transact(self.sealed(request.command(command_id)), decide))
 
     def targets(self, hold_id: str) -> tuple[Target, ...]:
         """Return how far a hold has come at each automation, those not yet there first."""
@@ -159,13 +143,18 @@ class Control:
         """
         now = self.clock.now()
         done = self.transact(
-            request.command(self._id(command_id)),
-            lambda s: decide_narrow(
-                self._trusted(s),
-                request,
-                actor=self.actor(s),
+            request.command(self.new_id(command_id)),
+            lambda s, who: with_signoff(
+                s,
+                decide_narrow(
+                    self._trusted(s),
+                    request,
+                    actor=who.text,
+                    now=now,
+                    prepare_tickets=self._make_tickets,
+                ),
+                who=who,
                 now=now,
-                prepare_tickets=self._make_tickets,
             ),
         )
         return done.state.probations[_result(done, "probation.start")]
@@ -174,8 +163,13 @@ class Control:
         """Release a hold; other holds on the same automations stay. Raises Refused as narrow does."""
         now = self.clock.now()
         done = self.transact(
-            request.command(self._id(command_id)),
-            lambda s: decide_release(self._trusted(s), request, actor=self.actor(s), now=now),
+            request.command(self.new_id(command_id)),
+            lambda s, who: with_signoff(
+                s,
+                decide_release(self._trusted(s), request, actor=who.text, now=now),
+                who=who,
+                now=now,
+            ),
         )
         return done.state.holds[_result(done, "hold.release")]
 
@@ -183,8 +177,8 @@ class Control:
         """Record a person's decision about a report; raises Refused when it cannot be decided on."""
         now = self.clock.now()
         done = self.transact(
-            request.command(self._id(command_id)),
-            lambda s: decide_decision(s, request, actor=self.actor(s), now=now),
+            request.command(self.new_id(command_id)),
+            lambda s, who: decide_decision(s, request, actor=who.text, now=now),
         )
         return done.state.decisions[_result(done, "decision.record")]
 
@@ -192,8 +186,8 @@ class Control:
         """Record a report that was made, complete or not, and return it with its id."""
         now = self.clock.now()
         done = self.transact(
-            entry.command(self._id(command_id)),
-            lambda s: decide_report(s, entry, actor=self.actor(s), now=now),
+            entry.command(self.new_id(command_id)),
+            lambda s, who: decide_report(s, entry, actor=who.text, now=now),
         )
         return done.state.reports[_result(done, "report.record")]
 
@@ -204,10 +198,10 @@ class Control:
     def apply_registry(self, registry: Registry, *, command_id: str | None = None) -> int:
         """Record what a registry changes and return the number of events."""
         now = self.clock.now()
-        command = registry_command(registry, self._id(command_id))
+        command = registry_command(registry, self.new_id(command_id))
         return len(
             self.transact(
-                command, lambda s: decide_registry(s, registry, actor=self.actor(s), now=now)
+                command, lambda s, who: decide_registry(s, registry, who=who, now=now)
             ).events
         )
 
@@ -227,32 +221,27 @@ class Control:
         preview = self.preview(scope_text)
         return reading.card(self.store, preview, now=self.clock.now())
 
-    def transact(self, command: Command, decide: Callable[[State], Change]) -> Committed:
-        """Record what a command decides, signed where a key is there; what refuses it is raised."""
-        given = self.sealed(command)
+    def transact(self, command: Command, decide: Callable[[State, Who], Change]) -> Committed:
+        """Give one command, signed where this user has a key: what it decides is recorded, once."""
+        now = self.clock.now()
 
-        def checked(state: State) -> Change:
-            check_seal(state, given, now=self.clock.now())
-            return with_endings(
-                state, decide(state), gate_folder=self.store.gate_folder, now=self.clock.now()
+        def decided(state: State) -> Change:
+            who = identify(command, state, signer=self.signer, role=self.role, now=now)
+            change = with_endings(
+                state, decide(state, who), gate_folder=self.store.gate_folder, now=now
             )
+            return replace(change, seal=who.seal)
 
-        return self._anchored(self.store.transact(given, checked))
+        return self._anchored(self.store.transact(command, decided))
 
     def _anchored(self, done: Committed) -> Committed:
         """Copy the new head outside of the store; a copy that fails fails nothing, and `doctor` says so."""
         head = done.state.head
         if self.anchor_folders and not done.is_repeat:
-            root = bytes.fromhex(head.root)
-            note = note_of(head.store_id, done.state.event_count, root=root, signer=self.signer)
+            root, size = bytes.fromhex(head.root), done.state.event_count
+            note = note_of(head.store_id, size, root=root, signer=own_key(self.anchor_key))
             append_note(self.anchor_folders, head.store_id, note=note)
         return done
-
-    def sealed(self, command: Command) -> Command:
-        """Return the command signed by this user's key, where there is one and it has no signature yet."""
-        if self.signer is None or command.seal:
-            return command
-        return sealed(command, self.store.state(), signer=self.signer, clock=self.clock)
 
     def _observer(self, state: State) -> Observer:
         return Observer(state, self.store.gate_folder, self.store.deliveries())
@@ -275,7 +264,7 @@ class Control:
         # The pause itself is durable already; what was seen of it can be looked at again.
         with contextlib.suppress(OSError, WorkbenchError):
             self._anchored(
-                self.store.transact(Command(self._id(None), content), lambda _: Change([draft]))
+                self.store.transact(Command(self.new_id(None), content), lambda _: Change([draft]))
             )
 
     def _preview(self, state: State, scope: Scope, mode: Mode, *, except_hold: str = "") -> Preview:
@@ -303,24 +292,9 @@ class Control:
     def _trusted(self, state: State) -> State:
         return trusted(state, copy_fault=self.store.copy_fault(state))
 
-    def actor(self, state: State) -> str:
-        """Return how the log names who commands; raises Refused for a role that is not theirs."""
-        key = state.keys.get(self.signer.key_id) if self.signer else None
-        if key is None or key.revoked_seq is not None:
-            return actor_text(self.role, state.owners)
-        return signer_text(key, self.role)
-
-    def _actor_of_pause(self, state: State) -> str:
-        """Name who pauses; no key is ever in the way of a pause, so one that does not count is left out."""
-        try:
-            return self.actor(state)
-        except Refused:
-            if self.role is not None and self.role not in state.owners:
-                raise
-            return actor_text(self.role, state.owners)
-
     @staticmethod
-    def _id(command_id: str | None) -> str:
+    def new_id(command_id: str | None) -> str:
+        """Return the id that was given, or a fresh one."""
         return command_id or uuid.uuid4().hex
 
 
@@ -334,13 +308,15 @@ def open_control(
 ) -> Control:
     """Open the shared store for commands; raises StoreMissing when there is none."""
     used = clock or settings.clock()
-    return Control(
+    control = Control(
         open_store(settings, used),
         used,
         role=role,
-        signer=own_key(settings),
+        signer=file_signer(settings.home),
         anchor_folders=settings.anchor_folders,
     )
+    control.anchor_key = settings.home / KEY_FILE
+    return control
 
 
 __all__ = ["CONFIRM_WAIT_SECONDS", "Control", "open_control"]

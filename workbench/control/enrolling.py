@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from workbench.control.signing import Who, key_of
 from workbench.records import Automation, Category, Owner
 from workbench.registry import Difference, Registry, compare
 from workbench.store.documents import automation_to
@@ -30,9 +31,15 @@ def registry_command(registry: Registry, command_id: str) -> Command:
     return Command(command_id, {"name": "registry apply", "digest": digest(body)})
 
 
-def decide_registry(state: State, registry: Registry, *, actor: str, now: datetime) -> Change:
-    """Return the events that bring the log to what the file says; an edit un-pauses nothing."""
-    return Change([_draft(d, actor, now) for d in compare(registry, known_registry(state))])
+def decide_registry(state: State, registry: Registry, *, who: Who, now: datetime) -> Change:
+    """Return the events that bring the log to what the file says; an edit un-pauses nothing.
+
+    Raises Refused where roles change unsigned in a store that has keys: a sign-off counts by its role.
+    """
+    found = compare(registry, known_registry(state))
+    if state.keys and any(d.action.startswith("owner.") for d in found):
+        key_of(who, "A change of owners and their members")
+    return Change([_draft(d, who.text, now) for d in found])
 
 
 def _draft(difference: Difference, actor: str, now: datetime) -> Draft:

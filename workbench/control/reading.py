@@ -122,12 +122,12 @@ def flags(state: State, holds: tuple[HoldView, ...]) -> tuple[str, ...]:
     found += [
         f"{p.probation_id} restarted {p.scope} by break-glass: {p.break_glass_reason}"
         for p in state.probations.values()
-        if p.break_glass_reason
+        if p.break_glass_reason and not state.is_reviewed(p.probation_id)
     ]
     found += [
         f"{h.hold_id} was released by break-glass"
         for h in state.holds.values()
-        if h.hold_id in state.break_glass_releases
+        if h.hold_id in state.break_glass_releases and not state.is_reviewed(h.hold_id)
     ]
     found += [
         f"{d.decision_id} overrides {d.report_id}: it said {d.verdict}, {d.decided_by} decided {d.decision}"
@@ -135,14 +135,10 @@ def flags(state: State, holds: tuple[HoldView, ...]) -> tuple[str, ...]:
         if d.is_override
     ]
     found += [
-        f"key {k.key_id} of {k.person} was enrolled by break-glass: {k.break_glass_reason}"
-        for k in state.keys.values()
-        if k.break_glass_reason
-    ]
-    found += [
         f"event {seq} of the log: {why}; gates answer UNKNOWN, see `workbench audit verify`"
         for seq, why in state.doubts.items()
     ]
+    found += [f"NOT OBEYED, event {seq}: {why}" for seq, why in state.refused.items()]
     return tuple(found)
 
 

@@ -1,91 +1,133 @@
-"""Signed commands: what a signature says, how one is made, and why one is refused.
-
-The signed statement is canonical JSON of store, environment, command id, digest of the command's content and
-the instant of signing. So a captured command works for no other store, environment or content; it works once,
-because its id does; and not later than `VALID_SECONDS`, nor with a key that was revoked meanwhile.
-"""
+"""Who a command is from: the key of this user's private folder, or else an unverified user."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.clock import Clock, from_text, to_text
-from workbench.errors import Refused
+from workbench.clock import to_text
+from workbench.control.actor import actor_text, operating_system_user
+from workbench.errors import BadSettings, Refused
 from workbench.records import EnrolledKey
-from workbench.store.log import sealed_statement
+from workbench.settings import KEY_FILE
+from workbench.store.signatures import Seal, mark_of, seal_fault, statement
 from workbench.store.sqlite import Command
 from workbench.store.state import State
 
 if TYPE_CHECKING:
     from workbench.store.keys import SigningKey
 
-VALID_SECONDS = 600.0
-"""How far signing and recording may lie apart: a queue at the lock and a small skew, not a captured command."""
+Signer = Callable[[Command, Mapping[str, str]], Seal | None]
+"""Gives the seal of a command for a store, environment and instant; None without a key.
+
+Raises BadSettings for a key that is not to be used.
+"""
 
 
-def sealed(command: Command, state: State, *, signer: SigningKey, clock: Clock) -> Command:
-    """Return the command with a signature for this store."""
-    seal = {
+@dataclass(frozen=True)
+class Who:
+    """Who gives a command.
+
+    Attributes:
+        text: how the log names the person.
+        key: enrolled key that signed the command; None for an unsigned one.
+        seal: what each event of the command keeps of the signature.
+    """
+
+    text: str
+    key: EnrolledKey | None = None
+    seal: Mapping[str, str] = field(default_factory=dict)
+
+
+def file_signer(home: Path) -> Signer:
+    """Return what signs with the key file of a private folder; without one nothing is imported."""
+
+    def sign(command: Command, told: Mapping[str, str]) -> Seal | None:
+        path = home / KEY_FILE
+        if not path.exists():
+            return None
+        from workbench.store.keys import load_key
+
+        key = load_key(path)
+        if key is None:
+            return None
+        said = statement(command.command_id, command.digest, **told)
+        return {**told, "key_id": key.key_id, "signature": key.sign(said)}
+
+    return sign
+
+
+def own_key(path: Path | None) -> SigningKey | None:
+    """Return the key that signs checkpoints; one that is not to be used signs none, and stops nothing."""
+    if path is None or not path.exists():
+        return None
+    from workbench.store.keys import load_key
+
+    with contextlib.suppress(BadSettings):
+        return load_key(path)
+    return None
+
+
+def unsigned(command: Command, told: Mapping[str, str]) -> Seal | None:
+    """Sign nothing: what a control without a private folder does."""
+    return None
+
+
+def identify(
+    command: Command, state: State, *, signer: Signer, role: str | None, now: datetime
+) -> Who:
+    """Return who gives a command, with the seal that counts for it; raises Refused for a seal that does not count.
+
+    A pause is never refused for its signature: it is recorded as unsigned, with the reason in the
+    actor's name. A key that nobody enrolled yet signs nothing, and its holder is shown as unverified.
+    """
+    is_pause = command.content.get("name") == "pause"
+    told = {
         "store_id": state.store_id,
         "environment": state.environment,
-        "signed_at": to_text(clock.now()),
+        "signed_at": to_text(now),
     }
-    message = sealed_statement({**seal, "id": command.command_id, "digest": command.digest})
-    return replace(
-        command, seal={**seal, "key_id": signer.key_id, "signature": signer.sign(message)}
-    )
+    try:
+        seal = signer(command, told)
+    except BadSettings as exc:
+        if not is_pause:
+            raise
+        return Who(actor_text(role, state.owners, note=exc.message.rstrip(".")))
+    if seal is None:
+        return Who(actor_text(role, state.owners))
+    if seal["key_id"] not in state.keys:
+        note = f"key {seal['key_id']} is not enrolled"
+        return Who(actor_text(role, state.owners, note=note))
+    fault = seal_fault(state, seal, command_id=command.command_id, digest=command.digest, now=now)
+    key = state.keys[seal["key_id"]]
+    if not fault and role is not None and role != key.role:
+        fault = f"key {key.key_id} is enrolled for {key.role}, not for {role}"
+    if fault and not is_pause:
+        raise Refused(f"Nothing was done: {fault}.", next_step=_way_out(seal, fault))
+    if fault:
+        return Who(actor_text(role, state.owners, note=fault))
+    text = f"{key.role} ({key.person}, key {key.key_id}, os:{operating_system_user()})"
+    return Who(text, key, mark_of(seal))
 
 
-def check_seal(state: State, command: Command, *, now: datetime) -> EnrolledKey | None:
-    """Return the enrolled key that signed a command, None for an unsigned or unenrolled one.
+def _way_out(seal: Seal, fault: str) -> str:
+    if "revoked" in fault:
+        return "`workbench key new` after moving the old file away, then have the new key enrolled"
+    if "enrolled for" in fault:
+        return "leave `--as` out"
+    return "give the command again, on this store, with a clock that is right"
 
-    Raises Refused for a signature that is not for this store, environment and content, is too old, or is of
-    a revoked key. A clock that is behind the newest event does not make an old signature young.
-    """
-    seal = command.seal
-    key = state.keys.get(seal.get("key_id", ""))
-    if not seal or key is None:
-        return None
-    for name, here in (("store_id", state.store_id), ("environment", state.environment)):
-        if seal.get(name) != here:
-            raise Refused(
-                f"The command was signed for {name.removesuffix('_id')} {seal.get(name)}, this is {here}.",
-                next_step="give the command here yourself",
-            )
-    if key.revoked_seq is not None:
+
+def key_of(who: Who, purpose: str) -> EnrolledKey:
+    """Return the key that signed, where only an enrolled one will do; raises Refused saying how to get one."""
+    if who.key is None:
         raise Refused(
-            f"Key {key.key_id} was revoked at {key.revoked_at:%Y-%m-%d %H:%M:%S} UTC: {key.revoked_why}.",
-            next_step="make a new one with `workbench key new` and have it enrolled",
+            f"{purpose} must be signed by an enrolled key; this is from {who.text}.",
+            next_step="`workbench key new`, then have it enrolled: `workbench key enrol PUBLIC-KEY "
+            "--person NAME --role ROLE`",
         )
-    if not _is_over(seal, command, key):
-        raise Refused(
-            f"The signature of key {key.key_id} is not over this command; nothing was recorded.",
-            next_step="give the command again",
-        )
-    _check_age(state, from_text(seal["signed_at"]), now)
-    return key
-
-
-def _is_over(seal: Mapping[str, str], command: Command, key: EnrolledKey) -> bool:
-    from workbench.store.keys import is_signed_by
-
-    message = sealed_statement({**seal, "id": command.command_id, "digest": command.digest})
-    return is_signed_by(key.public_hex, message, signature_hex=seal.get("signature", ""))
-
-
-def _check_age(state: State, signed_at: datetime, now: datetime) -> None:
-    reached = max(now, state.newest_at or now)
-    if (reached - signed_at).total_seconds() > VALID_SECONDS:
-        raise Refused(
-            f"The command was signed at {signed_at:%Y-%m-%d %H:%M:%S} UTC, more than "
-            f"{VALID_SECONDS:.0f} s ago; a captured command is not taken later.",
-            next_step="give the command again",
-        )
-    if (signed_at - reached).total_seconds() > VALID_SECONDS:
-        raise Refused(
-            f"The command was signed at {signed_at:%Y-%m-%d %H:%M:%S} UTC, which lies in the future here.",
-            next_step="set the clock of the machine that signed",
-        )
+    return who.key

@@ -24,6 +24,8 @@ def documents(state: State) -> Documents:
         found += [(entity, key) for key in records]
     found += [("target", f"{hold_id}/{automation_id}") for hold_id, automation_id in state.observed]
     found += [("command", command_id) for command_id in state.commands]
+    found += [("reviewers", target) for target in state.reviewers]
+    found += [("refused", str(seq)) for seq in state.refused]
     return documents_of(state, found)
 
 
@@ -42,6 +44,8 @@ def _tables(state: State) -> Mapping[str, Mapping[str, Any]]:
         "decision": state.decisions,
         "report": state.reports,
         "key": state.keys,
+        "policy": state.policies,
+        "signoff": state.signoffs,
     }
 
 
@@ -49,6 +53,10 @@ def _document(state: State, entity: str, key: str) -> dict[str, Any]:
     if entity == "command":
         digest, seq = state.commands[key]
         return {"digest": digest, "seq": seq}
+    if entity == "reviewers":
+        return {"persons": list(state.reviewers[key])}
+    if entity == "refused":
+        return {"reason": state.refused[int(key)]}
     if entity == "target":
         hold_id, _, automation_id = key.partition("/")
         return dict(state.observed[hold_id, automation_id])

@@ -12,7 +12,6 @@ from workbench.records import (
     Automation,
     Category,
     Decision,
-    EnrolledKey,
     Event,
     Hold,
     Mode,
@@ -24,7 +23,18 @@ from workbench.records import (
 )
 from workbench.store.documents import automation_from
 from workbench.store.merkle import grown
+from workbench.store.signatures import signer_of
 from workbench.store.state import State, scope_of
+from workbench.store.trusting import (
+    may_open,
+    on_enrol,
+    on_policy,
+    on_review,
+    on_revoke,
+    on_signoff_give,
+    on_signoff_request,
+    refuse,
+)
 
 
 def fold(events: Iterable[Event], state: State | None = None) -> State:
@@ -93,6 +103,9 @@ def _close_for(state: State, automation_id: str, record: Automation | None) -> N
 
 
 def _on_owner(state: State, event: Event) -> None:
+    if state.keys and signer_of(state, event) is None:
+        refuse(state, event, why="roles change by an enrolled key only, once there is one")
+        return
     body = event.payload["owner"]
     state.owners[body["owner_id"]] = Owner(**{**body, "members": tuple(body["members"])})
     state.touched.add(("owner", body["owner_id"]))
@@ -130,6 +143,8 @@ def _on_release(state: State, event: Event) -> None:
     found = state.holds.get(event.target)
     if found is None or found.released_seq is not None:
         return  # RELEASED is final (I3); a second release in a foreign log changes nothing
+    if not may_open(state, event):
+        return
     state.holds[event.target] = replace(
         found, released_at=event.occurred_at, released_by=event.actor, released_seq=event.seq
     )
@@ -143,6 +158,8 @@ def _on_release(state: State, event: Event) -> None:
 
 
 def _on_probation(state: State, event: Event) -> None:
+    if not may_open(state, event):
+        return
     body = event.payload
     known = {i: state.automations.get(i) for i in body["automation_ids"]}
     state.let_through[event.target] = {
@@ -227,38 +244,9 @@ def _on_decision(state: State, event: Event) -> None:
         decided_at=event.occurred_at,
         decided_seq=event.seq,
     )
+    if signer := signer_of(state, event):
+        state.decision_keys[event.target] = signer.key_id
     state.touched.add(("decision", event.target))
-
-
-def _on_enrol(state: State, event: Event) -> None:
-    body = event.payload
-    if event.target in state.keys:
-        return  # a key id is enrolled once; a second time in a foreign log changes nothing
-    state.keys[event.target] = EnrolledKey(
-        key_id=event.target,
-        public_hex=body["public_hex"],
-        role=body["role"],
-        person=body["person"],
-        enrolled_by=event.actor,
-        enrolled_at=event.occurred_at,
-        enrolled_seq=event.seq,
-        break_glass_reason=body["break_glass_reason"],
-    )
-    state.touched.add(("key", event.target))
-
-
-def _on_revoke(state: State, event: Event) -> None:
-    found = state.keys.get(event.target)
-    if found is None or found.revoked_seq is not None:
-        return
-    state.keys[event.target] = replace(
-        found,
-        revoked_at=event.occurred_at,
-        revoked_by=event.actor,
-        revoked_why=event.reason,
-        revoked_seq=event.seq,
-    )
-    state.touched.add(("key", event.target))
 
 
 _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
@@ -275,8 +263,12 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "probation.end": _on_probation_end,
     "report.record": _on_report,
     "decision.record": _on_decision,
-    "key.enrol": _on_enrol,
-    "key.revoke": _on_revoke,
+    "key.enrol": on_enrol,
+    "key.revoke": on_revoke,
+    "break_glass.review": on_review,
+    "policy.apply": on_policy,
+    "signoff.request": on_signoff_request,
+    "signoff.give": on_signoff_give,
 }
 
 

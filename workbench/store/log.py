@@ -61,15 +61,6 @@ def digest(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
-def sealed_statement(mark: Mapping[str, Any]) -> bytes:
-    """Return the bytes that a command's signature is over, from its mark; raises KeyError where one is missing.
-
-    The mark names the command (`id`, `digest`), the store and environment, and when it was signed.
-    """
-    names = ("store_id", "environment", "id", "digest", "signed_at")
-    return canonical({name: str(mark[name]) for name in names}).encode()
-
-
 def body_of(draft: Draft, *, seq: int, store_id: str) -> str:
     """Return the canonical body of a draft at its place in the log."""
     return canonical(

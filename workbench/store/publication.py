@@ -81,6 +81,8 @@ def _entry(state: State, hold: Hold, automation_id: str) -> dict[str, Any]:
 
 def desired_by(state: State, event: Event) -> Desired:
     """Return what an event that was just taken in asks of automations: the rows of the outbox."""
+    if event.seq in state.refused:
+        return {}
     if event.action == "hold.place":
         return dict.fromkeys(event.payload["covered"], (event.target, "paused"))
     if event.action == "probation.start":

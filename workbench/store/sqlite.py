@@ -33,15 +33,10 @@ REPAIR_WAIT_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Command:
-    """What somebody asks for: a client-made id and the content that the id stands for.
-
-    Attributes:
-        seal: signature over it with what it was signed for, or empty; see workbench.control.signing.
-    """
+    """What somebody asks for: a client-made id and the content that the id stands for."""
 
     command_id: str
     content: Mapping[str, Any]
-    seal: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -55,10 +50,12 @@ class Change:
 
     Attributes:
         before_commit: called in the transaction, before the commit (makes a ticket file durable).
+        seal: key_id, signed_at and signature of the command, kept in each event; empty when unsigned.
     """
 
     drafts: Sequence[log.Draft]
     before_commit: Callable[[], None] | None = None
+    seal: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -277,7 +274,7 @@ def _record(
     connection: apsw.Connection, state: State, command: Command, change: Change
 ) -> list[Event]:
     """Append a command's events with its mark, and bring projection and outbox along."""
-    mark = {"id": command.command_id, "digest": command.digest, **command.seal}
+    mark = {"id": command.command_id, "digest": command.digest, **change.seal}
     store_id = state.store_id or str(dict(run(connection, "list_meta"))["store_id"])
     events = []
     for draft in change.drafts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from workbench.policy import Policy
 from workbench.records import (
     Automation,
     Category,
@@ -17,9 +18,13 @@ from workbench.records import (
     Owner,
     Probation,
     ReportRef,
+    SignOff,
 )
 from workbench.scope import Scope
 from workbench.store.merkle import Peaks, root_of
+
+REVIEWERS_NEEDED = 2
+"""Persons who must have reviewed a break-glass resume before it is not flagged any more."""
 
 
 @dataclass
@@ -36,6 +41,9 @@ class State:
         commands: command id -> (digest, seq of its first event).
         keys: key id -> signing key, revoked ones included.
         doubts: seq -> why that event cannot be trusted or taken in; gates then never say CLEAR.
+        decision_keys: decision id -> enrolled key that signed it; unsigned ones are not in it.
+        reviewers: break-glass resume -> persons who reviewed it afterwards.
+        refused: seq -> why an event that opens was not obeyed: who gave it was not entitled to.
         touched: projection rows that the events since the last copy changed.
     """
 
@@ -60,6 +68,11 @@ class State:
     hold_changed_seq: dict[str, int] = field(default_factory=dict)
     break_glass_releases: dict[str, str] = field(default_factory=dict)
     keys: dict[str, EnrolledKey] = field(default_factory=dict)
+    policies: dict[str, Policy] = field(default_factory=dict)
+    signoffs: dict[str, SignOff] = field(default_factory=dict)
+    decision_keys: dict[str, str] = field(default_factory=dict)
+    reviewers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
     doubts: dict[int, str] = field(default_factory=dict)
     touched: set[tuple[str, str]] = field(default_factory=set)
 
@@ -78,6 +91,10 @@ class State:
         """Where the log stands."""
         root = root_of(self.peaks).hex()
         return HeadNote(self.store_id, self.environment, self.seq, self.head_hash, root=root)
+
+    def is_reviewed(self, target: str) -> bool:
+        """Tell whether enough people reviewed a break-glass resume."""
+        return len(self.reviewers.get(target, ())) >= REVIEWERS_NEEDED
 
     def standing_holds(self) -> list[Hold]:
         """Return the unreleased holds, oldest first."""

@@ -1,0 +1,52 @@
+"""Keys, policy and sign-offs at the terminal: two people, each with a private folder of their own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.ground import REGISTRY, a_decision, a_hold, a_store, refused, run
+from workbench.records import VerdictKind
+from workbench.settings import Settings
+
+MEMBERS = REGISTRY.replace('members = ["duty officer"]', 'members = ["ann", "bo"]')
+PLAN = ("H-1", "--only", "automation=ticket-reply", "--runs", "3")
+
+
+def test_two_people_restart_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys, a policy, a refusal that names the next command, request, sign-off and resume."""
+    a_store("production", MEMBERS)
+    root = Settings.from_environment().home.parent
+    monkeypatch.setenv("WORKBENCH_HOME", str(root / "home-ann"))
+    ann = run("key", "new")
+    assert (root / "home-ann" / "key.json").stat().st_mode & 0o777 == 0o600
+    refused(run("key", "new"), 3, "There is a key in")
+    monkeypatch.setenv("WORKBENCH_HOME", str(root / "home-bo"))
+    bo = run("key", "new")
+    monkeypatch.setenv("WORKBENCH_HOME", str(root / "home-ann"))
+    for person, made in (("ann", ann), ("bo", bo)):
+        public = made.out.splitlines()[1]
+        found = run("key", "enrol", public, "--person", person, "--role", "ops-lead", "-y")
+        assert found.code == 0, found.said
+    path = Path(root / "policy.toml")
+    path.write_text("[production]\nsignoffs_required = 1\nsignoff_valid_seconds = 600\n")
+    assert run("policy", "check", str(path), "-e", "production").code == 0
+    assert run("policy", "apply", str(path), "-y").code == 0
+    refused(run("policy", "apply", str(path), "-y"), 3, "in force already")
+    assert json.loads(run("policy", "show", "--json").out)["signoff_valid_seconds"] == 600
+    a_hold()
+    a_decision(verdict=VerdictKind.RESTART_FULL)
+    refused(run("resume", *PLAN, "-y"), 3, "none was asked for", "workbench signoff request H-1")
+    assert "workbench signoff give S-1" in run("signoff", "request", *PLAN).out
+    refused(run("signoff", "give", "S-1", "-y"), 3, "was asked for by ann")
+    monkeypatch.setenv("WORKBENCH_HOME", str(root / "home-bo"))
+    assert run("signoff", "give", "S-1", "-y").code == 0
+    assert "ready" in run("signoff", "list").out
+    monkeypatch.setenv("WORKBENCH_HOME", str(root / "home-ann"))
+    assert run("resume", *PLAN, "-y").code == 0
+    assert "was used at event" in run("signoff", "list", "--json").document[0]["why_not"]
+    key_id = next(k["key_id"] for k in run("key", "list", "--json").document if k["person"] == "bo")
+    assert "counts no more" in run("key", "revoke", key_id, "-r", "lost", "-y").out
+    assert "revoked" in run("key", "list").out

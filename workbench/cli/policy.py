@@ -1,0 +1,73 @@
+"""`workbench policy`: check, apply and show who may do what in this store's environment."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from workbench.cli.present import as_json, ask, head_line, one_line, store_line, table
+from workbench.control import open_control
+from workbench.control.approving import apply_policy
+from workbench.errors import Refused
+from workbench.policy import Policy, read_policy
+from workbench.settings import Settings
+from workbench.store.signoffs import policy_of
+
+
+@click.group()
+def command() -> None:
+    """Check, apply and show the policy: how many sign-offs, whose, for how long."""
+
+
+@command.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--environment", "-e", required=True, help="Table of the file to check.")
+def check(file: Path, environment: str) -> None:
+    """Check a policy file without a store."""
+    found = read_policy(file, environment)
+    click.echo(f"{one_line(str(file))}: valid for {environment}.")
+    click.echo(_words(found))
+
+
+@command.command("apply")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def apply(file: Path, yes: bool) -> None:
+    """Record the policy of this store's environment, signed, under the policy before it."""
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    head = control.head_note()
+    policy = read_policy(file, head.environment)
+    if policy == control.state().policies.get(head.environment):
+        raise Refused("This policy is in force already.", next_step="see `workbench policy show`")
+    click.echo(store_line(head, settings))
+    click.echo(_words(policy))
+    if not yes:
+        ask("Let this be the policy?")
+    apply_policy(control, policy)
+    click.echo(f"The policy of {head.environment} is in force.")
+    head_line(control.head_note())
+
+
+@command.command("show")
+@click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
+def show(is_json: bool) -> None:
+    """Show the policy in force; before one was applied, the environment's default."""
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    state = control.state()
+    policy = policy_of(state)
+    if is_json:
+        click.echo(as_json(asdict(policy)))
+        return
+    click.echo(store_line(control.head_note(), settings))
+    click.echo("applied:" if state.policies else "none applied; the default:")
+    click.echo(_words(policy))
+    head_line(control.head_note())
+
+
+def _words(policy: Policy) -> str:
+    rows = [(k, ", ".join(v) if isinstance(v, tuple) else v) for k, v in asdict(policy).items()]
+    return table(["setting", "value"], [(k, "every role" if v == "" else v) for k, v in rows])

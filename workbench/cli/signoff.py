@@ -1,0 +1,97 @@
+"""`workbench signoff`: ask for another person's approval of a resume, give it, list them."""
+
+from __future__ import annotations
+
+import click
+
+from workbench.cli.present import (
+    as_json,
+    ask,
+    head_line,
+    one_line,
+    scope_words,
+    store_line,
+    table,
+    when,
+)
+from workbench.cli.resume import request_from
+from workbench.control import open_control
+from workbench.control.approving import give_signoff, request_signoff
+from workbench.control.signoff import signoff_state
+from workbench.errors import NotFound
+from workbench.records import SignOff
+from workbench.settings import Settings
+
+
+@click.group()
+def command() -> None:
+    """Two-person approval of a resume: request, give, list."""
+
+
+@command.command("request")
+@click.argument("hold_id")
+@click.option("--only", default=None, help="Scope of a narrow restart.")
+@click.option("--runs", type=int, default=None, help="Number of runs that it lets through.")
+@click.option("--until", default="", help="Instant at which the narrow restart ends.")
+@click.option("--full", is_flag=True, help="Release the hold.")
+@click.option("--decision", "decision_id", default="", help="Decision that allows it.")
+def request(hold_id: str, **options: object) -> None:
+    """Ask for a sign-off of the resume of HOLD_ID, written as the resume itself is."""
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    click.echo(store_line(control.head_note(), settings))
+    wanted = request_from(control, hold_id, options={"break_glass": "", **options})
+    made = request_signoff(control, wanted)
+    click.echo(
+        f"{made.signoff_id} asks: {_plan(made)}. It can be used until {when(made.expires_at)}."
+    )
+    click.echo(f"Next, by another person: `workbench signoff give {made.signoff_id}`")
+    head_line(control.head_note())
+
+
+@command.command("give")
+@click.argument("signoff_id")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def give(signoff_id: str, yes: bool) -> None:
+    """Sign off SIGNOFF_ID, which another person asked for."""
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    click.echo(store_line(control.head_note(), settings))
+    found = control.state().signoffs.get(signoff_id)
+    if found is None:
+        raise NotFound(
+            f"There is no sign-off {signoff_id}.", next_step="see `workbench signoff list`"
+        )
+    click.echo(f"{one_line(found.requested_by)} asks: {_plan(found)}.")
+    if not yes:
+        ask("Sign off exactly this?")
+    given = give_signoff(control, signoff_id)
+    click.echo(f"{signoff_id} is signed off by {len(given.signer_keys)} key(s). Next: the resume.")
+    head_line(control.head_note())
+
+
+@command.command("list")
+@click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
+def list_signoffs(is_json: bool) -> None:
+    """List the sign-offs, and why one does not count."""
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    state, now = control.state(), control.clock.now()
+    found = [(s, signoff_state(state, s, now=now)) for s in state.signoffs.values()]
+    if is_json:
+        click.echo(as_json([{**vars(s), "why_not": why or None} for s, why in found]))
+        return
+    click.echo(store_line(control.head_note(), settings))
+    rows = [(s.signoff_id, _plan(s), s.requested_by, why or "ready") for s, why in found]
+    headers = ["sign-off", "what it opens", "asked by", "state"]
+    click.echo(table(headers, rows) if rows else "No sign-off was asked for.")
+    head_line(control.head_note())
+
+
+def _plan(signoff: SignOff) -> str:
+    plan = signoff.plan
+    on = f"{signoff.hold_id} on {signoff.decision_id}"
+    if "max_runs" not in plan:
+        return f"release {on} ({', '.join(plan['covered'])})"
+    end = f", until {plan['until']}" if plan["until"] else ""
+    return f"{plan['max_runs']} runs of {scope_words(plan['scope'])} through {on}{end}"

@@ -1,0 +1,50 @@
+"""The commands about sign-offs and policy, given through the one command path."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+from workbench.control.commands import Control
+from workbench.control.resuming import ResumeRequest, trusted
+from workbench.control.signoff import decide_policy, decide_signoff_give, decide_signoff_request
+from workbench.policy import Policy
+from workbench.records import SignOff
+from workbench.store.documents import plain
+from workbench.store.sqlite import Command
+
+
+def request_signoff(
+    control: Control, request: ResumeRequest, *, command_id: str | None = None
+) -> SignOff:
+    """Ask for the sign-off of a resume, exactly as it would be done; raises Refused as the resume would."""
+    now = control.clock.now()
+    wanted = request.command(control.new_id(command_id))
+    command = replace(wanted, content={**wanted.content, "name": "signoff request"})
+    done = control.transact(
+        command, lambda s, who: decide_signoff_request(trusted(s), request, who=who, now=now)
+    )
+    return list(done.state.signoffs.values())[-1]
+
+
+def give_signoff(control: Control, signoff_id: str, *, command_id: str | None = None) -> SignOff:
+    """Sign off what somebody else asked for; the signature covers its plan. Raises Refused."""
+    now = control.clock.now()
+    known = control.state().signoffs.get(signoff_id)
+    seen = {"decision_digest": known.decision_digest, "plan": dict(known.plan)} if known else {}
+    content = {"name": "signoff give", "signoff_id": signoff_id, **seen}
+    done = control.transact(
+        Command(control.new_id(command_id), content),
+        lambda s, who: decide_signoff_give(trusted(s), signoff_id, who=who, now=now),
+    )
+    return done.state.signoffs[signoff_id]
+
+
+def apply_policy(control: Control, policy: Policy, *, command_id: str | None = None) -> Policy:
+    """Record a policy under the one before it; raises Refused for who may not change it."""
+    now = control.clock.now()
+    content = {"name": "policy apply", "policy": plain(asdict(policy))}
+    done = control.transact(
+        Command(control.new_id(command_id), content),
+        lambda s, who: decide_policy(trusted(s), policy, who=who, now=now),
+    )
+    return done.state.policies[policy.environment]

@@ -1,0 +1,186 @@
+"""Sign-offs and policy: asking for one, giving it, and what a resume needs before it is recorded."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from workbench.clock import to_text
+from workbench.control.placing import next_id, standing_hold
+from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release
+from workbench.control.signing import Who, key_of
+from workbench.errors import NotFound, Refused
+from workbench.policy import Policy
+from workbench.records import EnrolledKey, SignOff
+from workbench.store.documents import plain
+from workbench.store.log import Draft
+from workbench.store.signoffs import (
+    decision_digest,
+    holds_role,
+    needed_count,
+    plan_of,
+    policy_of,
+    signoff_fault,
+)
+from workbench.store.sqlite import Change
+from workbench.store.state import State
+
+
+def with_signoff(state: State, change: Change, *, who: Who, now: datetime) -> Change:
+    """Return a resume with the sign-off that carries it, where policy asks for one; raises Refused."""
+    opening = next(d for d in change.drafts if d.action in ("hold.release", "probation.start"))
+    body = dict(opening.payload or {})
+    if body["break_glass_reason"]:
+        return change
+    decision = state.decisions[body["decision_id"]]
+    if not needed_count(state, decision):
+        return change
+    hold_id = decision.hold_id
+    _refuse_without_keys(state, hold_id)
+    resumer = key_of(who, "A resume for which policy asks a sign-off")
+    policy = policy_of(state)
+    is_full = opening.action == "hold.release"
+    _check_role(state, resumer, policy.may_release if is_full else policy.may_resume)
+    plan = plan_of(opening.target, body)
+    own = [s for s in state.signoffs.values() if s.decision_id == decision.decision_id]
+    faults = []
+    for signoff in reversed(own):
+        why = signoff_fault(state, signoff, plan=plan, resumer=resumer, now=now)
+        if not why:
+            signed = replace(opening, payload={**body, "signoff_id": signoff.signoff_id})
+            return replace(change, drafts=[signed if d is opening else d for d in change.drafts])
+        faults.append(why)
+    form = "--full" if is_full else "--only SCOPE --runs N"
+    raise Refused(
+        f"{hold_id} resumes on {decision.decision_id} with a sign-off of another person only: "
+        f"{faults[0] if faults else 'none was asked for'}.",
+        next_step=f"`workbench signoff give {own[-1].signoff_id}` by another person"
+        if faults and "that count" in faults[0]
+        else f"`workbench signoff request {hold_id} {form} --decision {decision.decision_id}`",
+    )
+
+
+def _refuse_without_keys(state: State, hold_id: str) -> None:
+    if any(key.revoked_seq is None for key in state.keys.values()):
+        return
+    raise Refused(
+        f"Policy asks for a sign-off and no key is enrolled in this store: in {state.environment} "
+        f"{hold_id} resumes by break-glass only.",
+        next_step='`workbench key new` and `workbench key enrol`; or resume with `--break-glass "REASON"`, '
+        "which is recorded and flagged",
+    )
+
+
+def _check_role(state: State, key: EnrolledKey, roles: tuple[str, ...]) -> None:
+    if holds_role(state, key, roles=roles):
+        return
+    allowed = ", ".join(roles or sorted(state.owners)) or "nobody, for no role is registered"
+    raise Refused(
+        f"{key.person} as {key.role} may not do this; policy names {allowed}, and only members of a "
+        "role in the registry count.",
+        next_step="ask one of them; see `workbench policy show` and the registry's members",
+    )
+
+
+def decide_signoff_request(
+    state: State, request: ResumeRequest, *, who: Who, now: datetime
+) -> Change:
+    """Return the event that asks for the sign-off of a resume, exactly as it would be done."""
+    asker = key_of(who, "A request for a sign-off")
+    opening = _rehearsed(state, request, who, now)
+    body = opening.payload or {}
+    decision = state.decisions[body["decision_id"]]
+    covered = sorted(state.covered[request.hold_id])
+    valid = timedelta(seconds=policy_of(state).signoff_valid_seconds)
+    payload = {
+        "hold_id": request.hold_id,
+        "decision_id": decision.decision_id,
+        "decision_digest": decision_digest(decision),
+        "plan": plan_of(opening.target, body),
+        "covered": covered,
+        "expires_at": to_text(max(now, state.newest_at or now) + valid),
+    }
+    signoff_id = next_id("S", state.signoffs)
+    return Change(
+        [
+            Draft(
+                now,
+                who.text,
+                "signoff.request",
+                signoff_id,
+                reason=f"asked by {asker.person} on {decision.decision_id}",
+                correlation_id=request.hold_id,
+                payload=payload,
+            )
+        ]
+    )
+
+
+def _rehearsed(state: State, request: ResumeRequest, who: Who, now: datetime) -> Draft:
+    """Return the event that a resume would record, every check but the sign-off's passed."""
+    if request.break_glass_reason:
+        raise Refused(
+            "A break-glass resume has no sign-off; it is reviewed afterwards.",
+            next_step="leave `--break-glass` out",
+        )
+    if request.only is None:
+        change = decide_release(state, request, actor=who.text, now=now)
+    else:
+        change = decide_narrow(
+            state, request, actor=who.text, now=now, prepare_tickets=lambda name, runs: None
+        )
+    return next(d for d in change.drafts if d.action in ("hold.release", "probation.start"))
+
+
+def decide_signoff_give(state: State, signoff_id: str, *, who: Who, now: datetime) -> Change:
+    """Return the event of a sign-off; raises Refused where it could not count."""
+    signoff = state.signoffs.get(signoff_id)
+    if signoff is None:
+        known = ", ".join(list(state.signoffs)[-5:]) or "none"
+        raise NotFound(
+            f"There is no sign-off {signoff_id}; newest: {known}.",
+            next_step="see `workbench signoff list`",
+        )
+    standing_hold(state, signoff.hold_id)
+    key = key_of(who, "A sign-off")
+    _check_role(state, key, policy_of(state).may_sign)
+    barred = state.keys[signoff.requester_key].person
+    if key.person == barred:
+        raise Refused(
+            f"{signoff_id} was asked for by {barred}; another person signs off, with no exception.",
+            next_step=f"another person gives it: `workbench signoff give {signoff_id}`",
+        )
+    why = signoff_state(state, signoff, now=now)
+    if why and "that count" not in why:
+        raise Refused(
+            f"It would not count: {why}.",
+            next_step=f"ask anew: `workbench signoff request {signoff.hold_id}`",
+        )
+    payload = {"decision_digest": signoff.decision_digest, "plan": dict(signoff.plan)}
+    reason = f"{key.person} signs off {signoff.decision_id}"
+    draft = Draft(now, who.text, "signoff.give", signoff_id, reason=reason, payload=payload)
+    return Change([replace(draft, correlation_id=signoff.hold_id)])
+
+
+def signoff_state(state: State, signoff: SignOff, *, now: datetime) -> str:
+    """Return why a sign-off would not carry its own plan now, or an empty text."""
+    asker = state.keys[signoff.requester_key]
+    return signoff_fault(state, signoff, plan=signoff.plan, resumer=asker, now=now)
+
+
+def decide_policy(state: State, policy: Policy, *, who: Who, now: datetime) -> Change:
+    """Return the event of a new policy, under the old one; raises Refused for who may not change it."""
+    key = key_of(who, "A policy")
+    _check_role(state, key, policy_of(state).may_change_policy)
+    named = {*policy.may_sign, *policy.may_resume, *policy.may_release, *policy.may_change_policy}
+    unknown = sorted(named - set(state.owners))
+    if unknown:
+        raise Refused(
+            f"The policy names {', '.join(unknown)}; registered roles: {', '.join(state.owners)}.",
+            next_step="mend the file, or register the role first with `workbench registry apply`",
+        )
+    body: dict[str, Any] = plain(asdict(policy))
+    return Change(
+        [Draft(now, who.text, "policy.apply", policy.environment, payload={"policy": body})]
+    )

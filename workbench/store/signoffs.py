@@ -1,0 +1,123 @@
+"""Two-person approval: whether a sign-off carries a resume. Asked by the command and again by the fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from workbench.policy import Policy, default_policy
+from workbench.records import Decision, EnrolledKey, Event, SignOff
+from workbench.store import log
+from workbench.store.signatures import signer_of
+from workbench.store.state import State
+
+_PLAN = ("hold_id", "covered", "scope", "automation_ids", "max_runs", "until")
+
+
+def policy_of(state: State) -> Policy:
+    """Return the policy in force: the one applied last, or the environment's default."""
+    return state.policies.get(state.environment) or default_policy(state.environment)
+
+
+def plan_of(target: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a release or narrow restart would open, as its sign-off binds it."""
+    plan = {name: payload[name] for name in _PLAN if name in payload}
+    return {"hold_id": target, **plan} if "covered" in payload else plan
+
+
+def decision_digest(decision: Decision) -> str:
+    """Return the digest of what was decided, and on which report."""
+    content = {
+        "decision_id": decision.decision_id,
+        "hold_id": decision.hold_id,
+        "report_id": decision.report_id,
+        "report_digest": decision.report_digest,
+        "decision": str(decision.decision),
+        "decided_seq": decision.decided_seq,
+        "automation_ids": list(decision.automation_ids),
+    }
+    return log.digest(content)
+
+
+def needed_count(state: State, decision: Decision) -> int:
+    """Return how many persons must sign off a resume on a decision."""
+    policy = policy_of(state)
+    is_contested = decision.is_override and policy.is_override_signed
+    return max(policy.signoffs_required, 1 if is_contested else 0)
+
+
+def holds_role(state: State, key: EnrolledKey, *, roles: tuple[str, ...]) -> bool:
+    """Tell whether a key counts now: not revoked, its person a member of its role, the role one of these."""
+    owner = state.owners.get(key.role)
+    is_member = owner is not None and key.person in owner.members
+    return key.revoked_seq is None and is_member and (not roles or key.role in roles)
+
+
+def counted(state: State, signoff: SignOff, *, resumer: EnrolledKey) -> set[str]:
+    """Return the persons whose sign-off counts: not who asked, not who resumes, not an override's decider."""
+    decision = state.decisions[signoff.decision_id]
+    barred = {resumer.person, state.keys[signoff.requester_key].person}
+    if decision.is_override:
+        decider = state.keys.get(state.decision_keys.get(decision.decision_id, ""))
+        if decider is None:
+            return set()
+        barred.add(decider.person)
+    keys = [state.keys[key_id] for key_id in signoff.signer_keys]
+    may_sign = policy_of(state).may_sign
+    return {k.person for k in keys if holds_role(state, k, roles=may_sign)} - barred
+
+
+def signoff_fault(
+    state: State, signoff: SignOff, *, plan: Mapping[str, Any], resumer: EnrolledKey, now: datetime
+) -> str:
+    """Return why a sign-off does not carry a resume, or an empty text; a clock set back revives nothing."""
+    own, hold_id = signoff.signoff_id, str(plan["hold_id"])
+    decision = state.decisions.get(signoff.decision_id)
+    if signoff.hold_id != hold_id:
+        return f"{own} is for {signoff.hold_id}, not {hold_id}"
+    if decision is None or decision_digest(decision) != signoff.decision_digest:
+        return f"{own} is for another decision than {signoff.decision_id} is now"
+    if log.digest(plan) != log.digest(signoff.plan):
+        return f"{own} is for another plan (scope, automations, runs or end)"
+    if signoff.used_seq is not None:
+        return f"{own} was used at event {signoff.used_seq}"
+    if max(now, state.newest_at or now) >= signoff.expires_at:
+        return f"{own} expired at {signoff.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+    new = sorted(state.covered[hold_id] - set(signoff.covered))
+    if new:
+        return f"{own} was superseded: {', '.join(new)} came under {hold_id} after it"
+    if state.hold_changed_seq[hold_id] > signoff.requested_seq:
+        return f"{own} was superseded: {hold_id} changed at event {state.hold_changed_seq[hold_id]}"
+    if decision.is_override and not state.decision_keys.get(decision.decision_id):
+        return f"{decision.decision_id} overrides its report and is not signed by an enrolled key"
+    found, wanted = len(counted(state, signoff, resumer=resumer)), needed_count(state, decision)
+    short = f"{own} has {found} of {wanted} sign-offs that count"
+    return "" if found >= wanted else f"{short} (not who asked, decided against or resumes)"
+
+
+def opening_fault(state: State, event: Event) -> str:
+    """Return why a release or narrow restart in the log is not obeyed, or an empty text.
+
+    A log from before keys and policies is obeyed as it stands.
+    """
+    body = event.payload
+    if not (state.keys or state.policies) or body.get("break_glass_reason"):
+        return ""
+    decision = state.decisions.get(body.get("decision_id", ""))
+    if decision is None:
+        return "it names no decision and no break-glass reason"
+    if not needed_count(state, decision):
+        return ""
+    resumer = signer_of(state, event)
+    signoff = state.signoffs.get(body.get("signoff_id", ""))
+    if resumer is None or signoff is None:
+        return "policy asks for a sign-off; it is not signed, or names none"
+    policy = policy_of(state)
+    roles = policy.may_release if "covered" in body else policy.may_resume
+    if not holds_role(state, resumer, roles=roles):
+        return f"{resumer.person} as {resumer.role} may not resume under the policy"
+    if signoff.decision_id != decision.decision_id:
+        return f"{signoff.signoff_id} is for {signoff.decision_id}, not {decision.decision_id}"
+    plan = plan_of(event.target, body)
+    return signoff_fault(state, signoff, plan=plan, resumer=resumer, now=event.occurred_at)

@@ -1,0 +1,128 @@
+"""The fold of keys: who is enrolled, signed by whom, and what is not obeyed because nobody entitled said it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from workbench.clock import from_text
+from workbench.policy import policy_from
+from workbench.records import EnrolledKey, Event, SignOff
+from workbench.store.signatures import signer_of
+from workbench.store.signoffs import holds_role, opening_fault, policy_of
+from workbench.store.state import State
+
+
+def refuse(state: State, event: Event, *, why: str) -> None:
+    """Keep an event as not obeyed: it stands in the log, changes nothing, and screens show it."""
+    state.refused[event.seq] = f"{event.action} {event.target} by {event.actor}: {why}"
+    state.touched.add(("refused", str(event.seq)))
+
+
+def on_enrol(state: State, event: Event) -> None:
+    """Take in a key: the first of a store on its own word, each later one on an enrolled key's."""
+    body = event.payload
+    signer = signer_of(state, event)
+    if state.keys and signer is None:
+        refuse(state, event, why="it is not signed by an enrolled key")
+        return
+    if event.target in state.keys:
+        refuse(state, event, why="the key was enrolled before; a key is enrolled once")
+        return
+    state.keys[event.target] = EnrolledKey(
+        key_id=event.target,
+        public_hex=body["public_hex"],
+        person=body["person"],
+        role=body["role"],
+        enrolled_by=signer.key_id if signer else event.target,
+        enrolled_at=event.occurred_at,
+        enrolled_seq=event.seq,
+    )
+    state.touched.add(("key", event.target))
+
+
+def on_revoke(state: State, event: Event) -> None:
+    """Take a key out for good; its earlier signatures stay what they were, and no later one counts."""
+    key = state.keys.get(event.target)
+    signer = signer_of(state, event)
+    if key is None or key.revoked_seq is not None:
+        return
+    if signer is None:
+        refuse(state, event, why="it is not signed by an enrolled key")
+        return
+    state.keys[event.target] = replace(
+        key,
+        revoked_at=event.occurred_at,
+        revoked_by=event.actor,
+        revoked_reason=event.reason,
+        revoked_seq=event.seq,
+    )
+    state.touched.add(("key", event.target))
+
+
+def on_policy(state: State, event: Event) -> None:
+    """Take in a policy that an enrolled key signed, in a role that the policy before it lets change it."""
+    signer = signer_of(state, event)
+    if signer is None or not holds_role(state, signer, roles=policy_of(state).may_change_policy):
+        refuse(state, event, why="it is not signed by somebody who may change the policy")
+        return
+    policy = policy_from(event.payload["policy"])
+    state.policies[policy.environment] = policy
+    state.touched.add(("policy", policy.environment))
+
+
+def on_signoff_request(state: State, event: Event) -> None:
+    """Take in a request for a sign-off; an unsigned one counts for nothing."""
+    body, signer = event.payload, signer_of(state, event)
+    if signer is None:
+        refuse(state, event, why="it is not signed by an enrolled key")
+        return
+    state.signoffs[event.target] = SignOff(
+        signoff_id=event.target,
+        hold_id=body["hold_id"],
+        decision_id=body["decision_id"],
+        decision_digest=body["decision_digest"],
+        plan=body["plan"],
+        covered=tuple(body["covered"]),
+        requested_by=event.actor,
+        requester_key=signer.key_id,
+        requested_seq=event.seq,
+        expires_at=from_text(body["expires_at"]),
+    )
+    state.touched.add(("signoff", event.target))
+
+
+def on_signoff_give(state: State, event: Event) -> None:
+    """Take in a sign-off of an enrolled key; whether it counts is asked when it is used."""
+    found, signer = state.signoffs.get(event.target), signer_of(state, event)
+    if found is None or signer is None:
+        refuse(state, event, why="it is not signed by an enrolled key, or for no request")
+        return
+    if signer.key_id not in found.signer_keys:
+        keys = (*found.signer_keys, signer.key_id)
+        state.signoffs[event.target] = replace(found, signer_keys=keys)
+        state.touched.add(("signoff", event.target))
+
+
+def may_open(state: State, event: Event) -> bool:
+    """Tell whether a release or narrow restart is obeyed, and note the sign-off that it uses up."""
+    if why := opening_fault(state, event):
+        refuse(state, event, why=why)
+        return False
+    found = state.signoffs.get(event.payload.get("signoff_id", ""))
+    if found is not None:
+        state.signoffs[found.signoff_id] = replace(found, used_seq=event.seq)
+        state.touched.add(("signoff", found.signoff_id))
+    return True
+
+
+def on_review(state: State, event: Event) -> None:
+    """Take in that somebody reviewed a break-glass resume; who did it themselves, or is unsigned, counts not."""
+    signer = signer_of(state, event)
+    probation, hold = state.probations.get(event.target), state.holds.get(event.target)
+    doer = probation.started_by if probation else hold.released_by if hold else ""
+    if signer is None or not holds_role(state, signer, roles=()) or event.actor == doer:
+        return
+    known = state.reviewers.get(event.target, ())
+    if signer.person not in known:
+        state.reviewers[event.target] = (*known, signer.person)
+        state.touched.add(("reviewers", event.target))
