@@ -50,3 +50,14 @@ def test_two_people_restart_in_production(monkeypatch: pytest.MonkeyPatch) -> No
     key_id = next(k["key_id"] for k in run("key", "list", "--json").document if k["person"] == "bo")
     assert "counts no more" in run("key", "revoke", key_id, "-r", "lost", "-y").out
     assert "revoked" in run("key", "list").out
+
+
+def test_hold_release_is_a_full_resume() -> None:
+    """`hold release` asks for the same grounds as `resume --full` and records the same event."""
+    a_store()
+    a_hold()
+    refused(run("hold", "release", "H-1", "-y"), 3, "is not resumed without a decision")
+    a_decision(
+        verdict=VerdictKind.RESTART_FULL, ids=("invoice-triage", "price-lookup", "ticket-reply")
+    )
+    assert "H-1 released" in run("hold", "release", "H-1", "-y").out

@@ -139,7 +139,7 @@ def test_a_command_like_nothing_points_to_the_help() -> None:
         ("pause", "*", "--mode", "stop"),
         ("pause", "*", "--purpose", "fun"),
         ("resume",),
-        ("hold", "release", "H-1"),
+        ("hold", "drop", "H-1"),
         ("store", "drop"),
         ("gate",),
         ("find",),

@@ -36,7 +36,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "Say what is wrong with this set-up and what to do.",
     ),
     "lab": ("workbench.cli.lab:command", "Open JupyterLab on the control panel."),
-    "hold": ("workbench.cli.hold:command", "List holds."),
+    "hold": ("workbench.cli.hold:command", "List and release holds."),
     "store": ("workbench.cli.store:command", "Make the one shared store."),
     "key": ("workbench.cli.key:command", "Make, enrol, list and revoke signing keys."),
     "reviewed": ("workbench.cli.reviewed:command", "Review a break-glass resume afterwards."),

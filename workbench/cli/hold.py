@@ -1,4 +1,4 @@
-"""`workbench hold`: list the holds."""
+"""`workbench hold`: list and release holds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workbench.settings import Settings
 
 @click.group()
 def command() -> None:
-    """List holds."""
+    """List and release holds."""
 
 
 @command.command("list")
@@ -90,3 +90,18 @@ def _document(view: HoldView) -> dict[str, object]:
             for p in view.probations
         ],
     }
+
+
+@command.command("release")
+@click.argument("hold_id")
+@click.option("--decision", "decision_id", default="", help="Decision that allows it, e.g. D-3.")
+@click.option("--break-glass", "break_glass", default="", help="Reason for going without one.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.pass_context
+def release(ctx: click.Context, /, **options: object) -> int:
+    """Release HOLD_ID: the same as `workbench resume HOLD_ID --full`."""
+    from workbench.cli.resume import command as resume
+
+    unused = {"only": None, "runs": None, "until": "", "role": None, "command_id": None}
+    code: int = ctx.invoke(resume, full=True, **unused, **options)
+    return code
