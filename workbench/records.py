@@ -230,6 +230,12 @@ class Hold:
     released_at: datetime | None = None
     released_by: str = ""
     released_seq: int | None = None
+    taken_over_by: str = ""
+
+    @property
+    def keeper(self) -> str:
+        """Who answers for the hold: who placed it, or who took it over last."""
+        return self.taken_over_by or self.placed_by
 
     def state_at(self, instant: datetime) -> HoldState:
         """Return the state at an instant; time alone never takes it further than LAPSED."""

@@ -18,6 +18,7 @@ from tests.cli.ground import (
     events,
     refused,
     run,
+    usage,
 )
 from workbench.gate import Gate
 from workbench.records import CHECKLIST
@@ -434,3 +435,12 @@ def test_reading_changes_nothing(words: tuple[str, ...], own_folders: Any) -> No
     run(*words)
     run(*words, "--json")
     assert events() == before
+
+
+def test_only_an_overdue_hold_is_taken_over() -> None:
+    """`hold take-over` says who answers for a hold that is not overdue, and wants an instant it can read."""
+    a_store()
+    a_hold()
+    refused(run("hold", "take-over", "H-1", "-r", "night shift"), 3, "only an overdue hold")
+    refused(run("hold", "take-over", "H-9", "-r", "night shift"), 4, "There is no hold H-9")
+    usage(run("hold", "take-over", "H-1", "-r", "x", "--review-by", "soon"), "--review-by")

@@ -1,18 +1,21 @@
-"""`workbench hold`: list and release holds."""
+"""`workbench hold`: list, release and take over holds."""
 
 from __future__ import annotations
 
 import click
 
-from workbench.cli.present import as_json, head_line, scope_words, store_line, table, when
+from workbench.cli.present import as_json, head_line, one_line, scope_words, store_line, table, when
+from workbench.clock import from_text
 from workbench.control import open_control
+from workbench.control.taking_over import take_over
 from workbench.control.views import HoldView
+from workbench.errors import UsageFault
 from workbench.settings import Settings
 
 
 @click.group()
 def command() -> None:
-    """List and release holds."""
+    """List, release and take over holds."""
 
 
 @command.command("list")
@@ -53,6 +56,32 @@ def list_holds(is_all: bool, is_json: bool) -> None:
         "reason",
     ]
     click.echo(table(headers, rows) if rows else "No hold stands.")
+    head_line(control.head_note())
+
+
+@command.command("take-over")
+@click.argument("hold_id")
+@click.option("--reason", "-r", default="", help="Why you take it over; always needed.")
+@click.option("--review-by", default=None, help="Instant by which it is to be reviewed again.")
+@click.option("--as", "role", help="Role you act for.")
+def take_over_hold(hold_id: str, reason: str, review_by: str | None, role: str | None) -> None:
+    """Answer for HOLD_ID, which is overdue; it goes on pausing what it paused."""
+    try:
+        due = from_text(review_by) if review_by else None
+    except ValueError as exc:
+        raise UsageFault(f"--review-by: {exc}") from exc
+    settings = Settings.from_environment()
+    control = open_control(settings, role=role)
+    click.echo(store_line(control.head_note(), settings))
+    hold = take_over(control, hold_id, reason=reason, review_by=due)
+    until = (
+        f"to be reviewed by {when(hold.review_by)}"
+        if hold.review_by
+        else "without a time of review"
+    )
+    click.echo(
+        f"{hold.hold_id} is answered for by {one_line(hold.keeper)} now, {until}. It still pauses."
+    )
     head_line(control.head_note())
 
 

@@ -63,6 +63,8 @@ def _document(state: State, entity: str, key: str) -> dict[str, Any]:
     found: dict[str, Any] = plain(asdict(_tables(state)[entity][key]))
     if entity == "hold":
         found["covered"] = sorted(state.covered[key])
+        if not found["taken_over_by"]:  # rows of older stores do not have it either
+            del found["taken_over_by"]
     if entity == "report":  # what a report did not tell is not in the rows of older stores either
         found = {key: value for key, value in found.items() if value is not None}
     if entity == "probation":

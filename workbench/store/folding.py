@@ -139,6 +139,16 @@ def _on_place(state: State, event: Event) -> None:
     state.touched.add(("hold", event.target))
 
 
+def _on_take_over(state: State, event: Event) -> None:
+    found = state.holds.get(event.target)
+    if found is None or found.released_seq is not None:
+        return
+    state.holds[event.target] = replace(
+        found, taken_over_by=event.actor, review_by=_instant(event.payload["review_by"])
+    )
+    state.touched.add(("hold", event.target))
+
+
 def _on_release(state: State, event: Event) -> None:
     found = state.holds.get(event.target)
     if found is None or found.released_seq is not None:
@@ -258,6 +268,7 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "category.register": _on_category,
     "hold.place": _on_place,
     "hold.release": _on_release,
+    "hold.take_over": _on_take_over,
     "hold.observe": _on_observe,
     "probation.start": _on_probation,
     "probation.end": _on_probation_end,

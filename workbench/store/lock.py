@@ -52,7 +52,7 @@ def _acquire(descriptor: int, folder: Path, wait_seconds: float) -> None:
                     f"The store in {folder} has been locked for {wait_seconds:.0f} s "
                     f"by {_holder(descriptor)}; "
                     "nothing was recorded.",
-                    next_step="end that command if it hangs, then run this one again",
+                    next_step=_way_out(descriptor),
                 ) from None
             time.sleep(_STEP_SECONDS)
         except OSError as exc:
@@ -64,8 +64,28 @@ def _acquire(descriptor: int, folder: Path, wait_seconds: float) -> None:
             return
 
 
+def _way_out(descriptor: int) -> str:
+    pid = _pid(descriptor)
+    if _is_stopped(pid):
+        return f"let it go on with `kill -CONT {pid}`, or end it with `kill -9 {pid}`: what it acknowledged stays"
+    return "end that command if it hangs, then run this one again"
+
+
+def _is_stopped(pid: str) -> bool:
+    """Tell whether a process was stopped (SIGSTOP, Ctrl-Z, a debugger): it holds the lock until it goes on."""
+    try:
+        fields = Path(f"/proc/{int(pid)}/stat").read_text(encoding="ascii", errors="replace")
+    except (OSError, ValueError):
+        return False
+    return fields.rpartition(")")[2].split()[:1] in (["T"], ["t"])
+
+
+def _pid(descriptor: int) -> str:
+    return os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+
+
 def _holder(descriptor: int) -> str:
-    pid = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+    pid = _pid(descriptor)
     try:
         command = (
             Path(f"/proc/{int(pid)}/cmdline")
@@ -76,4 +96,5 @@ def _holder(descriptor: int) -> str:
         )
     except (OSError, ValueError):
         return f"pid {pid or 'unknown'}"
-    return f"pid {pid} ({command[:120]})"
+    stopped = ", which is stopped" if _is_stopped(pid) else ""
+    return f"pid {pid} ({command[:120]}){stopped}"
