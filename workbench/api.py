@@ -12,6 +12,7 @@ from workbench.errors import NotFound
 from workbench.settings import Settings
 from workbench.store import open_store
 from workbench.store.folding import fold
+from workbench.store.log import genesis
 from workbench.warehouse import Warehouse, WarehouseSnapshot
 from workbench.warehouse.tables import dictionary, table_names
 
@@ -80,6 +81,23 @@ class Surface:
         """Return the data dictionary, of one table or of all."""
         found = pd.DataFrame(dictionary())
         return self._marked(found if table is None else found[found["table"] == table])
+
+    def chain_faults(self) -> pd.DataFrame:
+        """Verify the shared store's audited log in SQL: one row per event that does not follow, none when sound.
+
+        Columns seq and fault. Raises StoreMissing where there is no store.
+        """
+        settings = Settings.from_environment()
+        store = open_store(settings, settings.clock())
+        events = store.events()
+        return self.query(
+            "audit.chain_fault",
+            seq=[event.seq for event in events],
+            prev_hash=[event.prev_hash for event in events],
+            hash=[event.hash for event in events],
+            body=[event.body for event in events],
+            genesis=genesis(store.meta().get("store_id", "")),
+        )
 
     def refresh(self) -> Surface:
         """Return a surface on the newest version; this one stays as it is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -27,6 +27,8 @@ class Settings:
         anchors: folders that checkpoints of the log are copied to (`WORKBENCH_ANCHORS`, apart by `:`;
             default `anchors` in home). One on another disk or host is what makes them evidence.
         demo_clock_at: recorded instant at which everything stands (`WORKBENCH_CLOCK`), or None.
+        hub_url: REST interface of the JupyterHub that started this process (`JUPYTERHUB_API_URL`), or empty.
+        hub_token: token that the Hub gave it (`JUPYTERHUB_API_TOKEN`); never shown.
         is_unattended: no person is at the screen (`WORKBENCH_UNATTENDED=1`); panels render as text.
     """
 
@@ -36,6 +38,8 @@ class Settings:
     demo_clock_at: datetime | None = None
     is_unattended: bool = False
     anchors: tuple[Path, ...] = ()
+    hub_url: str = ""
+    hub_token: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -55,6 +59,8 @@ class Settings:
             demo_clock_at=_instant(env.get("WORKBENCH_CLOCK")),
             is_unattended=env.get("WORKBENCH_UNATTENDED", "") == "1",
             anchors=_folders(env.get("WORKBENCH_ANCHORS")),
+            hub_url=env.get("JUPYTERHUB_API_URL", ""),
+            hub_token=env.get("JUPYTERHUB_API_TOKEN", ""),
         )
 
     @property

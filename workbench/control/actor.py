@@ -6,8 +6,10 @@ import os
 import pwd
 from collections.abc import Mapping
 
+from workbench.control.hub import hub_user
 from workbench.errors import Refused
 from workbench.records import Owner
+from workbench.settings import Settings
 
 
 def operating_system_user() -> str:
@@ -22,16 +24,20 @@ def operating_system_user() -> str:
 def actor_text(role: str | None, owners: Mapping[str, Owner], *, note: str = "") -> str:
     """Return how the log names a person without a key: `ops-lead (os:anna, unverified)`.
 
-    A note says why no signature counts. Without a role it is `os:anna (unverified)`.
+    A note says why no signature counts. Without a role it is `os:anna (unverified)`; where JupyterHub vouches
+    for the user it is `hub:anna (no key)`.
     Raises Refused when the role is not one of the registered owners.
     """
-    user = operating_system_user()
-    unverified = f"unverified: {note}" if note else "unverified"
+    if hub := hub_user(Settings.from_environment()):
+        user, unverified = f"hub:{hub}", f"no key: {note}" if note else "no key"
+    else:
+        user = f"os:{operating_system_user()}"
+        unverified = f"unverified: {note}" if note else "unverified"
     if role is None:
-        return f"os:{user} ({unverified})"
+        return f"{user} ({unverified})"
     if role not in owners:
         known = ", ".join(sorted(owners)) or "none yet"
         raise Refused(
             f"{role!r} is not a registered role; there are: {known}.", next_step="leave `--as` out"
         )
-    return f"{role} (os:{user}, {unverified})"
+    return f"{role} ({user}, {unverified})"

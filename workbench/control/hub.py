@@ -1,0 +1,40 @@
+"""The user as JupyterHub knows them: asked of the Hub itself, for a variable can be set by anybody."""
+
+from __future__ import annotations
+
+import functools
+
+from workbench.settings import Settings
+
+WAIT_SECONDS = 1.0
+"""A pause waits no longer than this for the Hub; then the person is the system's user, unverified."""
+
+_LARGEST_ANSWER_BYTES = 65536
+
+
+def hub_user(settings: Settings) -> str | None:
+    """Return the name that the Hub gives the holder of this process's token; None without a Hub or an answer."""
+    if not settings.hub_url or not settings.hub_token:
+        return None
+    return _asked(settings.hub_url, settings.hub_token)
+
+
+@functools.lru_cache(maxsize=8)
+def _asked(url: str, token: str) -> str | None:
+    """Ask once a process: GET /user of the Hub's REST interface, with the token that the Hub itself gave."""
+    if not url.startswith(("http://", "https://")):
+        return None
+    import json  # only where a Hub is: a cold pause is not to wait for an HTTP client
+    import urllib.error
+    import urllib.request
+
+    request = urllib.request.Request(
+        f"{url.rstrip('/')}/user", headers={"Authorization": f"token {token}"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as answer:
+            body = json.loads(answer.read(_LARGEST_ANSWER_BYTES))
+    except (OSError, ValueError, urllib.error.URLError):
+        return None
+    name = body.get("name") if isinstance(body, dict) else None
+    return name if isinstance(name, str) and name and name.isprintable() else None
