@@ -1,7 +1,8 @@
 """What the operator of a recording does that is no command of the workbench.
 
 `python -m tests.record.commands load RUN_FOLDER` puts the batches taken so far into the operator's
-warehouse, as a company's nightly load would; `... last-report HOLD` prints the id of its newest report.
+warehouse, as a company's nightly load would; `... last-report HOLD` prints the id of its newest report;
+`... enrol ''` makes the operator's key.
 """
 
 from __future__ import annotations
@@ -12,7 +13,11 @@ from pathlib import Path
 
 from tests.record.pack import pack_batch
 from workbench.control import open_control
-from workbench.settings import Settings
+from workbench.control.approving import apply_policy
+from workbench.control.enrolling_keys import Enrolment, enrol_key
+from workbench.policy import Policy
+from workbench.settings import KEY_FILE, Settings
+from workbench.store.keys import make_key
 from workbench.warehouse import LoadOptions, Warehouse
 
 
@@ -31,6 +36,18 @@ def load(run: Path) -> int:
     return rejected
 
 
+def enrol() -> None:
+    """Make the operator's key, enrol it, and let this company restart on one person's word.
+
+    A production store without keys resumes by break-glass only, and the story has one operator.
+    """
+    settings = Settings.from_environment()
+    key = make_key(settings.home / KEY_FILE)
+    control = open_control(settings)
+    enrol_key(control, Enrolment(key.public_hex, "ops-lead", "ops-lead"))
+    apply_policy(control, Policy("production", signoffs_required=0))
+
+
 def last_report(hold_id: str) -> str:
     """Return the id of the newest report about a hold, or an empty text."""
     reports = open_control(Settings.from_environment()).state().reports.values()
@@ -38,10 +55,12 @@ def last_report(hold_id: str) -> str:
 
 
 def main() -> None:
-    """Do one of the two."""
+    """Do one of the three."""
     verb, word = sys.argv[1:]
     if verb == "last-report":
         sys.stdout.write(last_report(word))
+    elif verb == "enrol":
+        enrol()
     elif verb == "load":
         if rejected := load(Path(word)):
             raise SystemExit(f"{rejected} lines were rejected")

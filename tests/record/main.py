@@ -121,6 +121,7 @@ def prepare_store(operator: Operator, root: Path) -> None:
     write_registry(root / "automations.toml")
     operator.run("store", "init", "--environment", "production")
     operator.run("registry", "apply", str(root / "automations.toml"), "--yes")
+    operator.enrol()
 
 
 def serve(root: Path) -> subprocess.Popen[bytes]:

@@ -39,6 +39,10 @@ class Operator:
         words = ("load", str(self.place.root))
         return self._run("tests.record.commands", words, wait_seconds=120) is not None
 
+    def enrol(self) -> bool:
+        """Make and enrol the operator's key, with a policy that lets one person restart; says whether it worked."""
+        return self._run("tests.record.commands", ("enrol", ""), wait_seconds=60) is not None
+
     def last_report(self, hold_id: str) -> str:
         """Return the id of the newest report about a hold, or an empty text."""
         return self._run("tests.record.commands", ("last-report", hold_id), wait_seconds=60) or ""
