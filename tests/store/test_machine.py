@@ -132,7 +132,7 @@ def seed_released_twice(patch: pytest.MonkeyPatch) -> None:
 
 def seed_gate_keeps_its_cache(patch: pytest.MonkeyPatch) -> None:
     """The gate looks at its own memory and not at the epoch."""
-    patch.setattr(gate._View, "is_current", True)
+    patch.setattr(gate.View, "is_current", True)
     patch.setattr(gate, "RESTAT_SECONDS", 3600.0)
 
 

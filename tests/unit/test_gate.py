@@ -502,7 +502,7 @@ def test_a_gate_that_ignores_the_epoch_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The seeded fault: a gate that keeps its cache over an odd or moved epoch says a stale CLEAR."""
-    monkeypatch.setattr(gate_module._View, "is_current", True)
+    monkeypatch.setattr(gate_module.View, "is_current", True)
     publish(tmp_path)
     gate = a_gate(tmp_path)
     assert gate.check("a").state is GateState.CLEAR
@@ -512,3 +512,24 @@ def test_a_gate_that_ignores_the_epoch_is_caught(
     assert gate.check("a").state is GateState.CLEAR
     monkeypatch.undo()
     assert gate.check("a").state is GateState.PAUSED
+
+
+def test_a_position_that_is_new_is_noted_at_once(tmp_path: Path) -> None:
+    """However lately it asked, the first question after a publication says that the process has seen it."""
+    publish(tmp_path, 4, **on_a())
+    gate = a_gate(tmp_path)
+    for seq in (4, 5, 6):
+        publish(tmp_path, seq, **on_a())
+        assert [gate.check("a").as_of_seq for _ in range(3)] == [seq] * 3
+        (said,) = read_presences(tmp_path)["a"]
+        assert said.seen_seq == seq
+
+
+def test_an_effect_that_is_none_is_refused_however_often(tmp_path: Path) -> None:
+    """The quick way of a repeated question looks at the effect as well."""
+    publish(tmp_path, 4, **on_a())
+    gate = a_gate(tmp_path)
+    gate.check("a")
+    for _ in range(3):
+        with pytest.raises(ValueError, match="effect is 'write' or 'read'"):
+            gate.check("a", "delete")  # type: ignore[arg-type]
