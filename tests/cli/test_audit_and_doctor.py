@@ -251,6 +251,25 @@ def test_a_sound_set_up_is_well() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("version", "is_fixed"),
+    [
+        ("3.54.1", True), ("3.53.0", True), ("3.52.0", False), ("3.51.3", True), ("3.51.2", False),
+        ("3.50.7", True), ("3.50.6", False), ("3.44.6", True), ("3.44.5", False), ("3.45.0", False),
+        ("3.40.1", False), ("unheard of", False),
+    ],
+)  # fmt: skip
+def test_an_sqlite_with_the_bug_is_named(
+    version: str, is_fixed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every version that can lose a committed write is WRONG, back-ports are known, and the next step is said."""
+    a_store(registry=SOUND)
+    monkeypatch.setattr(doctor, "library_version", lambda: version)
+    finding = findings()["SQLite"]
+    assert (finding["is_well"], version in finding["finding"]) == (is_fixed, True)
+    assert is_fixed or "apsw" in finding["next_step"]
+
+
 def test_the_json_of_the_doctor_has_exactly_these_fields() -> None:
     """Each finding says what it is about, whether it is well, what was found, and what to do."""
     a_store()

@@ -21,8 +21,14 @@ from workbench.store.descent import WAY_OUT
 from workbench.store.place import filesystem_type
 from workbench.store.sqlite import Store
 
-SQLITE_FIXED_VERSION = (3, 51, 3)
-"""First SQLite with the WAL-reset bug mended (sqlite.org release history 3.51.3)."""
+SQLITE_FIXED = (
+    ((3, 44, 6), (3, 45)),
+    ((3, 50, 7), (3, 51)),
+    ((3, 51, 3), (3, 52)),
+    ((3, 53), (4,)),
+)
+"""Versions from and below, that have no WAL-reset bug: it is in 3.7.0 to 3.51.2 and loses committed writes
+(sqlite.org, release history, 3.53.0 item 1, with its back-ports)."""
 
 
 ASKED_WITHIN = timedelta(minutes=1)
@@ -59,7 +65,7 @@ def command(is_json: bool) -> int:
 def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
     """Return what was found, worst things included, and the log head where there is a store."""
     version = library_version()
-    is_fixed = tuple(int(part) for part in version.split(".")) >= SQLITE_FIXED_VERSION
+    is_fixed = has_wal_fix(version)
     found = [
         Finding(
             "SQLite",
@@ -104,6 +110,15 @@ def _file_findings(store: Store) -> list[Finding]:
             "restore from a copy" if faults else "",
         )
     ]
+
+
+def has_wal_fix(version: str) -> bool:
+    """Tell whether a version of SQLite is free of the WAL-reset bug; what cannot be read is not."""
+    try:
+        found = tuple(int(part) for part in version.split("."))
+    except ValueError:
+        return False
+    return any(since <= found < below for since, below in SQLITE_FIXED)
 
 
 def _anchor_finding(settings: Settings, result: AuditResult) -> Finding:
