@@ -27,6 +27,12 @@ SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 EVERYTHING = "*"
 
+ALL_WORDS = ("all", "everything", "any", "safe-mode")
+"""What people write when they mean `*`; refused with that, so that no word opens or stops all by accident."""
+
+
+_SHOWN_VALUES = 8
+
 
 def values_of(automation: Automation, key: str) -> tuple[str, ...]:
     """Return the values an automation has under a scope key; several only for `tool`."""
@@ -75,6 +81,11 @@ class Scope:
 
     def __and__(self, other: Scope) -> Scope:
         """Return the narrower scope that both hold; raises ScopeError where they contradict."""
+        if self.contradicts(other):
+            raise ScopeError(
+                f"{other} is not a part of {self}: no automation is in both.",
+                next_step=f"name a part of {self}",
+            )
         return Scope(_canonical((*self.terms, *(t for t in other.terms if t not in self.terms))))
 
     def contradicts(self, other: Scope) -> bool:
@@ -99,9 +110,7 @@ def _canonical(terms: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 def _term(part: str, automations: tuple[Automation, ...]) -> tuple[str, str]:
     key, equals, value = part.partition("=")
     if not equals:
-        meant = [f"`{k}={part}`" for k in KEYS if any(part in values_of(a, k) for a in automations)]
-        hint = f"did you mean {' or '.join(meant)}?" if meant else f"keys are {', '.join(KEYS)}."
-        raise ScopeError(f"{part!r} is not of the form key=value; {hint}")
+        raise ScopeError(f"{part!r} is not of the form key=value; {_meant(part, automations)}")
     if key not in KEYS:
         near = difflib.get_close_matches(key.lower().strip(), KEYS, 1)
         hint = f"; did you mean `{near[0]}`?" if near else f"; keys are {', '.join(KEYS)}."
@@ -113,6 +122,19 @@ def _term(part: str, automations: tuple[Automation, ...]) -> tuple[str, str]:
             f"{value!r} is not a valid value of `{key}` (letters a-z, digits, . _ -; no spaces){hint}."
         )
     return key, value
+
+
+def _meant(word: str, automations: tuple[Automation, ...]) -> str:
+    """Say which scopes a bare word can stand for: those that have it as a value, else the nearest one."""
+    folded = word.casefold().strip()
+    if folded in ALL_WORDS:
+        return f"everything is `{EVERYTHING}`, in quotes."
+    known = [(key, value) for key in KEYS for a in automations for value in values_of(a, key)]
+    near = difflib.get_close_matches(folded, {value for _, value in known}, 1, cutoff=0.75)
+    found = dict.fromkeys(f"`{key}={value}`" for key, value in known if value in (folded, *near))
+    exact = [text for text in found if text.endswith(f"={folded}`")]
+    said = exact or list(found)
+    return f"did you mean {' or '.join(said)}?" if said else f"keys are {', '.join(KEYS)}."
 
 
 def nearest(value: str, key: str, *, among: Iterable[Automation]) -> str | None:
@@ -136,6 +158,18 @@ def why_no_match(scope: Scope, automations: Iterable[Automation]) -> str:
             f"; did you mean {key}={near}?" if near else "."
         )
     return "each part matches some automation, but no automation has all of them."
+
+
+def values_under(scope: Scope, automations: Sequence[Automation]) -> str:
+    """Name what a part of these automations can be: their values of the keys that a scope names, and their ids."""
+    keys = dict.fromkeys([*(key for key, _ in scope.terms), "automation"])
+    said = []
+    for key in keys:
+        values = sorted({value for a in automations for value in values_of(a, key)})
+        more = f" and {len(values) - _SHOWN_VALUES} more" if len(values) > _SHOWN_VALUES else ""
+        if values:
+            said.append(f"{key}={', '.join(values[:_SHOWN_VALUES])}{more}")
+    return "; ".join(said) or "nothing"
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.ground import HOSTILE, a_hold, a_store, asking, inert, run
+from tests.cli.ground import HOSTILE, a_hold, a_store, asking, inert, refused, run
+from workbench.presence import read_presences
 from workbench.settings import Settings
 
 
@@ -108,6 +114,65 @@ def test_a_command_needs_the_id_of_its_run() -> None:
     found = run("gate", "order-sync", "--run", "a", "--", "no-such-command-here")
     assert found.code == 127
     assert "cannot be run" in found.err
+
+
+@pytest.mark.parametrize("run_id", ["", "  "])
+@pytest.mark.parametrize("words", [(), ("--", "true")])
+def test_an_empty_run_id_is_refused(run_id: str, words: tuple[str, ...]) -> None:
+    """A variable that was not set would give every run the same ticket, so no run has an empty id."""
+    narrowly(1)
+    refused(run("gate", "ticket-reply", "--run", run_id, *words), 2, "run id is empty")
+    assert run("gate", "ticket-reply", "--run", "first").code == 0
+
+
+def test_a_program_that_is_not_there_spends_no_ticket() -> None:
+    """A mistyped command ends with 127 before a ticket is taken, so that the right one still has it."""
+    narrowly(1)
+    assert run("gate", "ticket-reply", "--run", "a", "--", "no-such-command-here").code == 127
+    assert run("gate", "ticket-reply", "--run", "b", "--", "true").code == 0
+
+
+def test_a_command_is_in_flight_for_as_long_as_it_runs(own_folders: Path) -> None:
+    """While the command runs its run is in flight, and afterwards it is not, whatever its exit code."""
+    a_store()
+    gate, seen_then = Settings.from_environment().gate, own_folders / "then"
+    copy = f"mkdir {seen_then}; cp -r {gate}/seen {seen_then}; exit 3"
+    assert run("gate", "order-sync", "--run", "night-1", "--", "sh", "-c", copy).code == 3
+    then, now = (read_presences(folder)["order-sync"] for folder in (seen_then, gate))
+    assert [entry.in_flight for entry in then] == [("night-1",)]
+    assert [entry.in_flight for entry in now] == [()]
+
+
+def test_a_run_that_asks_again_learns_of_a_hold(own_folders: Path) -> None:
+    """A command that asks again between its steps learns of a hold that came meanwhile."""
+    a_store()
+    assert run("gate", "order-sync", "--run", "night-1").code == 0
+    a_hold("automation=order-sync")
+    found = run("gate", "order-sync", "--run", "night-1")
+    assert (found.code, found.out) == (20, "PAUSED by H-1\n")
+    unknown = run("gate", "ghost", "--run", "night-1", "--", "touch", str(own_folders / "mark"))
+    assert unknown.code == 21
+    assert "touch was not run" in unknown.err
+    assert not (own_folders / "mark").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_command_and_not_only_the_asker(own_folders: Path, number: int) -> None:
+    """Who ends `workbench gate` ends the command: none goes on while its run counts as over."""
+    a_store()
+    mark = own_folders / "mark"
+    script = f"trap 'echo ended >> {mark}; exit 9' {number}; echo up > {mark}; while :; do sleep 0.02; done"
+    words = ["gate", "order-sync", "--run", "a", "--", "sh", "-c", script]
+    asker = subprocess.Popen([sys.executable, "-m", "workbench", *words], env=dict(os.environ))
+    try:
+        deadline = time.monotonic() + 20
+        while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        asker.send_signal(number)
+        assert asker.wait(20) == 9
+    finally:
+        asker.kill()
+    assert mark.read_text() == "up\nended\n"
 
 
 def spoil(folder: Path, how: str) -> None:

@@ -117,12 +117,31 @@ def test_the_version_is_printed() -> None:
         ("PAUSE", "pause"),
         ("holds", "hold list"),
         ("unpause", "resume"),
+        ("unhold", "resume"),
+        ("restart", "resume"),
         ("Stop", "pause"),
     ],
 )
 def test_a_mistyped_command_is_answered_with_the_nearest_one(typed: str, meant: str) -> None:
     """An unknown command is refused with exit code 2, and the nearest name is proposed."""
     usage(run(typed, "*"), f"There is no command '{typed}'", f"did you mean `workbench {meant}`?")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("kind=agent", "--reason", "wrong amounts"), "pause SCOPE"),
+        (("*",), "pause SCOPE"),
+        (("invoice-triage",), "pause SCOPE"),
+        (("H-1",), "hold list"),
+        (("relase", "H-1"), "hold release"),
+    ],
+)
+def test_hold_as_a_verb_is_answered_with_pause(words: tuple[str, ...], meant: str) -> None:
+    """`workbench hold SCOPE` pauses nothing and says which command does; a hold's id points to the list."""
+    a_store()
+    usage(run("hold", *words), f"no command '{words[0]}'", f"did you mean `workbench {meant}`?")
+    assert events("hold.place") == []
 
 
 def test_a_command_like_nothing_points_to_the_help() -> None:

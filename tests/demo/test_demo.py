@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,19 @@ def test_the_recorded_store_is_the_recording_s(played: Played, recording: Record
 def test_nothing_is_left_running(played: Played) -> None:
     """When the demo is over none of its processes lives."""
     assert left_running(played.place.settings.home) == []
+
+
+def test_its_last_lines_lead_a_shell_to_its_store(played: Played) -> None:
+    """The last three lines, the panel's left out, are pasted into a shell: the demo's hold is shown there."""
+    export, status, lab = played.text.splitlines()[-3:]
+    assert export.startswith("export WORKBENCH_")
+    assert lab.endswith("lab")
+    pasted = subprocess.run(
+        ["bash", "-c", f"{export}\n{status}"], capture_output=True, text=True, check=False
+    )
+    assert pasted.returncode == 0, pasted.stderr
+    assert str(played.place.settings.store) in pasted.stdout
+    assert "H-1  kind=agent  paused" in pasted.stdout
 
 
 @pytest.mark.browser

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.demo.played import run_workbench
-from workbench.clock import FixedClock
-from workbench.control import Control
+from workbench.clock import FixedClock, SystemClock
+from workbench.control import Control, open_control
 from workbench.control.placing import PauseRequest
+from workbench.demo.crew import DemoFailed
 from workbench.demo.place import MARK, Place, choose_place, claimed, standing_holds
-from workbench.demo.play import REGISTRY
+from workbench.demo.play import REGISTRY, Wish, play, shell_lines
 from workbench.errors import Refused, StorageUnavailable, UsageFault
 from workbench.records import Automation
 from workbench.registry import Registry, read_registry
@@ -48,6 +52,73 @@ def test_the_holds_of_the_demo_before_are_named(place: Place, clock: FixedClock)
         hold = PauseRequest(scope="*", reason="left over")
         Control(store, clock).pause(hold, wait_seconds=0.0)
     assert standing_holds(place, clock) == "H-1 (*)"
+
+
+def stop_playing(*_: Any, **__: Any) -> None:
+    """Stand in for the reports of a demo, and end it where they would begin."""
+    raise DemoFailed("far enough")
+
+
+def test_replacing_a_demo_says_which_holds_go(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second demo names the standing holds of the store it replaces, in one sentence; a first has none."""
+    monkeypatch.setattr("workbench.demo.play.start_reports", stop_playing)
+    said = []
+    for _ in range(2):
+        with pytest.raises(DemoFailed, match="far enough"):
+            play(Wish(opens_reports=False))
+        said.append(" ".join(capsys.readouterr().out.split()))
+        settings = place.settings
+        hold = PauseRequest(scope="kind=agent", reason="left over")
+        open_control(settings, SystemClock()).pause(hold, wait_seconds=0.0)
+    assert said[0] == ""
+    assert said[1] == (
+        "The earlier demo's store is replaced, and with it what stood there: H-1 (kind=agent)."
+    )
+
+
+def test_a_refused_demo_does_not_say_that_it_replaces(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the demo's store has been put to use nothing is replaced, and no line says so."""
+    monkeypatch.setattr("workbench.demo.play.start_reports", stop_playing)
+    with pytest.raises(DemoFailed):
+        play(Wish(opens_reports=False))
+    known = read_registry(REGISTRY)
+    mine = Automation("mine", "agent", "commerce", "demo", "ops-lead")
+    grown = Registry(known.owners, known.categories, {**known.automations, "mine": mine})
+    control = open_control(place.settings, SystemClock())
+    control.apply_registry(grown)
+    control.pause(PauseRequest(scope="*", reason="real"), wait_seconds=0.0)
+    capsys.readouterr()
+    with pytest.raises(Refused, match="it holds mine"):
+        play(Wish(opens_reports=False))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("has_path", [True, False])
+def test_the_last_lines_work_in_another_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_path: bool
+) -> None:
+    """The lines name the store in full, and the program too where the shell would not find it."""
+    base = tmp_path / "a folder"
+    settings = Settings(base / "store", base / "gate", base)
+    made = init_store(settings, SystemClock(), environment="demo", actor="os:test")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    if has_path:
+        (tools / "workbench").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m workbench "$@"\n')
+        (tools / "workbench").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    export, status, lab = shell_lines(settings)
+    assert status.startswith("workbench ") is has_path
+    assert lab == status.removesuffix("status") + "lab"
+    ended = subprocess.run(
+        ["bash", "-c", f"{export}\n{status}"], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert made.meta()["store_id"] in ended.stdout
 
 
 def test_a_folder_that_is_named_wins(tmp_path: Path) -> None:

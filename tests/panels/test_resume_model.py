@@ -147,7 +147,8 @@ def test_a_hold_that_lets_through_is_not_counted_as_holding(
         ("", 5, "Say which part"),
         ("automation=invoice-triage", 0, "at least 1 run"),
         ("automation=nobody", 5, "covers no automation"),
-        ("kind=watcher", 5, "twice"),
+        ("kind=watcher", 5, "kind=watcher is not a part of kind=agent"),
+        ("invoice-triage", 5, "did you mean `automation=invoice-triage`?"),
         ("automation", 5, "key=value"),
     ],
 )

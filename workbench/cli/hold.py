@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+
 import click
 
 from workbench.cli.present import as_json, head_line, one_line, scope_words, store_line, table, when
@@ -13,7 +16,23 @@ from workbench.errors import UsageFault
 from workbench.settings import Settings
 
 
-@click.group()
+class HoldGroup(click.Group):
+    """The noun; who uses it as a verb, as in `workbench hold kind=agent`, is told of `workbench pause`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; anything else is refused with the one that is meant."""
+        word = args[0] if args else "list"
+        if word not in self.commands and not word.startswith("-"):
+            of_a_hold = re.fullmatch(r"H-\d+", word)
+            near = difflib.get_close_matches(word.lower(), self.commands, 1)
+            meant = f"hold {near[0]}" if near else "hold list" if of_a_hold else "pause SCOPE"
+            ctx.fail(f"`workbench hold` has no command {word!r}; did you mean `workbench {meant}`?")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=HoldGroup)
 def command() -> None:
     """List, release and take over holds."""
 

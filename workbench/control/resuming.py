@@ -10,8 +10,8 @@ from typing import Any
 from workbench.clock import to_text
 from workbench.control.placing import next_id, standing_hold, storable
 from workbench.errors import AuditBroken, NoMatch, NotFound, Refused, UsageFault
-from workbench.records import Decision, Hold, VerdictKind
-from workbench.scope import Scope, why_no_match
+from workbench.records import Automation, Decision, Hold, VerdictKind
+from workbench.scope import Scope, values_under, why_no_match
 from workbench.store.descent import WAY_OUT
 from workbench.store.log import Draft
 from workbench.store.sqlite import Change, Command
@@ -106,18 +106,24 @@ def _let_through(
         raise UsageFault("`--until` lies in the past; a narrow restart must end in the future.")
     known = state.automations.values()
     held, only = Scope.parse(hold.scope), Scope.parse(request.only or "", known)
-    if held.contradicts(only):
-        under = ", ".join(sorted(state.covered[hold.hold_id])[:8]) or "nothing"
-        raise NoMatch(
-            f"{only} is not under {hold.hold_id}, which holds {held}; under it are: {under}."
+    covered = [a for a in known if a.automation_id in state.covered[hold.hold_id]]
+    if held.contradicts(only) or not (held & only).select(covered):
+        raise _outside(
+            hold, only, covered, why="" if only.select(known) else why_no_match(only, known)
         )
     scope = held & only
-    ids = [a.automation_id for a in scope.select(known)]
-    ids = [i for i in ids if i in state.covered[hold.hold_id]]
-    if not ids:
-        why = why_no_match(scope, known)
-        raise NoMatch(f"{request.only} covers nothing under {hold.hold_id} ({hold.scope}): {why}")
+    ids = [a.automation_id for a in scope.select(covered)]
     return scope, ids
+
+
+def _outside(hold: Hold, only: Scope, covered: list[Automation], *, why: str) -> NoMatch:
+    """Return the refusal of a part that lies outside of a hold: what the hold is on, and what is under it."""
+    because = f" ({why.removesuffix('.')})" if why else ""
+    return NoMatch(
+        f"{only} is not under {hold.hold_id}, which holds {hold.scope}{because}; "
+        f"under it: {values_under(only, covered)}.",
+        next_step=f"name a part of {hold.hold_id} with `--only`",
+    )
 
 
 def _superseded(state: State, draft: Draft, ids: list[str]) -> list[Draft]:

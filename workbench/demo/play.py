@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 import time
 import webbrowser
 from contextlib import closing, suppress
@@ -40,9 +42,13 @@ def play(wish: Wish) -> None:
     registry = read_registry(REGISTRY)
     place = choose_place(Settings.from_environment(), wish.folder, is_told_where=is_place_named())
     automations = list(registry.automations.values())
-    if standing := standing_holds(place, SystemClock()):
-        screen.say(f"The store of the demo before is replaced, and with it: {standing}.", indent="")
+    standing = standing_holds(place, SystemClock())
     with claimed(place, SystemClock(), own=registry.automations) as store, crew_of(place) as crew:
+        if standing:  # said only now: a store that is somebody's was refused
+            screen.say(
+                f"The earlier demo's store is replaced, and with it what stood there: {standing}.",
+                indent="",
+            )
         Control(store, SystemClock()).apply_registry(registry)
         makings = start_reports(crew, place, recording=recording)
         with closing(create_world(place.world)) as world:
@@ -70,14 +76,24 @@ def _end(screen: Screen, makings: list[Making], *, place: Place, seconds: float)
     for making in makings:
         screen.bare(str(making.html))
     screen.say(
-        f"That took {seconds:.0f} s. The paused store stays; look at it in the panel:", indent=""
+        f"That took {seconds:.0f} s. The paused store stays; look at it from a terminal, or in the panel:",
+        indent="",
     )
-    screen.bare(f"{_variables(place)}workbench lab")
+    for line in shell_lines(place.settings):
+        screen.bare(line)
 
 
-def _variables(place: Place) -> str:
-    """Return what to put before a command so that it means the demo's store; nothing where it does."""
-    if Settings.from_environment() == place.settings:
-        return ""
-    wanted = place.settings.as_environment().items()
-    return "".join(f"{name}={shlex.quote(value)} " for name, value in sorted(wanted))
+def shell_lines(settings: Settings) -> tuple[str, ...]:
+    """Return what to paste into a shell to use a store: its variables, then two commands that work there.
+
+    Always with the variables: whoever started the demo may have set them for it alone, as `make demo` does.
+    """
+    wanted = sorted(settings.as_environment().items())
+    variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in wanted)
+    own = Path(sys.executable).with_name("workbench")
+    if shutil.which("workbench"):
+        program = "workbench"
+    else:
+        words = [str(own)] if own.exists() else [sys.executable, "-m", "workbench"]
+        program = shlex.join(words)
+    return f"export {variables}", f"{program} status", f"{program} lab"

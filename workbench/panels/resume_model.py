@@ -193,12 +193,13 @@ class ResumeModel(GuardedModel):
 
     def _plan(self, view: HoldView) -> ResumePlan:
         """Say what would run; a scope that lets nothing through is refused before the confirmation."""
-        asked = set(view.automations)
+        asked, status = set(view.automations), self._control.status()
         if self.way is ResumeWay.NARROW:
-            part = Scope.parse(view.hold.scope) & Scope.parse(self.only)
+            known = [row.automation for row in status.automations]
+            part = Scope.parse(view.hold.scope) & Scope.parse(self.only, known)
             covered = self._control.preview(str(part), view.hold.mode).automations
             asked &= {automation.automation_id for automation in covered}
-        others = _other_holds(self._control.status().holds, view.hold.hold_id)
+        others = _other_holds(status.holds, view.hold.hold_id)
         return ResumePlan(
             lets_run=tuple(sorted(i for i in asked if not others.get(i))),
             still_held=tuple(sorted((i, others[i]) for i in asked if others.get(i))),
