@@ -60,7 +60,7 @@ def test_an_error_is_shown_in_place(lab: Lab, panel: Panel) -> None:
     panel.button("Pause…").click()
     confirm = panel.button("Confirm: freeze 1 automation")
     expect(confirm).to_be_visible()
-    store = lab.control().store.folder
+    store = lab.control().store.backend.folder
     before = len(holds(lab))
     moved = store.rename(store.with_name("moved-away"))
     try:

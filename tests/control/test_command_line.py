@@ -185,7 +185,7 @@ def test_a_locked_store_names_who_locks_it(place: Path) -> None:
     try:
         assert child.stdout is not None
         assert child.stdout.readline() == "held\n"
-        code = "import sys; from workbench.store import lock, sqlite; sqlite.store_lock.__wrapped__.__defaults__ = (0.1,); from workbench.cli import main; main(sys.argv[1:])"
+        code = "import sys; from workbench.store import sqlite; sqlite.SqliteBackend.writing.__wrapped__.__defaults__ = (0.1,); from workbench.cli import main; main(sys.argv[1:])"
         run = subprocess.run(
             [sys.executable, "-c", code, "pause", "*", "--yes", "-r", "x"],
             capture_output=True,

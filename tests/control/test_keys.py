@@ -157,7 +157,7 @@ def test_no_key_is_ever_in_the_way_of_a_pause(tmp_path: Path) -> None:
 def test_a_forged_enrolment_in_the_log_is_not_obeyed(tmp_path: Path) -> None:
     """A key event that nobody enrolled signed stands in the log, changes nothing and is flagged."""
     from workbench.store.log import Draft
-    from workbench.store.sqlite import Change, Command
+    from workbench.store.store import Change, Command
 
     (ann,) = enrolled(tmp_path, "ann")
     content = {"public_hex": "ab" * 32, "person": "eve", "role": "ops-lead"}

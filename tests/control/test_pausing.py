@@ -28,7 +28,7 @@ from workbench.errors import NoMatch, NotFound, Refused, ScopeError, StorageUnav
 from workbench.gate import Gate, GateState
 from workbench.presence import read_presences
 from workbench.records import HoldState, Mode, Purpose, Target
-from workbench.store.sqlite import Store
+from workbench.store.store import Store
 
 
 def state_of(targets: tuple[Target, ...], automation_id: str) -> str:
@@ -349,11 +349,11 @@ def test_a_long_log_is_folded_once(tmp_path: Path) -> None:
         pause(control)
         control.resume_full(break_glass(f"H-{len(control.state().holds)}"))
     read: list[int] = []
-    from workbench.store import sqlite
+    from workbench.store.sqlite import SqliteSession
 
-    right = sqlite.read_events
+    right = SqliteSession.read_events
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sqlite, "read_events", lambda *a, **o: _counted(right(*a, **o), read))
+        patch.setattr(SqliteSession, "read_events", lambda *a, **o: _counted(right(*a, **o), read))
         pause(control)
     assert max(read) <= 3
 

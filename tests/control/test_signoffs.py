@@ -36,7 +36,7 @@ from workbench.registry import Registry
 from workbench.store.audit import verify_store
 from workbench.store.documents import documents
 from workbench.store.log import Draft
-from workbench.store.sqlite import Change, Command
+from workbench.store.store import Change, Command
 
 FULL, NARROW = VerdictKind.RESTART_FULL, VerdictKind.RESTART_NARROW
 PLAN = ResumeRequest("H-1", "automation=ticket-reply", 3, decision_id="D-1")

@@ -181,7 +181,10 @@ def test_an_altered_row_of_a_copy_is_named(control: Control) -> None:
     control.pause(PauseRequest("kind=agent", "agents fail"), wait_seconds=0)
     placed = next(e for e in control.store.events() if e.action == "hold.place")
     assert (
-        alter_copy(control.store.path, placed.seq, before="agents fail", after="all is well") == 1
+        alter_copy(
+            control.store.backend.path, placed.seq, before="agents fail", after="all is well"
+        )
+        == 1
     )
     result = verify_store(control.store)
     assert result.broken_at == placed.seq

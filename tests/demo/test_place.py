@@ -173,10 +173,10 @@ def test_a_foreign_store_is_refused_and_kept(
 ) -> None:
     """A store that no demo made is left byte for byte as it is, whatever environment it names."""
     made = init_store(place.settings, clock, environment=environment, actor="os:test")
-    before = made.path.read_bytes()
+    before = made.backend.path.read_bytes()
     with pytest.raises(Refused, match="not made by the demo"):
         play_briefly(place, clock)
-    assert made.path.read_bytes() == before
+    assert made.backend.path.read_bytes() == before
     assert not place.folder.exists()
 
 
@@ -244,7 +244,7 @@ def test_two_demos_do_not_play_in_one_place(place: Place, clock: FixedClock) -> 
     with claimed(place, clock, own=OWN) as store:
         with pytest.raises(Refused, match="Another demo is playing"):
             play_briefly(place, clock)
-        assert store.path.exists()
+        assert store.backend.path.exists()
 
 
 def test_a_place_that_cannot_be_written_is_named(

@@ -85,7 +85,7 @@ def events_of(control: Control, action: str) -> list[Any]:
 
 def break_store(control: Control) -> Path:
     """Move the store's folder away, as an unmounted disk would; returns where it went."""
-    folder = control.store.folder
+    folder = control.store.backend.folder
     return folder.rename(folder.with_name("moved-away"))
 
 

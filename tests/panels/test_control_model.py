@@ -39,7 +39,7 @@ def test_the_head_comes_from_inside_the_store(model: ControlModel, control: Faul
     assert model.head is not None
     assert model.head.environment == "staging"
     assert model.head.store_id == control.head_note().store_id
-    assert model.head.place == str(control.store.folder)
+    assert model.head.place == str(control.store.backend.folder)
     assert model.head.seq == control.head_note().seq
 
 
@@ -153,7 +153,7 @@ def test_when_the_store_is_gone_the_old_state_stays_and_is_called_old(
     assert model.read_problem
     assert model.read_at == read_at
     assert [view.hold.hold_id for view in model.holds] == ["H-1"]
-    moved.rename(control.store.folder)
+    moved.rename(control.store.backend.folder)
     model.refresh()
     assert model.read_problem == ""
 

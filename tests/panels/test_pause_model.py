@@ -271,7 +271,7 @@ def test_a_store_that_is_gone_is_said_in_place(
     assert filled.pause.message.is_alert
     assert filled.pause.message.next_step
     assert filled.pause.armed is armed, "the same command can be confirmed again"
-    moved.rename(control.store.folder)
+    moved.rename(control.store.backend.folder)
     filled.pause.confirm()
     assert len(events_of(control, "hold.place")) == 1
 

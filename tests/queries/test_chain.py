@@ -14,7 +14,7 @@ from tests.queries.given import Given
 from tests.store.ground import a_control, pause, raw_sql
 from workbench.store.audit import verify_store
 from workbench.store.log import genesis
-from workbench.store.sqlite import Store
+from workbench.store.store import Store
 
 
 def faults(store: Store, **changed: Any) -> pd.DataFrame:

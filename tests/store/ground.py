@@ -135,7 +135,7 @@ def a_decision(
 
 def raw_sql(store: Store, *statements: str, without_triggers: bool = True) -> None:
     """Do to the file what somebody with a SQLite shell could do."""
-    connection = apsw.Connection(str(store.path))
+    connection = apsw.Connection(str(store.backend.path))
     try:
         if without_triggers:
             for name in ("event_no_update", "event_no_delete", "event_in_order"):

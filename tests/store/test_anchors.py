@@ -128,15 +128,15 @@ def rewritten(control: Control, change: Callable[[list[str]], list[str]]) -> Non
         own = log.chain_hash(prev, body)
         lines.append({"seq": seq, "prev_hash": prev, "hash": own, "body": body})
         prev = own
-    folder = store.folder.with_name("rewritten")
+    folder = store.backend.folder.with_name("rewritten")
     made = restore_store(settings_in(folder), SetClock(), lines=lines)
     for suffix in ("", "-wal", "-shm"):
-        (store.folder / f"store.sqlite{suffix}").unlink(missing_ok=True)
-    (made.folder / "store.sqlite").rename(store.path)
+        (store.backend.folder / f"store.sqlite{suffix}").unlink(missing_ok=True)
+    (made.backend.folder / "store.sqlite").rename(store.backend.path)
     for suffix in ("-wal", "-shm"):
-        left = made.folder / f"store.sqlite{suffix}"
+        left = made.backend.folder / f"store.sqlite{suffix}"
         if left.exists():
-            left.rename(store.folder / f"store.sqlite{suffix}")
+            left.rename(store.backend.folder / f"store.sqlite{suffix}")
     store._known = None
 
 

@@ -47,15 +47,15 @@ from workbench.store import (
     connection,
     init_store,
     lock,
-    making,
     open_store,
     restore_store,
     sqlite,
 )
+from workbench.store import store as opening
 from workbench.store.audit import verify_store
 from workbench.store.log import Draft
 from workbench.store.place import filesystem_type, refuse_network_place
-from workbench.store.sqlite import Change, Command
+from workbench.store.store import Change, Command
 
 CLOCK = FixedClock(START)
 
@@ -79,10 +79,10 @@ def test_a_new_store_holds_its_own_making(tmp_path: Path) -> None:
 def test_a_store_is_made_once(tmp_path: Path) -> None:
     """Where a store is, making one is refused and it stays as it is."""
     store = a_store(tmp_path)
-    before = store.path.read_bytes()
+    before = store.backend.path.read_bytes()
     with pytest.raises(Refused, match="already; it was left as it is"):
         a_store(tmp_path)
-    assert store.path.read_bytes() == before
+    assert store.backend.path.read_bytes() == before
 
 
 def make_a_store(root: Path) -> str:
@@ -109,7 +109,7 @@ def test_a_maker_that_dies_half_way_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """However far it came, there is no store afterwards, and making it again works."""
-    right = making.run
+    right = sqlite.run
 
     def dying(conn: Any, name: str, **values: Any) -> Any:
         if name == where:
@@ -120,7 +120,6 @@ def test_a_maker_that_dies_half_way_leaves_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(making, "run", dying)
         patch.setattr(sqlite, "run", dying)
         if where == "rename":
             patch.setattr(Path, "rename", no_rename)
@@ -164,18 +163,18 @@ def test_a_file_that_is_no_store_is_left_alone(tmp_path: Path, content: bytes) -
     """An empty, foreign or cut file is refused with exit code 15 and stays as it is."""
     store = a_store(tmp_path)
     for suffix in ("-wal", "-shm"):
-        store.path.with_name(store.path.name + suffix).unlink(missing_ok=True)
-    store.path.write_bytes(content)
+        store.backend.path.with_name(store.backend.path.name + suffix).unlink(missing_ok=True)
+    store.backend.path.write_bytes(content)
     with pytest.raises(StorageUnavailable) as caught:
         open_store(settings_in(tmp_path), CLOCK).state()
     assert caught.value.exit_code == 15
-    assert store.path.read_bytes() == content
+    assert store.backend.path.read_bytes() == content
 
 
 def test_another_schema_is_refused(tmp_path: Path) -> None:
     """A store of a newer or older workbench is named with its version and not touched."""
     store = a_store(tmp_path)
-    with apsw.Connection(str(store.path)) as found:
+    with apsw.Connection(str(store.backend.path)) as found:
         found.pragma("user_version", 9)
     found.close()
     with pytest.raises(StorageUnavailable, match=r"has schema 9; this workbench reads schema 1"):
@@ -441,7 +440,10 @@ def test_a_read_only_store_is_said_to_be_so(tmp_path: Path) -> None:
 def test_a_held_lock_is_named_with_its_holder(tmp_path: Path) -> None:
     """A writer that finds the store locked says by which process, and that nothing was recorded."""
     store = a_store(tmp_path)
-    taken, refused = lock.store_lock(store.folder), lock.store_lock(store.folder, 0.05)
+    taken, refused = (
+        lock.store_lock(store.backend.folder),
+        lock.store_lock(store.backend.folder, 0.05),
+    )
     with taken, pytest.raises(StorageUnavailable) as caught, refused:
         pytest.fail("two hold the lock")
     assert f"pid {os.getpid()} (" in caught.value.message
@@ -452,7 +454,7 @@ def test_a_locked_store_can_still_be_read(tmp_path: Path, monkeypatch: pytest.Mo
     """Reading goes on beside a writer that hangs, also where its publication is unfinished."""
     control = a_control(tmp_path)
     Publisher(tmp_path / "gate", control.head_note().store_id).begin(control.head_note().seq)
-    monkeypatch.setattr(sqlite, "REPAIR_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(opening, "REPAIR_WAIT_SECONDS", 0.05)
     with open(tmp_path / "store" / lock.LOCK_FILE, "rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         store = open_store(settings_in(tmp_path), CLOCK)
@@ -462,7 +464,7 @@ def test_a_locked_store_can_still_be_read(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
     """A writer that was killed keeps nobody out."""
     store = a_store(tmp_path)
-    words = f"import fcntl,os; f=open({str(store.folder / lock.LOCK_FILE)!r}); fcntl.flock(f, 2); os.kill(os.getpid(), 9)"
+    words = f"import fcntl,os; f=open({str(store.backend.folder / lock.LOCK_FILE)!r}); fcntl.flock(f, 2); os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", words], check=False)
     assert store.transact(Command("c", {}), a_change).events[0].seq == 2
 
@@ -617,7 +619,7 @@ def test_the_file_needs_no_workbench_to_be_read(tmp_path: Path) -> None:
     """Any SQLite shell reads the log, with the columns that are generated from the body."""
     control = a_control(tmp_path)
     pause(control)
-    with sqlite3.connect(control.store.path) as found:
+    with sqlite3.connect(control.store.backend.path) as found:
         rows = found.execute("select action, target, actor from event where seq = 10").fetchall()
     found.close()
     assert rows[0][:2] == ("hold.place", "H-1")

@@ -216,7 +216,7 @@ def test_a_damaged_log_still_takes_a_pause_and_opens_nothing(
     raw_sql(control.store, *PLAIN_TABLE, statement.format(at=at))
     fresh = Control(
         control.store.__class__(
-            control.store.folder, control.store.gate_folder, clock=control.clock
+            control.store.backend, control.store.gate_folder, clock=control.clock
         ),
         control.clock,
     )

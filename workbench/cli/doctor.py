@@ -19,7 +19,7 @@ from workbench.store.audit import AuditResult, verify_store
 from workbench.store.connection import library_version
 from workbench.store.descent import WAY_OUT
 from workbench.store.place import filesystem_type
-from workbench.store.sqlite import Store
+from workbench.store.store import Store
 
 SQLITE_FIXED = (
     ((3, 44, 6), (3, 45)),

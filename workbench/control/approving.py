@@ -10,7 +10,7 @@ from workbench.control.signoff import decide_policy, decide_signoff_give, decide
 from workbench.policy import Policy
 from workbench.records import SignOff
 from workbench.store.documents import plain
-from workbench.store.sqlite import Command
+from workbench.store.store import Command
 
 
 def request_signoff(

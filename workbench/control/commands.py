@@ -34,8 +34,8 @@ from workbench.settings import KEY_FILE, Settings
 from workbench.store.anchors import append_note
 from workbench.store.checkpoint import note_of
 from workbench.store.log import Draft
-from workbench.store.sqlite import Change, Command, Committed, Store, open_store
 from workbench.store.state import State
+from workbench.store.store import Change, Command, Committed, Store, open_store
 from workbench.tickets import TicketBook
 
 CONFIRM_WAIT_SECONDS = 30.0

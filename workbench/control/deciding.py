@@ -11,8 +11,8 @@ from workbench.control.placing import next_id, standing_hold, storable
 from workbench.errors import NotFound, Refused, UsageFault
 from workbench.records import ReportRef, VerdictKind
 from workbench.store.log import Draft
-from workbench.store.sqlite import Change, Command
 from workbench.store.state import State
+from workbench.store.store import Change, Command
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from workbench.control.reading import limit_reached
 from workbench.store.log import Draft
-from workbench.store.sqlite import Change
 from workbench.store.state import State
+from workbench.store.store import Change
 from workbench.tickets import TicketBook, TicketFault
 
 

@@ -11,8 +11,8 @@ from workbench.records import Automation, Category, Owner
 from workbench.registry import Difference, Registry, compare
 from workbench.store.documents import automation_to
 from workbench.store.log import Draft, digest
-from workbench.store.sqlite import Change, Command
 from workbench.store.state import State
+from workbench.store.store import Change, Command
 
 
 def known_registry(state: State) -> Registry:

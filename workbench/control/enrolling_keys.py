@@ -12,8 +12,8 @@ from workbench.errors import NotFound, Refused, UsageFault
 from workbench.records import EnrolledKey
 from workbench.scope import SLUG
 from workbench.store.log import Draft
-from workbench.store.sqlite import Change, Command
 from workbench.store.state import State
+from workbench.store.store import Change, Command
 
 
 @dataclass(frozen=True)

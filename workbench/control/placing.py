@@ -11,8 +11,8 @@ from workbench.errors import NoMatch, NotFound, Refused, UsageFault
 from workbench.records import Automation, Hold, Mode, Purpose
 from workbench.scope import Scope, why_no_match
 from workbench.store.log import Draft
-from workbench.store.sqlite import Change, Command
 from workbench.store.state import State
+from workbench.store.store import Change, Command
 
 
 @dataclass(frozen=True)

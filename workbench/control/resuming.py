@@ -14,8 +14,8 @@ from workbench.records import Automation, Decision, Hold, VerdictKind
 from workbench.scope import Scope, values_under, why_no_match
 from workbench.store.descent import WAY_OUT
 from workbench.store.log import Draft
-from workbench.store.sqlite import Change, Command
 from workbench.store.state import State
+from workbench.store.store import Change, Command
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from workbench.control.signing import Who, key_of
 from workbench.errors import NotFound, Refused, UsageFault
 from workbench.store.log import Draft
 from workbench.store.signoffs import holds_role
-from workbench.store.sqlite import Change, Command
 from workbench.store.state import REVIEWERS_NEEDED, State
+from workbench.store.store import Change, Command
 
 
 def review_break_glass(

@@ -15,8 +15,8 @@ from workbench.errors import BadSettings, Refused
 from workbench.records import EnrolledKey
 from workbench.settings import KEY_FILE
 from workbench.store.signatures import Seal, mark_of, seal_fault, statement
-from workbench.store.sqlite import Command
 from workbench.store.state import State
+from workbench.store.store import Command
 
 if TYPE_CHECKING:
     from workbench.store.keys import SigningKey

@@ -23,8 +23,8 @@ from workbench.store.signoffs import (
     policy_of,
     signoff_fault,
 )
-from workbench.store.sqlite import Change
 from workbench.store.state import State
+from workbench.store.store import Change
 
 
 def with_signoff(state: State, change: Change, *, who: Who, now: datetime) -> Change:

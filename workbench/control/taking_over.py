@@ -11,8 +11,8 @@ from workbench.control.signing import Who
 from workbench.errors import Refused, UsageFault
 from workbench.records import Hold, HoldState
 from workbench.store.log import Draft
-from workbench.store.sqlite import Change, Command
 from workbench.store.state import State
+from workbench.store.store import Change, Command
 
 
 def take_over(

@@ -25,6 +25,7 @@ from workbench.snapshot import (
 from workbench.store import Store, init_store
 from workbench.store.connection import STORE_FILE
 from workbench.store.lock import LOCK_FILE
+from workbench.store.store import store_of
 
 ENVIRONMENT = "demo"
 MARK = "demo-store.json"
@@ -79,7 +80,7 @@ def standing_holds(place: Place, clock: Clock) -> str:
     store = place.settings.store
     if not place.marked_id() or not (store / STORE_FILE).exists():
         return ""
-    holds = Store(store, place.settings.gate, clock=clock).state().standing_holds()
+    holds = store_of(place.settings, clock).state().standing_holds()
     return ", ".join(f"{hold.hold_id} ({hold.scope})" for hold in holds)
 
 
@@ -144,7 +145,7 @@ def _why_foreign(place: Place, clock: Clock, own: Collection[str]) -> str:
     """Return why something that lies here is not the demo's to replace, or an empty text."""
     store, gate, marked = place.settings.store, place.settings.gate, place.marked_id()
     if (store / STORE_FILE).exists():
-        found = Store(store, gate, clock=clock)
+        found = store_of(place.settings, clock)
         facts = found.meta()
         if facts.get("store_id") != marked or facts.get("environment") != ENVIRONMENT:
             return f"The store in {store} was not made by the demo."

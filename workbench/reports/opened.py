@@ -21,8 +21,8 @@ from workbench.settings import Settings
 from workbench.store import open_store
 from workbench.store.audit import verify_events
 from workbench.store.folding import fold
-from workbench.store.sqlite import Store
 from workbench.store.state import State
+from workbench.store.store import Store
 from workbench.tickets import TicketBook, TicketFault
 from workbench.warehouse import Warehouse, WarehouseSnapshot
 

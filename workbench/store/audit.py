@@ -14,8 +14,8 @@ from workbench.store.documents import documents
 from workbench.store.folding import apply, fold
 from workbench.store.publication import desired_by
 from workbench.store.signatures import signer_of
-from workbench.store.sqlite import Store
 from workbench.store.state import State
+from workbench.store.store import Store
 
 UNANCHORED = Anchored()
 
@@ -98,7 +98,7 @@ def _with_caches(
         if stale
         else ""
     )
-    head = replace(state.head, place=str(store.folder))
+    head = replace(state.head, place=store.place)
     finding = f"ok to {state.seq}, {_vouched(anchored, state.seq)}{note}"
     return AuditResult(len(events), None, finding, head, stale, anchored)
 

@@ -11,8 +11,6 @@ import apsw
 
 from workbench.errors import StorageUnavailable
 from workbench.queries import load_query
-from workbench.records import Event
-from workbench.store import log
 
 STORE_FILE = "store.sqlite"
 SCHEMA_VERSION = 1
@@ -45,17 +43,6 @@ def run(connection: apsw.Connection, name: str, **values: Any) -> list[tuple[Any
     return list(connection.cursor().execute(text, values))
 
 
-def read_events(
-    connection: apsw.Connection, after_seq: int = 0, *, until_seq: int | None = None
-) -> list[Event]:
-    """Return the events of the log in order, each as it is stored, damaged ones with their fault."""
-    rows = run(connection, "list_events", after_seq=after_seq, until_seq=until_seq)
-    return [
-        log.read_event(seq, prev_hash=_text(prev), hash_text=_text(own), body=_text(body))
-        for seq, prev, own, body in rows
-    ]
-
-
 def library_version() -> str:
     """Return the version of SQLite that opens the store."""
     return str(apsw.sqlite_lib_version())
@@ -64,11 +51,6 @@ def library_version() -> str:
 def unavailable(path: Path, exc: Exception) -> StorageUnavailable:
     """Return the error for a store that cannot be used."""
     return StorageUnavailable(f"The store {path} cannot be used: {exc}. Nothing was recorded.")
-
-
-def _text(stored: bytes | None) -> str:
-    # Read as bytes, so that a row damaged into something that is not UTF-8 does not hide the others.
-    return (stored or b"").decode("utf-8", "replace")
 
 
 def _check_version(connection: apsw.Connection, path: Path) -> None:

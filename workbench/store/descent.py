@@ -6,10 +6,8 @@ alone does not tell: after a few commands the copy reaches it again. The hash at
 
 from __future__ import annotations
 
-import apsw
-
 from workbench.snapshot import Publisher, SnapshotFault
-from workbench.store.connection import read_events
+from workbench.store.backend import Session
 
 WAY_OUT = (
     "put back the newest copy of the store; where that is lost, set WORKBENCH_GATE to an empty folder "
@@ -18,7 +16,7 @@ WAY_OUT = (
 """What to do about an older or forked copy."""
 
 
-def copy_fault(publisher: Publisher, connection: apsw.Connection) -> str:
+def copy_fault(publisher: Publisher, session: Session) -> str:
     """Say that gates were told another history than this log holds, or return an empty text.
 
     A folder that cannot be read, or is another store's, says nothing here; publishing names it.
@@ -29,7 +27,7 @@ def copy_fault(publisher: Publisher, connection: apsw.Connection) -> str:
         return ""
     if seq == 0:
         return ""
-    own = read_events(connection, seq - 1, until_seq=seq)
+    own = session.read_events(seq - 1, until_seq=seq)
     if own and (not told or own[0].hash == told):
         return ""
     has = f"has another event there ({own[0].hash[:12]})" if own else f"ends before event {seq}"

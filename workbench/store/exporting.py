@@ -10,7 +10,7 @@ from pathlib import Path
 from workbench.errors import Refused, StorageUnavailable
 from workbench.records import HeadNote
 from workbench.store.anchors import anchor_file
-from workbench.store.sqlite import Store
+from workbench.store.store import Store
 
 EVENTS = "events.jsonl"
 VERIFIER = "verify.py"

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workbench.errors import StorageUnavailable
+from workbench.store.backend import WAIT_SECONDS
 
 LOCK_FILE = "store.lock"
-WAIT_SECONDS = 10.0
 _STEP_SECONDS = 0.01
 
 

@@ -1,4 +1,4 @@
-"""Makes a store: complete under a temporary name, then in its place with one rename."""
+"""Makes a store: whole, with its first events, or not at all."""
 
 from __future__ import annotations
 
@@ -7,32 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import apsw
-
 from workbench.clock import Clock, to_text
-from workbench.errors import AuditBroken, Refused, StorageUnavailable
+from workbench.errors import AuditBroken, Refused
 from workbench.records import Event
 from workbench.settings import Settings
-from workbench.snapshot import Publisher, SnapshotFault, fsync_folder
+from workbench.snapshot import Publisher, SnapshotFault
 from workbench.store import log
 from workbench.store.audit import verify_events
-from workbench.store.connection import SCHEMA_VERSION, STORE_FILE, run
+from workbench.store.connection import SCHEMA_VERSION
 from workbench.store.folding import fold
-from workbench.store.lock import store_lock
-from workbench.store.place import refuse_network_place
-from workbench.store.sqlite import Store, insert_event, project
-
-_SCHEMA = (
-    "create_meta",
-    "create_event",
-    "create_event_no_update",
-    "create_event_no_delete",
-    "create_event_in_order",
-    "create_head",
-    "create_projection",
-    "create_outbox",
-    "set_schema_version",
-)
+from workbench.store.store import Store, project, store_of
 
 
 def init_store(settings: Settings, clock: Clock, *, environment: str, actor: str) -> Store:
@@ -85,34 +69,18 @@ def restore_store(
 def _make(
     settings: Settings, clock: Clock, events: Sequence[Event], facts: Mapping[str, str]
 ) -> Store:
-    folder, gate = settings.store, settings.gate
-    refuse_network_place(folder)
-    path = folder / STORE_FILE
-    _refuse_taken(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with store_lock(folder):
-            _refuse_taken(path)
-            _refuse_foreign_gate(gate, events[0].store_id)
-            temporary = path.with_name(f".{path.name}.new")
-            for suffix in ("", "-journal", "-wal", "-shm"):  # left by a command that was killed
-                temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
-            _write_file(temporary, events, {**facts, "created_at": to_text(clock.now())})
-            temporary.rename(path)
-            fsync_folder(folder)
-    except (OSError, apsw.Error) as exc:
-        raise StorageUnavailable(
-            f"No store can be made in {folder}: {exc}.",
-            next_step="point WORKBENCH_STORE at a folder that you may write to",
-        ) from exc
-    store = Store(folder, gate, clock=clock)
+    store = store_of(settings, clock)
+    state = fold(events)
+    named = {"store_id": state.store_id, "environment": state.environment, **facts}
+    with store.backend.making() as session:
+        _refuse_foreign_gate(settings.gate, state.store_id)
+        for name, value in {**named, "created_at": to_text(clock.now())}.items():
+            session.insert_meta(name, value)
+        for event in events:
+            session.insert_event(event)
+        project(session, state)
     store.repair_publication()
     return store
-
-
-def _refuse_taken(path: Path) -> None:
-    if path.exists():
-        raise Refused(f"There is a store in {path.parent} already; it was left as it is.")
 
 
 def _refuse_foreign_gate(gate: Path, store_id: str) -> None:
@@ -122,22 +90,3 @@ def _refuse_foreign_gate(gate: Path, store_id: str) -> None:
         raise Refused(
             f"{exc}.", next_step="set WORKBENCH_GATE to a folder of this store's own"
         ) from exc
-
-
-def _write_file(path: Path, events: Sequence[Event], facts: Mapping[str, str]) -> None:
-    state = fold(events)
-    connection = apsw.Connection(str(path))
-    try:
-        run(connection, "pragma_synchronous_full")
-        with connection:
-            for name in _SCHEMA:
-                run(connection, name)
-            named = {"store_id": state.store_id, "environment": state.environment, **facts}
-            for name, value in named.items():
-                run(connection, "insert_meta", key=name, value=value)
-            for event in events:
-                insert_event(connection, event)
-            project(connection, state)
-        run(connection, "pragma_journal_wal")
-    finally:
-        connection.close()

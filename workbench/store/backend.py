@@ -1,0 +1,90 @@
+"""What the store asks of a database: sessions to read and to write in, whatever keeps the rows."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from workbench.records import Event
+
+WAIT_SECONDS = 10.0
+"""How long a writer waits for its turn."""
+
+
+class Session(Protocol):
+    """One open connection; where it is for writing, this writer's turn lasts as long as it is open.
+
+    Attributes:
+        gate_fault: why nothing may be published in this session, or an empty text.
+    """
+
+    gate_fault: str
+
+    def begin(self) -> None:
+        """Start the writing transaction: from here on no other writer adds an event."""
+
+    def commit(self) -> None:
+        """Make the transaction durable."""
+
+    def rollback(self) -> None:
+        """Drop the transaction."""
+
+    def read_events(self, after_seq: int = 0, *, until_seq: int | None = None) -> list[Event]:
+        """Return the events of the log in order, each as it is stored, damaged ones with their fault."""
+
+    def meta(self) -> dict[str, str]:
+        """Return the facts about the store itself."""
+
+    def projection(self) -> list[tuple[Any, ...]]:
+        """Return the projection rows: entity, entity_id, body."""
+
+    def outbox(self) -> list[tuple[Any, ...]]:
+        """Return the outbox rows: decided_seq, automation_id, hold_id, desired, delivered_at."""
+
+    def head(self) -> tuple[int, str]:
+        """Return where the log stands according to the head row; 0 where there is none."""
+
+    def faults(self) -> list[str]:
+        """Return what the database's own check finds wrong."""
+
+    def insert_meta(self, name: str, value: str) -> None:
+        """Record one fact about the store."""
+
+    def insert_event(self, event: Event) -> None:
+        """Append one event, as it is, and move the head row to it."""
+
+    def write_projection(self, entity: str, entity_id: str, *, body: str) -> None:
+        """Write one row of the projection."""
+
+    def insert_outbox(self, row: dict[str, Any]) -> None:
+        """Record that the desired state of one automation changed."""
+
+    def mark_delivered(self, seq: int, delivered_at: str) -> None:
+        """Note that what was decided up to a position has been published."""
+
+
+class Backend(Protocol):
+    """The database of one store; opened and closed for each session, so any thread may ask."""
+
+    @property
+    def place(self) -> str:
+        """Where the store is, as screens show it; never with a password."""
+
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What the database's driver raises inside of a session."""
+
+    def require(self) -> None:
+        """Raise StoreMissing or StorageUnavailable where there is no store; makes none."""
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """Open a session that only reads; raises StorageUnavailable where that fails."""
+
+    def writing(self, wait_seconds: float = WAIT_SECONDS) -> AbstractContextManager[Session]:
+        """Open a session as the only writer; raises StorageUnavailable naming who is in the way."""
+
+    def making(self) -> AbstractContextManager[Session]:
+        """Open a session in an empty store that is there, whole, once the block ends well, else not at all.
+
+        Raises Refused where a store is already.
+        """

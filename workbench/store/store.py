@@ -1,0 +1,321 @@
+"""The store: event, projection, outbox and head in one transaction, then publication, on either database."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from workbench.clock import Clock, from_text, to_text
+from workbench.errors import Conflict, StorageUnavailable
+from workbench.records import Event, HeadNote
+from workbench.settings import Settings
+from workbench.snapshot import Publisher, SnapshotFault
+from workbench.store import log
+from workbench.store.backend import WAIT_SECONDS, Backend, Session
+from workbench.store.descent import copy_fault
+from workbench.store.documents import Documents, documents_of
+from workbench.store.folding import apply, fold
+from workbench.store.publication import desired_by, published_document
+from workbench.store.sqlite import SqliteBackend
+from workbench.store.state import State
+
+REPAIR_WAIT_SECONDS = 1.0
+"""How long opening a store waits for the lock to publish again what a writer left incomplete."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What somebody asks for: a client-made id and the content that the id stands for."""
+
+    command_id: str
+    content: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content's canonical JSON."""
+        return log.digest(self.content)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a command decided: events to append.
+
+    Attributes:
+        before_commit: called in the transaction, before the commit (makes a ticket file durable).
+        seal: key_id, signed_at and signature of the command, kept in each event; empty when unsigned.
+    """
+
+    drafts: Sequence[log.Draft]
+    before_commit: Callable[[], None] | None = None
+    seal: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Committed:
+    """Result of a command: its events, the state after it, and how publication went.
+
+    Attributes:
+        is_repeat: the command id had been used before with the same content; nothing was added.
+        publication_fault: why gates could not be told, or an empty text.
+    """
+
+    events: tuple[Event, ...]
+    state: State
+    is_repeat: bool = False
+    publication_fault: str = ""
+
+
+class Store:
+    """One store; every call opens and closes its own connection, so any thread may call."""
+
+    def __init__(self, backend: Backend, gate_folder: Path, *, clock: Clock) -> None:
+        """Look at an existing store; use `open_store`, which checks that it is there."""
+        self.backend = backend
+        self.gate_folder = gate_folder
+        self.clock = clock
+        self._known: State | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the store is, as screens show it."""
+        return self.backend.place
+
+    def state(self, until_seq: int | None = None) -> State:
+        """Return the fold of the log, up to a position or to its end."""
+        with self.backend.reading() as session:
+            if until_seq is not None:
+                return fold(session.read_events(until_seq=until_seq))
+            return self._read_state(session)
+
+    def events(self, after_seq: int = 0, until_seq: int | None = None) -> list[Event]:
+        """Return the events of the log in order."""
+        with self.backend.reading() as session:
+            return session.read_events(after_seq, until_seq=until_seq)
+
+    def meta(self) -> dict[str, str]:
+        """Return the facts about the store itself."""
+        with self.backend.reading() as session:
+            return session.meta()
+
+    def projection(self) -> Documents:
+        """Return the stored projection, for comparing with the fold; a row that is no JSON is empty."""
+        with self.backend.reading() as session:
+            rows = session.projection()
+        return {(str(entity), str(key)): _json(body) for entity, key, body in rows}
+
+    def outbox(self) -> list[tuple[Any, ...]]:
+        """Return the outbox rows: decided_seq, automation_id, hold_id, desired, delivered_at."""
+        with self.backend.reading() as session:
+            return session.outbox()
+
+    def deliveries(self) -> dict[str, datetime]:
+        """Return when each hold was published to the gate; holds not published yet are not in it."""
+        return {
+            str(hold): from_text(str(at))
+            for _, _, hold, desired, at in self.outbox()
+            if at and desired == "paused"
+        }
+
+    def head_row(self) -> tuple[int, str]:
+        """Return where the log stands according to the head row."""
+        with self.backend.reading() as session:
+            return session.head()
+
+    def faults(self) -> list[str]:
+        """Return what the database's own check finds wrong."""
+        with self.backend.reading() as session:
+            return session.faults()
+
+    def head_note(self) -> HeadNote:
+        """Return the note of where the log stands."""
+        return replace(self.state().head, place=self.place)
+
+    def transact(self, command: Command, decide: Callable[[State], Change]) -> Committed:
+        """Append what a command decides, durably and once, then publish it to gates.
+
+        Raises Conflict when the command id was used with other content, Refused when `decide` refuses,
+        StorageUnavailable when nothing could be recorded. Once committed nothing is raised: what could
+        not be told to gates is in the result.
+        """
+        with self.backend.writing() as session:
+            session.begin()
+            try:
+                state = self._read_state(session).copy()
+                repeat = _repeated(command, state, session)
+                if repeat is not None:
+                    session.rollback()
+                    return replace(repeat, publication_fault=self._publish(session, state))
+                events = _record(session, state, command, decide(state))
+                self._begin_publication(session, state)
+                session.commit()
+            except BaseException:
+                with contextlib.suppress(*self.backend.failures):
+                    session.rollback()
+                with contextlib.suppress(*self.backend.failures, StorageUnavailable):
+                    self._publish_where_behind(session)
+                raise
+            return Committed(tuple(events), state, False, self._publish(session, state))
+
+    def repair_publication(self, wait_seconds: float = WAIT_SECONDS) -> str:
+        """Publish again where a writer died in between; returns why not, or an empty text."""
+        state = self.state()
+        if self._is_published(state):
+            return ""
+        try:
+            with self.backend.writing(wait_seconds) as session:
+                return self._publish_where_behind(session)
+        except StorageUnavailable as exc:
+            return exc.message
+
+    def _read_state(self, session: Session) -> State:
+        """Return the fold, not to be changed; events that this object folded before are not read again."""
+        known = self._known
+        if known is not None:
+            newer = session.read_events(known.seq - 1)
+            if newer and (newer[0].seq, newer[0].hash) == (known.seq, known.head_hash):
+                found = fold(newer[1:], known.copy()) if len(newer) > 1 else known
+                self._known = found
+                return found
+        found = fold(session.read_events())
+        self._known = found
+        return found
+
+    def publication_fault(self, state: State) -> str:
+        """Return why gates do not have this state, or an empty text where they do."""
+        if fault := self.copy_fault(state):
+            return fault
+        behind = (
+            f"the gate folder {self.gate_folder} does not have the newest state, event {state.seq}"
+        )
+        return "" if self._is_published(state) else behind
+
+    def copy_fault(self, state: State) -> str:
+        """Say that gates were told another history than this store holds, or return an empty text."""
+        with self.backend.reading() as session:
+            return copy_fault(self._publisher(state), session)
+
+    def _is_published(self, state: State) -> bool:
+        return self._publisher(state).published() == (state.seq, state.head_hash)
+
+    def _publisher(self, state: State) -> Publisher:
+        return Publisher(self.gate_folder, state.store_id)
+
+    def _begin_publication(self, session: Session, state: State) -> None:
+        """Make the epoch odd; where that fails the publication after the commit says so."""
+        if session.gate_fault:
+            return
+        with contextlib.suppress(OSError, SnapshotFault):
+            publisher = self._publisher(state)
+            if copy_fault(publisher, session):
+                return  # gates stay with the newer store, undisturbed
+            publisher.prepare()
+            publisher.begin(state.seq)
+
+    def _publish_where_behind(self, session: Session) -> str:
+        state = self._read_state(session)
+        return "" if self._is_published(state) else self._publish(session, state)
+
+    def _publish(self, session: Session, state: State) -> str:
+        """Tell gates and note the delivery; returns why they could not be told, or an empty text."""
+        if session.gate_fault:
+            return session.gate_fault
+        publisher = self._publisher(state)
+        now = self.clock.now()
+        try:
+            if fault := copy_fault(publisher, session):
+                return fault
+            publisher.prepare()
+            publisher.begin(state.seq)
+            publisher.complete(published_document(state, now))
+        except (OSError, SnapshotFault) as exc:
+            return f"the gate folder {self.gate_folder} cannot be written: {exc}"
+        # The event is durable and gates have it; a note that fails now is made by the next command.
+        with contextlib.suppress(*self.backend.failures):
+            session.mark_delivered(state.seq, to_text(now))
+        return ""
+
+
+def store_of(settings: Settings, clock: Clock) -> Store:
+    """Return the store that the settings name, whether or not it is there."""
+    return Store(SqliteBackend(settings.store), settings.gate, clock=clock)
+
+
+def open_store(settings: Settings, clock: Clock) -> Store:
+    """Open the one shared store; raises StoreMissing when there is none, and never makes one."""
+    store = store_of(settings, clock)
+    store.backend.require()
+    store.repair_publication(REPAIR_WAIT_SECONDS)
+    return store
+
+
+def project(session: Session, state: State) -> None:
+    """Write the projection rows that the newest events touched."""
+    for (entity, key), document in documents_of(state, sorted(state.touched)).items():
+        body = log.canonical(document)
+        session.write_projection(entity, key, body=body)
+
+
+def _record(session: Session, state: State, command: Command, change: Change) -> list[Event]:
+    """Append a command's events with its mark, and bring projection and outbox along."""
+    mark = {"id": command.command_id, "digest": command.digest, **change.seal}
+    store_id = state.store_id or session.meta()["store_id"]
+    events = []
+    for draft in change.drafts:
+        signed = replace(draft, payload={**(draft.payload or {}), "command": mark})
+        body = log.body_of(signed, seq=state.seq + 1, store_id=store_id)
+        prev_hash = state.head_hash or log.genesis(store_id)
+        event = log.parse_event(
+            body, prev_hash=prev_hash, hash_text=log.chain_hash(prev_hash, body)
+        )
+        session.insert_event(event)
+        apply(state, event)
+        _fill_outbox(session, state, event)
+        events.append(event)
+    project(session, state)
+    if change.before_commit is not None:
+        change.before_commit()
+    return events
+
+
+def _fill_outbox(session: Session, state: State, event: Event) -> None:
+    for automation_id, (hold_id, desired) in sorted(desired_by(state, event).items()):
+        row = {
+            "decided_seq": event.seq,
+            "automation_id": automation_id,
+            "hold_id": hold_id,
+            "desired": desired,
+        }
+        session.insert_outbox(row)
+
+
+def _repeated(command: Command, state: State, session: Session) -> Committed | None:
+    known = state.commands.get(command.command_id)
+    if known is None:
+        return None
+    digest, seq = known
+    if digest != command.digest:
+        raise Conflict(
+            f"Command id {command.command_id} was used at event {seq} with other content "
+            f"(digest {digest[:12]}, now {command.digest[:12]}); nothing was changed."
+        )
+    events = [e for e in session.read_events(seq - 1) if _command_id(e) == command.command_id]
+    return Committed(tuple(events), state, True)
+
+
+def _command_id(event: Event) -> str | None:
+    command = event.payload.get("command")
+    return command["id"] if isinstance(command, dict) else None
+
+
+def _json(body: object) -> dict[str, Any]:
+    try:
+        found = orjson.loads(str(body))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
