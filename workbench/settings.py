@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from workbench.clock import Clock, FixedClock, SystemClock, from_text
 from workbench.errors import BadSettings
@@ -16,13 +17,60 @@ KEY_FILE = "key.json"
 """Name of the private signing key in `WORKBENCH_HOME`."""
 
 
+_SHOWN_PARAMETERS = ("host", "hostaddr", "port", "dbname", "user", "service", "sslmode")
+_SECRET_PARAMETERS = ("password", "sslpassword", "passfile", "sslkey")
+
+
+@dataclass(frozen=True, repr=False)
+class StoreUrl:
+    """Address of a store on a PostgreSQL server; what is shown of it never has the password.
+
+    Attributes:
+        text: the whole address, for the driver and for child processes alone.
+    """
+
+    text: str
+
+    @property
+    def place(self) -> str:
+        """The address as screens show it."""
+        parts = urlsplit(self.text)
+        account, at, hosts = parts.netloc.rpartition("@")
+        user = account.partition(":")[0]
+        shown = [f"{k}={v}" for k, v in parse_qsl(parts.query) if k in _SHOWN_PARAMETERS]
+        more = f"?{'&'.join(shown)}" if shown else ""
+        return f"postgresql://{user}{at}{hosts}{parts.path}{more}"
+
+    def without_secrets(self, text: str) -> str:
+        """Return somebody else's message with the address and every secret of it taken out."""
+        parts = urlsplit(self.text)
+        password = parts.netloc.rpartition("@")[0].partition(":")[2]
+        fields = (field.partition("=") for field in parts.query.split("&"))
+        secrets = [v for k, _, v in fields if k in _SECRET_PARAMETERS]
+        found = text.replace(self.text, self.place)
+        for secret in _longest_first([password, *secrets]):
+            found = found.replace(secret, "***")
+        return found
+
+    def __repr__(self) -> str:
+        return f"StoreUrl({self.place})"
+
+    __str__ = __repr__
+
+
+def _longest_first(secrets: list[str]) -> list[str]:
+    """Return secrets as they are written in an address and as they are meant."""
+    return sorted({*secrets, *map(unquote, secrets)} - {""}, key=len, reverse=True)
+
+
 @dataclass(frozen=True)
 class Settings:
     """Where things are: the shared store, the published gate folder, and private things.
 
     Attributes:
-        store: folder of the one shared store (`WORKBENCH_STORE`).
-        gate: folder that gates read (`WORKBENCH_GATE`, default beside the store).
+        store: folder of the one shared store (`WORKBENCH_STORE`); of no use where `store_url` is given.
+        store_url: address of the store where `WORKBENCH_STORE` is a PostgreSQL URL, else None.
+        gate: folder that gates read (`WORKBENCH_GATE`, default beside the store, or in home for a URL).
         home: private folder: warehouse, reports (`WORKBENCH_HOME`).
         anchors: folders that checkpoints of the log are copied to (`WORKBENCH_ANCHORS`, apart by `:`;
             default `anchors` in home). One on another disk or host is what makes them evidence.
@@ -40,18 +88,22 @@ class Settings:
     anchors: tuple[Path, ...] = ()
     hub_url: str = ""
     hub_token: str = field(default="", repr=False)
+    store_url: StoreUrl | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read the settings; raises BadSettings when WORKBENCH_CLOCK is not an instant."""
+        """Read the settings; raises BadSettings for a clock that is no instant and a URL of no store."""
         env = os.environ if environ is None else environ
         data_home = Path(
             env.get("XDG_DATA_HOME") or Path(env.get("HOME") or "~").expanduser() / ".local/share"
         )
         root = data_home / "workbench"
-        store = Path(env.get("WORKBENCH_STORE") or root / "store").expanduser()
-        gate = Path(env.get("WORKBENCH_GATE") or store.parent / "gate").expanduser()
+        named = env.get("WORKBENCH_STORE") or ""
+        url = store_url(named)
+        store = Path(root / "store" if url else named or root / "store").expanduser()
         home = Path(env.get("WORKBENCH_HOME") or root).expanduser()
+        beside = home if url else store.parent
+        gate = Path(env.get("WORKBENCH_GATE") or beside / "gate").expanduser()
         return cls(
             store=store.absolute(),
             gate=gate.absolute(),
@@ -61,7 +113,13 @@ class Settings:
             anchors=_folders(env.get("WORKBENCH_ANCHORS")),
             hub_url=env.get("JUPYTERHUB_API_URL", ""),
             hub_token=env.get("JUPYTERHUB_API_TOKEN", ""),
+            store_url=url,
         )
+
+    @property
+    def place(self) -> str:
+        """Where the store is, as screens show it; never with a password."""
+        return self.store_url.place if self.store_url else str(self.store)
 
     @property
     def anchor_folders(self) -> tuple[Path, ...]:
@@ -75,7 +133,7 @@ class Settings:
     def as_environment(self) -> dict[str, str]:
         """Return the variables that make a child process see the same settings."""
         found = {
-            "WORKBENCH_STORE": str(self.store),
+            "WORKBENCH_STORE": self.store_url.text if self.store_url else str(self.store),
             "WORKBENCH_GATE": str(self.gate),
             "WORKBENCH_HOME": str(self.home),
         }
@@ -86,6 +144,19 @@ class Settings:
         if self.anchors:
             found["WORKBENCH_ANCHORS"] = os.pathsep.join(str(path) for path in self.anchors)
         return found
+
+
+def store_url(text: str) -> StoreUrl | None:
+    """Return the address where a text is one, None for a path; raises BadSettings for another kind of URL."""
+    scheme, is_url, _ = text.partition("://")
+    if not is_url:
+        return None
+    if scheme not in ("postgresql", "postgres"):
+        raise BadSettings(
+            f"WORKBENCH_STORE is a URL that begins with {scheme!r}; a store is a folder or a PostgreSQL database.",
+            next_step="write it like postgresql://host/database, the password in ~/.pgpass",
+        )
+    return StoreUrl(text)
 
 
 def _folders(text: str | None) -> tuple[Path, ...]:

@@ -23,6 +23,7 @@ HEAVY = {
     "altair",
     "great_tables",
     "pydantic",
+    "psycopg",  # only a store on a server needs it
 }
 PROBE = (
     "import json, sys; {statement}; print(json.dumps(sorted(m.split('.')[0] for m in sys.modules)))"

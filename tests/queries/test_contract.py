@@ -13,7 +13,7 @@ from workbench.warehouse.connection import connect
 from workbench.warehouse.tables import IMMUTABLE, dictionary, table, table_names
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DUCKDB_NAMES = [name for name in query_names() if not name.startswith(("store.", "demo."))]
+DUCKDB_NAMES = [name for name in query_names() if not name.startswith(("store", "demo."))]
 ASKING = [name for name in DUCKDB_NAMES if name.startswith("review.")]
 
 

@@ -21,7 +21,7 @@ from workbench.control.resuming import ResumeRequest
 from workbench.control.views import PauseReceipt
 from workbench.records import Automation, Category, Decision, Owner, ReportRef, VerdictKind
 from workbench.registry import Registry
-from workbench.settings import Settings
+from workbench.settings import Settings, store_url
 from workbench.store import Store, init_store
 
 START = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -44,9 +44,15 @@ class SetClock:
         self.at += timedelta(seconds=seconds)
 
 
+DATABASE_FILE = "database-url"
+"""Lies in a folder whose store is in a PostgreSQL database, so that other processes find it too."""
+
+
 def settings_in(root: Path) -> Settings:
-    """Return settings with store, gate and home under one folder."""
-    return Settings(root / "store", root / "gate", root / "home")
+    """Return settings with store, gate and home under one folder, or with the store in its database."""
+    named = root / DATABASE_FILE
+    url = store_url(named.read_text()) if named.exists() else None
+    return Settings(root / "store", root / "gate", root / "home", store_url=url)
 
 
 def an_automation(automation_id: str, kind: str = "agent", **more: Any) -> Automation:

@@ -54,7 +54,7 @@ def command(is_json: bool) -> int:
     if is_json:
         click.echo(as_json([finding.__dict__ for finding in found]))
     else:
-        click.echo(f"{demo_words(settings)}store folder {printable(str(settings.store))}")
+        click.echo(f"{demo_words(settings)}store {printable(settings.place)}")
         rows = [(f.about, "well" if f.is_well else "WRONG", f.finding, f.next_step) for f in found]
         click.echo(printable(table(["about", "is", "finding", "next"], rows)))
         if head is not None:
@@ -64,16 +64,7 @@ def command(is_json: bool) -> int:
 
 def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
     """Return what was found, worst things included, and the log head where there is a store."""
-    version = library_version()
-    is_fixed = has_wal_fix(version)
-    found = [
-        Finding(
-            "SQLite",
-            is_fixed,
-            f"version {version}",
-            "" if is_fixed else "install apsw 3.51.3 or newer",
-        )
-    ]
+    found = [] if settings.store_url else [_library_finding()]
     try:
         store = open_store(settings, settings.clock())
         result = verify_store(store, anchors=settings.anchor_folders)
@@ -83,7 +74,9 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
         Finding(
             "store",
             True,
-            f"{settings.store} on {filesystem_type(settings.store) or 'an unknown file system'}",
+            settings.place
+            if settings.store_url
+            else f"{settings.store} on {filesystem_type(settings.store) or 'an unknown file system'}",
         ),
         Finding(
             "audit log",
@@ -91,7 +84,7 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
             result.finding,
             "" if result.is_ok else "keep the store as it is; compare head notes",
         ),
-        *_file_findings(store),
+        *_file_findings(store, is_server=settings.store_url is not None),
         _anchor_finding(settings, result),
         _gate_finding(settings, store),
         *_registry_findings(store),
@@ -100,16 +93,20 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
     return found, result.head
 
 
-def _file_findings(store: Store) -> list[Finding]:
-    faults = store.faults()
-    return [
-        Finding(
-            "store file",
-            not faults,
-            "; ".join(faults) or "SQLite finds it whole",
-            "restore from a copy" if faults else "",
-        )
-    ]
+def _library_finding() -> Finding:
+    version = library_version()
+    mend = "" if has_wal_fix(version) else "install apsw 3.51.3 or newer"
+    return Finding("SQLite", not mend, f"version {version}", mend)
+
+
+def _file_findings(store: Store, *, is_server: bool) -> list[Finding]:
+    """Say what the database finds wrong with itself: the file's rows, or the server's settings."""
+    faults = "; ".join(store.faults())
+    if is_server:
+        mend = "turn them on: a commit there may not outlive a power loss" if faults else ""
+        return [Finding("store server", not faults, faults or "syncs what it acknowledges", mend)]
+    mend = "restore from a copy" if faults else ""
+    return [Finding("store file", not faults, faults or "SQLite finds it whole", mend)]
 
 
 def has_wal_fix(version: str) -> bool:
@@ -130,7 +127,7 @@ def _anchor_finding(settings: Settings, result: AuditResult) -> Finding:
         return Finding(
             "anchors", True, f"none yet in {where}", "any command that records something makes one"
         )
-    device = settings.store.stat().st_dev
+    device = None if settings.store_url else settings.store.stat().st_dev
     if all(folder.stat().st_dev == device for folder in folders):
         return Finding("anchors", True, f"WARNING, all on the disk of the store: {where}", mend)
     if result.anchored.size < result.event_count:

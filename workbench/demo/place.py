@@ -91,10 +91,16 @@ def choose_place(settings: Settings, folder: Path | None, *, is_told_where: bool
             "The demo's first scenes are live, and WORKBENCH_CLOCK makes the clock stand.",
             next_step="unset WORKBENCH_CLOCK and run `workbench demo` again",
         )
+    if folder is None and settings.store_url is not None:
+        raise UsageFault(
+            "The demo makes a store of its own in a folder, and WORKBENCH_STORE names a database.",
+            next_step="name a folder: `workbench demo --folder FOLDER`",
+        )
     if folder is None and is_told_where:
         return Place(settings)
     base = (folder or settings.home / "demo").expanduser().absolute()
-    return Place(replace(settings, store=base / "store", gate=base / "gate", home=base))
+    own = replace(settings, store=base / "store", gate=base / "gate", home=base, store_url=None)
+    return Place(own)
 
 
 @contextmanager

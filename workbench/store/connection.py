@@ -11,9 +11,9 @@ import apsw
 
 from workbench.errors import StorageUnavailable
 from workbench.queries import load_query
+from workbench.store.migrations import refuse_other_version, steps_after
 
 STORE_FILE = "store.sqlite"
-SCHEMA_VERSION = 1
 
 _BUSY_MILLISECONDS = 5000
 """Readers wait for a checkpoint, never for a writer; writers wait at the kernel lock."""
@@ -29,7 +29,7 @@ def connect(path: Path) -> Iterator[apsw.Connection]:
     try:
         connection.set_busy_timeout(_BUSY_MILLISECONDS)
         run(connection, "pragma_synchronous_full")
-        _check_version(connection, path)
+        refuse_other_version(schema_version(connection), str(path))
         yield connection
     except apsw.Error as exc:
         raise unavailable(path, exc) from exc
@@ -53,10 +53,12 @@ def unavailable(path: Path, exc: Exception) -> StorageUnavailable:
     return StorageUnavailable(f"The store {path} cannot be used: {exc}. Nothing was recorded.")
 
 
-def _check_version(connection: apsw.Connection, path: Path) -> None:
-    found = run(connection, "pragma_schema_version")[0][0]
-    if found != SCHEMA_VERSION:
-        raise StorageUnavailable(
-            f"{path} has schema {found}; this workbench reads schema {SCHEMA_VERSION}. It was not touched.",
-            next_step="use the workbench version that made the store",
-        )
+def schema_version(connection: apsw.Connection) -> int:
+    """Return the version of the schema that a file has; 0 where it has none."""
+    return int(run(connection, "pragma_schema_version")[0][0])
+
+
+def apply_steps(connection: apsw.Connection, version: int) -> None:
+    """Run the steps that lead from a version to today's schema; the caller holds the transaction."""
+    for name in steps_after(version, "store_migrations"):
+        connection.cursor().execute(load_query(name).sql)

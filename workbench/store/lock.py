@@ -1,4 +1,4 @@
-"""The kernel lock in front of the store: fair between writers, and released when its holder dies."""
+"""The kernel lock in front of a store or a gate folder: fair between writers, and released when its holder dies."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from workbench.errors import StorageUnavailable
 from workbench.store.backend import WAIT_SECONDS
 
 LOCK_FILE = "store.lock"
+GATE_LOCK_FILE = ".publish.lock"
 _STEP_SECONDS = 0.01
 
 
@@ -23,15 +24,35 @@ def store_lock(folder: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[Non
     SQLite's own busy handler sleeps and retries, which let one writer commit 9,456 times while another
     got one commit; behind this lock they take turns.
     """
+    words = f"The store in {folder}", "nothing was recorded"
+    with _held(folder / LOCK_FILE, wait_seconds, words):
+        yield
+
+
+@contextlib.contextmanager
+def gate_lock(folder: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
+    """Hold a gate folder, so that the publications of writers and of the mirror on one host take turns."""
+    words = f"The gate folder {folder}", "gates there were not told"
     try:
-        descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o664)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise StorageUnavailable(f"{words[0]} cannot be made: {exc.strerror}; {words[1]}.") from exc
+    with _held(folder / GATE_LOCK_FILE, wait_seconds, words):
+        yield
+
+
+@contextlib.contextmanager
+def _held(path: Path, wait_seconds: float, words: tuple[str, str]) -> Iterator[None]:
+    about, what_then = words
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o664)
     except OSError as exc:
         raise StorageUnavailable(
-            f"The store in {folder} cannot be locked ({exc.strerror}); nothing was recorded.",
+            f"{about} cannot be locked ({exc.strerror}); {what_then}.",
             next_step="make the folder writable, or use another account",
         ) from exc
     try:
-        _acquire(descriptor, folder, wait_seconds)
+        _acquire(descriptor, wait_seconds, words)
         with contextlib.suppress(
             OSError
         ):  # on a full disk the name of the holder is not worth a pause
@@ -41,24 +62,25 @@ def store_lock(folder: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[Non
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, folder: Path, wait_seconds: float) -> None:
+def _acquire(descriptor: int, wait_seconds: float, words: tuple[str, str]) -> None:
     deadline = time.monotonic() + wait_seconds
+    about, what_then = words
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise StorageUnavailable(
-                    f"The store in {folder} has been locked for {wait_seconds:.0f} s "
+                    f"{about} has been locked for {wait_seconds:.0f} s "
                     f"by {_holder(descriptor)}; "
-                    "nothing was recorded.",
+                    f"{what_then}.",
                     next_step=_way_out(descriptor),
                 ) from None
             time.sleep(_STEP_SECONDS)
         except OSError as exc:
             raise StorageUnavailable(
-                f"The store in {folder} cannot be locked ({exc.strerror}); nothing was recorded.",
-                next_step="put the store on a local disk",
+                f"{about} cannot be locked ({exc.strerror}); {what_then}.",
+                next_step="put the folder on a local disk",
             ) from exc
         else:
             return

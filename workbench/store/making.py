@@ -14,8 +14,8 @@ from workbench.settings import Settings
 from workbench.snapshot import Publisher, SnapshotFault
 from workbench.store import log
 from workbench.store.audit import verify_events
-from workbench.store.connection import SCHEMA_VERSION
 from workbench.store.folding import fold
+from workbench.store.migrations import SCHEMA_VERSION
 from workbench.store.store import Store, project, store_of
 
 

@@ -14,21 +14,9 @@ from workbench.records import Event
 from workbench.snapshot import fsync_folder
 from workbench.store import log
 from workbench.store.backend import WAIT_SECONDS
-from workbench.store.connection import STORE_FILE, connect, run
+from workbench.store.connection import STORE_FILE, apply_steps, connect, run
 from workbench.store.lock import store_lock
 from workbench.store.place import refuse_network_place
-
-_SCHEMA = (
-    "create_meta",
-    "create_event",
-    "create_event_no_update",
-    "create_event_no_delete",
-    "create_event_in_order",
-    "create_head",
-    "create_projection",
-    "create_outbox",
-    "set_schema_version",
-)
 
 
 class SqliteSession:
@@ -181,8 +169,7 @@ def _new_file(path: Path) -> Iterator[apsw.Connection]:
     try:
         run(connection, "pragma_synchronous_full")
         with connection:
-            for name in _SCHEMA:
-                run(connection, name)
+            apply_steps(connection, 0)
             yield connection
         run(connection, "pragma_journal_wal")
     finally:

@@ -235,6 +235,8 @@ class Store:
             publisher.complete(published_document(state, now))
         except (OSError, SnapshotFault) as exc:
             return f"the gate folder {self.gate_folder} cannot be written: {exc}"
+        except self.backend.failures as exc:
+            return f"gates could not be told, for the store went away after it had recorded: {exc}"
         # The event is durable and gates have it; a note that fails now is made by the next command.
         with contextlib.suppress(*self.backend.failures):
             session.mark_delivered(state.seq, to_text(now))
@@ -243,7 +245,16 @@ class Store:
 
 def store_of(settings: Settings, clock: Clock) -> Store:
     """Return the store that the settings name, whether or not it is there."""
-    return Store(SqliteBackend(settings.store), settings.gate, clock=clock)
+    return Store(backend_of(settings), settings.gate, clock=clock)
+
+
+def backend_of(settings: Settings) -> Backend:
+    """Return the database that the settings name; only a URL loads the driver of PostgreSQL."""
+    if settings.store_url is None:
+        return SqliteBackend(settings.store)
+    from workbench.store.postgres import PostgresBackend
+
+    return PostgresBackend(settings.store_url, settings.gate)
 
 
 def open_store(settings: Settings, clock: Clock) -> Store:

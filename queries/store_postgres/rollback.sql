@@ -1,0 +1,2 @@
+-- Drops the transaction.
+rollback
