@@ -19,7 +19,7 @@ from workbench.store.audit import AuditResult, verify_store
 from workbench.store.connection import library_version
 from workbench.store.descent import WAY_OUT
 from workbench.store.place import filesystem_type
-from workbench.store.store import Store
+from workbench.store.store import MOVED_TO, Store
 
 SQLITE_FIXED = (
     ((3, 44, 6), (3, 45)),
@@ -70,8 +70,16 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
         result = verify_store(store, anchors=settings.anchor_folders)
     except WorkbenchError as exc:
         return [*found, Finding("store", False, exc.message, exc.then)], None
+    moved_to = store.meta().get(MOVED_TO)
     found += [
         Finding(
+            "store",
+            False,
+            f"{settings.place} was moved to {moved_to}; nothing is recorded here any more",
+            "let WORKBENCH_STORE name the new place",
+        )
+        if moved_to
+        else Finding(
             "store",
             True,
             settings.place

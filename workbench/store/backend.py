@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from workbench.records import Event
 
 WAIT_SECONDS = 10.0
 """How long a writer waits for its turn."""
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """What an upgrade of the schema did.
+
+    Attributes:
+        found: version that was there.
+        copy: where a copy from before lies, or an empty text where none was made.
+    """
+
+    found: int
+    copy: str = ""
 
 
 class Session(Protocol):
@@ -88,3 +102,6 @@ class Backend(Protocol):
 
         Raises Refused where a store is already.
         """
+
+    def upgrade(self) -> Upgrade:
+        """Bring an older schema up to this workbench's, in one transaction; raises for a newer one."""

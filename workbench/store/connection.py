@@ -21,7 +21,15 @@ _BUSY_MILLISECONDS = 5000
 
 @contextlib.contextmanager
 def connect(path: Path) -> Iterator[apsw.Connection]:
-    """Open the store's file; raises StorageUnavailable where it, or what is done with it, fails."""
+    """Open the store's file; raises StorageUnavailable where it, its schema or what is done with it is at fault."""
+    with connect_any_version(path) as connection:
+        refuse_other_version(schema_version(connection), str(path))
+        yield connection
+
+
+@contextlib.contextmanager
+def connect_any_version(path: Path) -> Iterator[apsw.Connection]:
+    """Open the store's file whatever its schema; raises StorageUnavailable as `connect` does."""
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     except apsw.Error as exc:
@@ -29,7 +37,6 @@ def connect(path: Path) -> Iterator[apsw.Connection]:
     try:
         connection.set_busy_timeout(_BUSY_MILLISECONDS)
         run(connection, "pragma_synchronous_full")
-        refuse_other_version(schema_version(connection), str(path))
         yield connection
     except apsw.Error as exc:
         raise unavailable(path, exc) from exc

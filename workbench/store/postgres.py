@@ -13,9 +13,9 @@ from workbench.errors import Refused, StorageUnavailable, StoreMissing
 from workbench.records import Event
 from workbench.settings import StoreUrl
 from workbench.store import log
-from workbench.store.backend import WAIT_SECONDS
+from workbench.store.backend import WAIT_SECONDS, Upgrade
 from workbench.store.lock import gate_lock
-from workbench.store.migrations import refuse_other_version
+from workbench.store.migrations import SCHEMA_VERSION, refuse_other_version
 from workbench.store.postgres_connection import (
     Connection,
     apply_steps,
@@ -203,6 +203,23 @@ class PostgresBackend:
             apply_steps(connection, 0)
             yield PostgresSession(connection)
             run(connection, "commit")
+
+    def upgrade(self) -> Upgrade:
+        """Run the steps to today's schema in one transaction; writers wait meanwhile."""
+        with connected(self.url, WAIT_SECONDS) as connection, self._plain(connection):
+            run(connection, "begin_write")
+            run(connection, "lock_making")
+            found = schema_version(connection)
+            if found is None:
+                raise StoreMissing(f"There is no store in {self.place}.")
+            if found == SCHEMA_VERSION:
+                return Upgrade(found)
+            if found > SCHEMA_VERSION or found < 1:
+                refuse_other_version(found, self.place)
+            run(connection, "lock_head")
+            apply_steps(connection, found)
+            run(connection, "commit")
+            return Upgrade(found)
 
     @contextlib.contextmanager
     def _store_connection(self, wait_seconds: float) -> Iterator[Connection]:

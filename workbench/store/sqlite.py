@@ -13,9 +13,17 @@ from workbench.errors import Refused, StorageUnavailable, StoreMissing
 from workbench.records import Event
 from workbench.snapshot import fsync_folder
 from workbench.store import log
-from workbench.store.backend import WAIT_SECONDS
-from workbench.store.connection import STORE_FILE, apply_steps, connect, run
+from workbench.store.backend import WAIT_SECONDS, Upgrade
+from workbench.store.connection import (
+    STORE_FILE,
+    apply_steps,
+    connect,
+    connect_any_version,
+    run,
+    schema_version,
+)
 from workbench.store.lock import store_lock
+from workbench.store.migrations import SCHEMA_VERSION, refuse_other_version
 from workbench.store.place import refuse_network_place
 
 
@@ -158,6 +166,26 @@ class SqliteBackend:
                 next_step="point WORKBENCH_STORE at a folder that you may write to",
             ) from exc
 
+    def upgrade(self) -> Upgrade:
+        """Copy the file, then run the steps to today's schema in one transaction."""
+        with store_lock(self.folder), connect_any_version(self.path) as connection:
+            found = schema_version(connection)
+            if found == SCHEMA_VERSION:
+                return Upgrade(found)
+            if found > SCHEMA_VERSION or found < 1:
+                refuse_other_version(found, str(self.path))
+            copy = self.path.with_name(f"{self.path.name}.schema-{found}")
+            _copy_durably(connection, copy)
+            run(connection, "begin_write")
+            try:
+                apply_steps(connection, found)
+                run(connection, "commit")
+            except BaseException:
+                with contextlib.suppress(apsw.Error):
+                    run(connection, "rollback")
+                raise
+            return Upgrade(found, str(copy))
+
     def _refuse_taken(self) -> None:
         if self.path.exists():
             raise Refused(f"There is a store in {self.folder} already; it was left as it is.")
@@ -174,6 +202,23 @@ def _new_file(path: Path) -> Iterator[apsw.Connection]:
         run(connection, "pragma_journal_wal")
     finally:
         connection.close()
+
+
+def _copy_durably(connection: apsw.Connection, path: Path) -> None:
+    """Copy a whole database beside itself; under its name lies a whole copy or none."""
+    temporary = path.with_name(f".{path.name}.new")
+    _remove(temporary)
+    target = apsw.Connection(str(temporary))
+    try:
+        with target.backup("main", connection, "main") as copying:
+            copying.step()
+    finally:
+        target.close()
+    try:
+        temporary.rename(path)
+        fsync_folder(path.parent)
+    except OSError as exc:
+        raise StorageUnavailable(f"No copy can be kept at {path}: {exc.strerror}.") from exc
 
 
 def _remove(path: Path) -> None:

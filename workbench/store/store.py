@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from workbench.clock import Clock, from_text, to_text
-from workbench.errors import Conflict, StorageUnavailable
+from workbench.errors import Conflict, Refused, StorageUnavailable
 from workbench.records import Event, HeadNote
 from workbench.settings import Settings
 from workbench.snapshot import Publisher, SnapshotFault
@@ -24,6 +24,9 @@ from workbench.store.folding import apply, fold
 from workbench.store.publication import desired_by, published_document
 from workbench.store.sqlite import SqliteBackend
 from workbench.store.state import State
+
+MOVED_TO = "moved_to"
+"""Fact about a store that was moved: where it is now."""
 
 REPAIR_WAIT_SECONDS = 1.0
 """How long opening a store waits for the lock to publish again what a writer left incomplete."""
@@ -146,6 +149,7 @@ class Store:
         with self.backend.writing() as session:
             session.begin()
             try:
+                refuse_moved(session)
                 state = self._read_state(session).copy()
                 repeat = _repeated(command, state, session)
                 if repeat is not None:
@@ -241,6 +245,15 @@ class Store:
         with contextlib.suppress(*self.backend.failures):
             session.mark_delivered(state.seq, to_text(now))
         return ""
+
+
+def refuse_moved(session: Session) -> None:
+    """Raise Refused where the store was moved to another place: two must not go on from one log."""
+    if place := session.meta().get(MOVED_TO):
+        raise Refused(
+            f"This store was moved to {place}; nothing was recorded here.",
+            next_step="let WORKBENCH_STORE name the new place and run the command again",
+        )
 
 
 def store_of(settings: Settings, clock: Clock) -> Store:
