@@ -17,7 +17,7 @@ import struct
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,14 @@ SEEN_FOLDER = "seen"
 TICKET_FOLDER = "tickets"
 FORMAT = 1
 
-_LAYOUT = struct.Struct("=8s16sQQQ16x")  # magic, store digest, epoch, seq, reserved for a heartbeat
+_LAYOUT = struct.Struct("=8s16sQQQ16x")  # magic, store digest, epoch, seq, heartbeat, reserved
 EPOCH_SIZE_BYTES = _LAYOUT.size
 _MAGIC = b"WBEPOCH1"
 _LARGEST_WORD = 2**64 - 1
 EPOCH_WORD = 3  # index of the epoch among the file's 64-bit words
 SEQ_WORD = 4
+HEARTBEAT_WORD = 5
+"""When the source was last verified alive, in nanoseconds since 1970; 0 before the first time."""
 
 
 class SnapshotFault(Exception):
@@ -69,6 +71,12 @@ def store_digest(store_id: str) -> bytes:
 def published_by(words: memoryview[int]) -> bytes:
     """Return the 16 bytes in an open epoch file that name its store."""
     return words[1].to_bytes(8, sys.byteorder) + words[2].to_bytes(8, sys.byteorder)
+
+
+def nanoseconds(instant: datetime) -> int:
+    """Return an instant as the epoch file holds it; what lies before 1970 is 0."""
+    since = instant - datetime(1970, 1, 1, tzinfo=UTC)
+    return max(0, since // timedelta(microseconds=1) * 1000)
 
 
 def fsync_folder(folder: Path) -> None:
@@ -136,7 +144,13 @@ class Publisher:
         write_durably(self.folder / SNAPSHOT_FILE, json.dumps(body, sort_keys=True).encode())
         with self._words() as words:
             words[SEQ_WORD] = int(document["seq"])
+            words[HEARTBEAT_WORD] = nanoseconds(datetime.fromisoformat(document["published_at"]))
             words[EPOCH_WORD] = ((words[EPOCH_WORD] | 1) + 1) & _LARGEST_WORD
+
+    def beat(self, instant: datetime) -> None:
+        """Say that the source of what was published was alive at an instant."""
+        with self._words() as words:
+            words[HEARTBEAT_WORD] = nanoseconds(instant)
 
     def told(self) -> tuple[int, str]:
         """Return the newest position that gates were told and its hash.

@@ -266,7 +266,7 @@ def test_a_move_keeps_every_byte(journey: tuple[Path, Path]) -> None:
     control = a_busy_store(journey[0])
     old = control.store
     before = old.events(), old.projection(), old.outbox(), old.state().holds
-    done = moving.move_store(old, target_of(journey), CLOCK)
+    done = moving.move_store(old, target_of(journey), clock=CLOCK)
     new = open_store(target_of(journey), CLOCK)
     assert (new.events(), new.projection(), new.outbox(), new.state().holds) == before
     assert [e.body.encode() for e in new.events()] == [e.body.encode() for e in before[0]]
@@ -288,7 +288,7 @@ def test_a_move_keeps_every_byte(journey: tuple[Path, Path]) -> None:
 def test_nothing_is_recorded_in_the_old_place_any_more(journey: tuple[Path, Path]) -> None:
     """A command there is refused with the new place named, also one that was open before; reading goes on."""
     control = a_busy_store(journey[0])
-    moving.move_store(control.store, target_of(journey), CLOCK)
+    moving.move_store(control.store, target_of(journey), clock=CLOCK)
     before = control.store.events()
     for found in (control, Control(open_store(settings_in(journey[0]), CLOCK), CLOCK)):
         with pytest.raises(Refused, match="was moved to") as caught:
@@ -302,7 +302,7 @@ def test_nothing_is_recorded_in_the_old_place_any_more(journey: tuple[Path, Path
 def test_the_database_itself_keeps_an_older_workbench_out(journey: tuple[Path, Path]) -> None:
     """Somebody who does not look at the mark is refused by a trigger."""
     control = a_busy_store(journey[0])
-    moving.move_store(control.store, target_of(journey), CLOCK)
+    moving.move_store(control.store, target_of(journey), clock=CLOCK)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("workbench.store.store.refuse_moved", lambda _: None)
         with pytest.raises(StorageUnavailable, match="moved to another place"):
@@ -312,15 +312,15 @@ def test_the_database_itself_keeps_an_older_workbench_out(journey: tuple[Path, P
 def test_a_move_can_be_said_twice(journey: tuple[Path, Path]) -> None:
     """The second time nothing is changed, also after commands in the new place."""
     control = a_busy_store(journey[0])
-    first = moving.move_store(control.store, target_of(journey), CLOCK)
+    first = moving.move_store(control.store, target_of(journey), clock=CLOCK)
     pause(Control(open_store(target_of(journey), CLOCK), CLOCK), "*")
     after = open_store(target_of(journey), CLOCK).events()
-    again = moving.move_store(control.store, target_of(journey), CLOCK)
+    again = moving.move_store(control.store, target_of(journey), clock=CLOCK)
     assert (first.is_repeat, again.is_repeat) == (False, True)
     assert open_store(target_of(journey), CLOCK).events() == after
     other = replace(settings_in(journey[0].with_name("third")), gate=journey[0] / "gate")
     with pytest.raises(Refused, match=r"was moved to .* before"):
-        moving.move_store(control.store, other, CLOCK)
+        moving.move_store(control.store, other, clock=CLOCK)
 
 
 def test_a_move_that_was_cut_short_is_taken_up(
@@ -335,11 +335,11 @@ def test_a_move_that_was_cut_short_is_taken_up(
     with monkeypatch.context() as patch:
         patch.setattr(moving, "_compared", stopped)
         with pytest.raises(KeyboardInterrupt):
-            moving.move_store(control.store, target_of(journey), CLOCK)
+            moving.move_store(control.store, target_of(journey), clock=CLOCK)
     clock = SetClock()
     clock.move(60)
     pause(Control(control.store, clock), "automation=stock-watch")
-    done = moving.move_store(control.store, target_of(journey), CLOCK)
+    done = moving.move_store(control.store, target_of(journey), clock=CLOCK)
     new = open_store(target_of(journey), CLOCK)
     assert new.events() == control.store.events()
     assert new.outbox() == control.store.outbox()
@@ -353,12 +353,12 @@ def test_two_histories_are_never_joined(journey: tuple[Path, Path]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(moving, "_compared", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
-            moving.move_store(control.store, target_of(journey), CLOCK)
+            moving.move_store(control.store, target_of(journey), clock=CLOCK)
     alone = replace(target_of(journey), gate=journey[1] / "gate")
     pause(Control(open_store(alone, CLOCK), CLOCK), "automation=stock-watch")
     pause(control, "automation=product-copy")
     with pytest.raises(Refused, match="has another history"):
-        moving.move_store(control.store, alone, CLOCK)
+        moving.move_store(control.store, alone, clock=CLOCK)
     assert pause(control, "*").publication_fault == ""
 
 
@@ -368,7 +368,7 @@ def test_another_store_is_not_moved_into(journey: tuple[Path, Path]) -> None:
     other = a_store(journey[1])
     before = other.events()
     with pytest.raises(Refused, match="Another store is in"):
-        moving.move_store(control.store, target_of(journey), CLOCK)
+        moving.move_store(control.store, target_of(journey), clock=CLOCK)
     assert other.events() == before
     assert pause(control, "*").publication_fault == ""
 
@@ -377,7 +377,7 @@ def test_a_place_is_no_new_place_of_itself(place: Path) -> None:
     """A move to where the store is says so and marks nothing."""
     store = a_store(place)
     with pytest.raises(UsageFault, match="already"):
-        moving.move_store(store, settings_in(place), CLOCK)
+        moving.move_store(store, settings_in(place), clock=CLOCK)
     assert store.meta().get("moved_to") is None
 
 
@@ -387,7 +387,7 @@ def test_a_broken_log_is_not_moved(tmp_path: Path, database_place: Path) -> None
     raw_sql(control.store, "update event set body = replace(body, 'wrong', 'right') where seq = 10")
     target = replace(settings_in(database_place), gate=tmp_path / "old" / "gate")
     with pytest.raises(AuditBroken, match="broken at 10"):
-        moving.move_store(control.store, target, CLOCK)
+        moving.move_store(control.store, target, clock=CLOCK)
     assert (database_place / DATABASE_FILE).exists()
     with pytest.raises(StorageUnavailable, match="no store"):
         open_store(target, CLOCK)
@@ -411,5 +411,5 @@ def test_commands_wait_for_a_move(
         return right(target, events)
 
     monkeypatch.setattr(moving, "_compared", looked_at)
-    moving.move_store(control.store, target_of(journey), CLOCK)
+    moving.move_store(control.store, target_of(journey), clock=CLOCK)
     assert seen == [len(control.store.events())]

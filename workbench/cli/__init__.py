@@ -37,7 +37,11 @@ VERBS: dict[str, tuple[str, str]] = {
     ),
     "lab": ("workbench.cli.lab:command", "Open JupyterLab on the control panel."),
     "hold": ("workbench.cli.hold:command", "List and release holds."),
-    "store": ("workbench.cli.store:command", "Make the one shared store."),
+    "store": ("workbench.cli.store:command", "Make, upgrade or move the one shared store."),
+    "mirror": (
+        "workbench.cli.mirror:command",
+        "Bring the store's state to the gates of this host.",
+    ),
     "key": ("workbench.cli.key:command", "Make, enrol, list and revoke signing keys."),
     "reviewed": ("workbench.cli.reviewed:command", "Review a break-glass resume afterwards."),
     "policy": ("workbench.cli.policy:command", "Check, apply and show who may do what."),

@@ -70,22 +70,8 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
         result = verify_store(store, anchors=settings.anchor_folders)
     except WorkbenchError as exc:
         return [*found, Finding("store", False, exc.message, exc.then)], None
-    moved_to = store.meta().get(MOVED_TO)
     found += [
-        Finding(
-            "store",
-            False,
-            f"{settings.place} was moved to {moved_to}; nothing is recorded here any more",
-            "let WORKBENCH_STORE name the new place",
-        )
-        if moved_to
-        else Finding(
-            "store",
-            True,
-            settings.place
-            if settings.store_url
-            else f"{settings.store} on {filesystem_type(settings.store) or 'an unknown file system'}",
-        ),
+        _place_finding(settings, store),
         Finding(
             "audit log",
             result.is_ok,
@@ -99,6 +85,17 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
         _warehouse_finding(settings.home / "warehouse"),
     ]
     return found, result.head
+
+
+def _place_finding(settings: Settings, store: Store) -> Finding:
+    """Say where the store is, and whether it is somewhere else by now."""
+    if moved_to := store.meta().get(MOVED_TO):
+        gone = f"{settings.place} was moved to {moved_to}; nothing is recorded here any more"
+        return Finding("store", False, gone, "let WORKBENCH_STORE name the new place")
+    if settings.store_url is not None:
+        return Finding("store", True, settings.place)
+    kind = filesystem_type(settings.store) or "an unknown file system"
+    return Finding("store", True, f"{settings.store} on {kind}")
 
 
 def _library_finding() -> Finding:

@@ -63,7 +63,7 @@ def migrate(target: str | None) -> None:
     folder = settings.store if url else Path(target).expanduser().absolute()
     clock = settings.clock()
     store = open_store(settings, clock)
-    moved = move_store(store, replace(settings, store=folder, store_url=url), clock)
+    moved = move_store(store, replace(settings, store=folder, store_url=url), clock=clock)
     how = "had been moved there before" if moved.is_repeat else "is there now, byte for byte"
     click.echo(f"{store_line(moved.head, settings)}")
     click.echo(f"The log of {moved.event_count} events {how}, and verifies.")

@@ -77,6 +77,16 @@ class Session(Protocol):
         """Note that what was decided up to a position has been published."""
 
 
+class Watch(Protocol):
+    """A lasting look at the store, for whoever has to see each event soon after it was recorded."""
+
+    def look(self) -> AbstractContextManager[Session]:
+        """Open a session on the store as it is now."""
+
+    def wait(self, seconds: float) -> None:
+        """Wait for an event, at most so long."""
+
+
 class Backend(Protocol):
     """The database of one store; opened and closed for each session, so any thread may ask."""
 
@@ -96,6 +106,9 @@ class Backend(Protocol):
 
     def writing(self, wait_seconds: float = WAIT_SECONDS) -> AbstractContextManager[Session]:
         """Open a session as the only writer; raises StorageUnavailable naming who is in the way."""
+
+    def watching(self) -> AbstractContextManager[Watch]:
+        """Begin to watch; raises StorageUnavailable where the store cannot be reached any more."""
 
     def making(self) -> AbstractContextManager[Session]:
         """Open a session in an empty store that is there, whole, once the block ends well, else not at all.

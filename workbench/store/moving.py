@@ -32,7 +32,7 @@ class Moved:
     is_repeat: bool = False
 
 
-def move_store(source: Store, settings: Settings, clock: Clock) -> Moved:
+def move_store(source: Store, settings: Settings, *, clock: Clock) -> Moved:
     """Copy a store to where the settings point, verify the copy, then let nobody write to the old place.
 
     The old place is locked meanwhile. A move that was cut short is taken up where it stopped; a second

@@ -140,6 +140,24 @@ class PostgresSession:
         return bool(rows) and rows[0][2] == own
 
 
+class PostgresWatch:
+    """One connection that hears of each event when it is committed."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Listen on a connection that somebody else opens and closes."""
+        self._connection = connection
+
+    @contextlib.contextmanager
+    def look(self) -> Iterator[PostgresSession]:
+        """Ask over the same connection: an answer shows that what would tell of an event is alive."""
+        yield PostgresSession(self._connection)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a notification; raises what the driver raises when the connection is lost."""
+        for _ in self._connection.notifies(timeout=seconds, stop_after=1):
+            pass
+
+
 class PostgresBackend:
     """One database of a PostgreSQL server, and the gate folder of this host."""
 
@@ -185,6 +203,13 @@ class PostgresBackend:
                 reconnect=lambda: stack.enter_context(self._store_connection(wait_seconds)),
                 gate_fault=gate_fault,
             )
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[PostgresWatch]:
+        """Listen for events over one lasting connection."""
+        with self._store_connection(WAIT_SECONDS) as connection:
+            run(connection, "listen_event")
+            yield PostgresWatch(connection)
 
     @contextlib.contextmanager
     def making(self) -> Iterator[PostgresSession]:

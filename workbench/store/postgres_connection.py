@@ -19,7 +19,14 @@ from workbench.store.migrations import steps_after
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-CONNECT_SECONDS = 5
+_LIMITS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 2,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 6000,
+}
+"""How soon a server that has gone silent is given up; what an address says itself counts instead."""
 STATEMENT_SECONDS = 60
 """Longest statement, and how long the server lets a writer that says nothing keep the others waiting."""
 
@@ -54,8 +61,8 @@ def connected(url: StoreUrl, wait_seconds: float) -> Iterator[Connection]:
 
 def _open(url: StoreUrl) -> Connection:
     named = psycopg.conninfo.conninfo_to_dict(url.text)
-    waiting = named.get("connect_timeout", CONNECT_SECONDS)
-    address = psycopg.conninfo.make_conninfo(url.text, connect_timeout=waiting)
+    limits = {name: value for name, value in _LIMITS.items() if name not in named}
+    address = psycopg.conninfo.make_conninfo(url.text, **limits)
     return psycopg.connect(address, autocommit=True, prepare_threshold=None)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,23 @@ class SqliteSession:
         run(self._connection, "mark_outbox_delivered", seq=seq, delivered_at=delivered_at)
 
 
+class SqliteWatch:
+    """Looks at the file again and again; each time by its name, for another may have been put there."""
+
+    def __init__(self, backend: SqliteBackend) -> None:
+        """Remember the file."""
+        self._backend = backend
+
+    def look(self) -> AbstractContextManager[SqliteSession]:
+        """Open a session on the file that is there now."""
+        self._backend.require()
+        return self._backend.reading()
+
+    def wait(self, seconds: float) -> None:
+        """Wait; nobody is told when a file changes."""
+        time.sleep(seconds)
+
+
 class SqliteBackend:
     """One folder with the store's file and the lock beside it."""
 
@@ -141,6 +160,11 @@ class SqliteBackend:
         """Open a session behind the kernel lock."""
         with store_lock(self.folder, wait_seconds), connect(self.path) as connection:
             yield SqliteSession(connection)
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[SqliteWatch]:
+        """Begin to watch the file."""
+        yield SqliteWatch(self)
 
     @contextlib.contextmanager
     def making(self) -> Iterator[SqliteSession]:

@@ -15,13 +15,12 @@ from workbench.clock import Clock, from_text, to_text
 from workbench.errors import Conflict, Refused, StorageUnavailable
 from workbench.records import Event, HeadNote
 from workbench.settings import Settings
-from workbench.snapshot import Publisher, SnapshotFault
 from workbench.store import log
 from workbench.store.backend import WAIT_SECONDS, Backend, Session
-from workbench.store.descent import copy_fault
 from workbench.store.documents import Documents, documents_of
 from workbench.store.folding import apply, fold
-from workbench.store.publication import desired_by, published_document
+from workbench.store.publication import desired_by
+from workbench.store.publishing import GateFolder
 from workbench.store.sqlite import SqliteBackend
 from workbench.store.state import State
 
@@ -80,9 +79,14 @@ class Store:
     def __init__(self, backend: Backend, gate_folder: Path, *, clock: Clock) -> None:
         """Look at an existing store; use `open_store`, which checks that it is there."""
         self.backend = backend
-        self.gate_folder = gate_folder
+        self.gates = GateFolder(gate_folder, clock)
         self.clock = clock
         self._known: State | None = None
+
+    @property
+    def gate_folder(self) -> Path:
+        """The folder that gates of this host read."""
+        return self.gates.folder
 
     @property
     def place(self) -> str:
@@ -94,7 +98,7 @@ class Store:
         with self.backend.reading() as session:
             if until_seq is not None:
                 return fold(session.read_events(until_seq=until_seq))
-            return self._read_state(session)
+            return self.read_state(session)
 
     def events(self, after_seq: int = 0, until_seq: int | None = None) -> list[Event]:
         """Return the events of the log in order."""
@@ -150,13 +154,13 @@ class Store:
             session.begin()
             try:
                 refuse_moved(session)
-                state = self._read_state(session).copy()
+                state = self.read_state(session).copy()
                 repeat = _repeated(command, state, session)
                 if repeat is not None:
                     session.rollback()
                     return replace(repeat, publication_fault=self._publish(session, state))
                 events = _record(session, state, command, decide(state))
-                self._begin_publication(session, state)
+                self.gates.begin(session, state)
                 session.commit()
             except BaseException:
                 with contextlib.suppress(*self.backend.failures):
@@ -169,7 +173,7 @@ class Store:
     def repair_publication(self, wait_seconds: float = WAIT_SECONDS) -> str:
         """Publish again where a writer died in between; returns why not, or an empty text."""
         state = self.state()
-        if self._is_published(state):
+        if self.gates.is_told(state):
             return ""
         try:
             with self.backend.writing(wait_seconds) as session:
@@ -177,7 +181,7 @@ class Store:
         except StorageUnavailable as exc:
             return exc.message
 
-    def _read_state(self, session: Session) -> State:
+    def read_state(self, session: Session) -> State:
         """Return the fold, not to be changed; events that this object folded before are not read again."""
         known = self._known
         if known is not None:
@@ -197,53 +201,27 @@ class Store:
         behind = (
             f"the gate folder {self.gate_folder} does not have the newest state, event {state.seq}"
         )
-        return "" if self._is_published(state) else behind
+        return "" if self.gates.is_told(state) else behind
 
     def copy_fault(self, state: State) -> str:
         """Say that gates were told another history than this store holds, or return an empty text."""
         with self.backend.reading() as session:
-            return copy_fault(self._publisher(state), session)
-
-    def _is_published(self, state: State) -> bool:
-        return self._publisher(state).published() == (state.seq, state.head_hash)
-
-    def _publisher(self, state: State) -> Publisher:
-        return Publisher(self.gate_folder, state.store_id)
-
-    def _begin_publication(self, session: Session, state: State) -> None:
-        """Make the epoch odd; where that fails the publication after the commit says so."""
-        if session.gate_fault:
-            return
-        with contextlib.suppress(OSError, SnapshotFault):
-            publisher = self._publisher(state)
-            if copy_fault(publisher, session):
-                return  # gates stay with the newer store, undisturbed
-            publisher.prepare()
-            publisher.begin(state.seq)
+            return self.gates.copy_fault(session, state)
 
     def _publish_where_behind(self, session: Session) -> str:
-        state = self._read_state(session)
-        return "" if self._is_published(state) else self._publish(session, state)
+        state = self.read_state(session)
+        return "" if self.gates.is_told(state) else self._publish(session, state)
 
     def _publish(self, session: Session, state: State) -> str:
         """Tell gates and note the delivery; returns why they could not be told, or an empty text."""
-        if session.gate_fault:
-            return session.gate_fault
-        publisher = self._publisher(state)
-        now = self.clock.now()
         try:
-            if fault := copy_fault(publisher, session):
+            if fault := self.gates.tell(session, state):
                 return fault
-            publisher.prepare()
-            publisher.begin(state.seq)
-            publisher.complete(published_document(state, now))
-        except (OSError, SnapshotFault) as exc:
-            return f"the gate folder {self.gate_folder} cannot be written: {exc}"
         except self.backend.failures as exc:
             return f"gates could not be told, for the store went away after it had recorded: {exc}"
         # The event is durable and gates have it; a note that fails now is made by the next command.
         with contextlib.suppress(*self.backend.failures):
-            session.mark_delivered(state.seq, to_text(now))
+            session.mark_delivered(state.seq, to_text(self.clock.now()))
         return ""
 
 

@@ -1,0 +1,67 @@
+"""Tells one gate folder what a store holds; whoever calls it has the folder to itself."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from workbench.clock import Clock
+from workbench.snapshot import Publisher, SnapshotFault
+from workbench.store.backend import Session
+from workbench.store.descent import copy_fault
+from workbench.store.publication import published_document
+from workbench.store.state import State
+
+
+class GateFolder:
+    """The gate folder that this host's automations read."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        """Remember the folder; nothing is touched."""
+        self.folder = folder
+        self.clock = clock
+
+    def is_told(self, state: State) -> bool:
+        """Tell whether gates have exactly this state."""
+        return self._publisher(state).published() == (state.seq, state.head_hash)
+
+    def copy_fault(self, session: Session, state: State) -> str:
+        """Say that gates were told another history than this store holds, or return an empty text."""
+        return copy_fault(self._publisher(state), session)
+
+    def begin(self, session: Session, state: State) -> None:
+        """Make the epoch odd; where that fails the publication after the commit says so."""
+        if session.gate_fault:
+            return
+        with contextlib.suppress(OSError, SnapshotFault):
+            publisher = self._publisher(state)
+            if copy_fault(publisher, session):
+                return  # gates stay with the newer store, undisturbed
+            publisher.prepare()
+            publisher.begin(state.seq)
+
+    def tell(self, session: Session, state: State) -> str:
+        """Publish a committed state; returns why gates could not be told, or an empty text."""
+        if session.gate_fault:
+            return session.gate_fault
+        publisher = self._publisher(state)
+        try:
+            if fault := copy_fault(publisher, session):
+                return fault
+            publisher.prepare()
+            publisher.begin(state.seq)
+            publisher.complete(published_document(state, self.clock.now()))
+        except (OSError, SnapshotFault) as exc:
+            return f"the gate folder {self.folder} cannot be written: {exc}"
+        return ""
+
+    def beat(self, state: State) -> str:
+        """Say that the source of what gates were told is alive now; returns why not, or an empty text."""
+        try:
+            self._publisher(state).beat(self.clock.now())
+        except (OSError, SnapshotFault) as exc:
+            return f"the gate folder {self.folder} cannot be written: {exc}"
+        return ""
+
+    def _publisher(self, state: State) -> Publisher:
+        return Publisher(self.folder, state.store_id)
