@@ -93,8 +93,19 @@ _current: contextvars.ContextVar[_Run | None] = contextvars.ContextVar(
 class Gate:
     """Answers from one published gate folder; one object per process serves all its threads."""
 
-    def __init__(self, folder: Path | str | None = None, *, clock: Clock | None = None) -> None:
-        """Look at a gate folder, by default the one that `WORKBENCH_GATE` names."""
+    def __init__(
+        self,
+        folder: Path | str | None = None,
+        *,
+        clock: Clock | None = None,
+        max_age_seconds: float | None = None,
+    ) -> None:
+        """Look at a gate folder, by default the one that `WORKBENCH_GATE` names.
+
+        With `max_age_seconds` CLEAR becomes UNKNOWN once the store has not been known alive for so long;
+        that needs `workbench mirror --watch` on this host, which writes the heartbeat.
+        """
+        self._max_age_seconds = max_age_seconds
         self.folder = Path(folder) if folder is not None else Settings.from_environment().gate
         self._clock = clock or SystemClock()
         self._newest: datetime | None = None
@@ -188,8 +199,8 @@ class Gate:
         if any(not (is_in_flight and hold["mode"] == Mode.DRAIN) for hold in firm):
             return answer
         probations = [hold["probation"] for hold in holds if hold["probation"] is not None]
-        if view.published.doubt:
-            return replace(answer, reason=view.published.doubt) if probations else answer
+        if doubt := view.published.doubt or view.silence:
+            return replace(answer, reason=doubt) if probations else answer
         refusal = self._refusal(probations, run, may_take=may_take)
         if refusal:
             return replace(answer, reason=refusal)
@@ -292,7 +303,7 @@ class Gate:
         if published_by(words) != store_digest(published.store_id):
             return f"epoch and snapshot in {self.folder} are of different stores"
         self._restat_at = time.monotonic() + RESTAT_SECONDS
-        return View(words, epoch, published, self._clock.now(), {}, {})
+        return View(words, epoch, published, self._clock.now(), {}, {}, self._max_age_seconds)
 
     def _look_before_unknown(self, words: memoryview[int]) -> None:
         """Remember what the older snapshot says: a process that just began must not go on over a hold."""

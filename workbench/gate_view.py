@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from workbench.clock import from_text
 from workbench.records import GateAnswer, GateState
-from workbench.snapshot import EPOCH_WORD, Published
+from workbench.snapshot import EPOCH_WORD, HEARTBEAT_WORD, Published
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class View:
 
     Attributes:
         noted_until: automation id -> until when (monotonic) its asking needs no further note.
+        max_age_seconds: how long ago the source may have been verified alive for a CLEAR; None for ever.
     """
 
     words: memoryview[int]
@@ -28,6 +29,28 @@ class View:
     read_at: datetime
     answers: dict[str, GateAnswer]
     noted_until: dict[str, float]
+    max_age_seconds: float | None = None
+
+    @property
+    def age_seconds(self) -> float:
+        """How long before it was read the source had last been verified alive; never negative."""
+        return max(0.0, self._since_beat())
+
+    @property
+    def silence(self) -> str:
+        """Why what was published may be out of date: its source has been silent for too long."""
+        age, allowed = self._since_beat(), self.max_age_seconds
+        if allowed is None or -allowed <= age <= allowed:
+            return ""
+        if age < 0:
+            return f"the store's last sign of life lies {-age:.0f} s ahead: the clock was set back"
+        return f"the store was last known alive {age:.0f} s ago, and {allowed:g} s are allowed"
+
+    def _since_beat(self) -> float:
+        published_at = from_text(self.published.published_at)
+        microseconds = self.words[HEARTBEAT_WORD] // 1000
+        beat_at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+        return (self.read_at - max(published_at, beat_at)).total_seconds()
 
     @property
     def is_current(self) -> bool:
@@ -51,7 +74,7 @@ class View:
     def _compute(self, automation_id: str) -> GateAnswer:
         published = self.published
         holds = tuple(hold["hold_id"] for hold in self.holds_on(automation_id))
-        age = max(0.0, (self.read_at - from_text(published.published_at)).total_seconds())
+        age = self.age_seconds
         if holds:
             return GateAnswer(GateState.PAUSED, holds, published.seq, age)
         if published.doubt:
@@ -60,4 +83,6 @@ class View:
             return GateAnswer(
                 GateState.UNKNOWN, (), published.seq, age, f"{automation_id} is not registered"
             )
+        if silence := self.silence:
+            return GateAnswer(GateState.UNKNOWN, (), published.seq, age, silence)
         return GateAnswer(GateState.CLEAR, (), published.seq, age)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.store.conftest import BOTH, use_database
 from tests.store.ground import START, a_control, settings_in
 from workbench.clock import FixedClock
 from workbench.control import Control
@@ -26,8 +27,10 @@ from workbench.control.placing import PauseRequest
 from workbench.control.resuming import ResumeRequest
 from workbench.settings import Settings
 from workbench.snapshot import Publisher
-from workbench.store import sqlite
+from workbench.store.store import backend_of
 
+settings = Settings.from_environment()
+driver = sys.modules[type(backend_of(settings)).__module__]
 name, point, left = sys.argv[1], sys.argv[2], int(sys.argv[3])
 
 def deadly(function, is_after, only=""):
@@ -47,11 +50,11 @@ def deadly(function, is_after, only=""):
 what, _, when = point.partition("-")
 is_after = when == "after"
 if what == "commit":
-    sqlite.run = deadly(sqlite.run, is_after, "commit")
+    driver.run = deadly(driver.run, is_after, "commit")
 elif what == "insert":
-    sqlite.run = deadly(sqlite.run, is_after, "insert_event")
+    driver.run = deadly(driver.run, is_after, "insert_event")
 elif what == "delivered":
-    sqlite.run = deadly(sqlite.run, is_after, "mark_outbox_delivered")
+    driver.run = deadly(driver.run, is_after, "mark_outbox_delivered")
 elif what == "begin":
     Publisher.begin = deadly(Publisher.begin, is_after)
 elif what == "complete":
@@ -61,7 +64,7 @@ elif what == "replace":
 elif what == "fsync":
     os.fsync = deadly(os.fsync, is_after)
 
-control = open_control(Settings.from_environment())
+control = open_control(settings)
 for turn in range(1000):
     sys.stdout.write(f"try {name}-{turn}\\n"); sys.stdout.flush()
     held = [h.hold_id for h in control.state().standing_holds()]
@@ -82,10 +85,14 @@ POINTS = [
 RANDOM_KILLS = 8
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Return one store that lives through all the kills of this file."""
+@pytest.fixture(scope="module", params=BOTH)
+def place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """Return one store that lives through all the kills of this file, in a file and then in a database."""
     root = tmp_path_factory.mktemp("killed")
+    if request.param == "postgresql":
+        use_database(root, request.getfixturevalue("postgres_server"))
     a_control(root)
     yield root
     assert len(open_store(settings_in(root), FixedClock(START)).events()) > 2 * RANDOM_KILLS
