@@ -12,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.postgres_server import Server
+from tests.store.conftest import use_database
 from tests.store.machine import Machine
 from workbench import gate, tickets
 from workbench.control import reading, resuming
@@ -38,6 +40,18 @@ SETTINGS = settings(
 def test_what_is_paused_follows_from_the_log_alone() -> None:
     """On random walks gate, screen, fold and projection agree with a naive replay after every step."""
     run_state_machine_as_test(Machine, settings=SETTINGS)  # type: ignore[no-untyped-call] # hypothesis
+
+
+@pytest.mark.slow
+def test_the_same_holds_for_a_store_on_a_server(postgres_server: Server) -> None:
+    """The same walks, fewer of them, with the store in a PostgreSQL database (I1 to I6, I14)."""
+
+    class MachineOnServer(Machine):
+        def choose_database(self) -> None:
+            use_database(self.root, postgres_server)
+
+    few = settings(SETTINGS, max_examples=5, stateful_step_count=20)
+    run_state_machine_as_test(MachineOnServer, settings=few)  # type: ignore[no-untyped-call] # hypothesis
 
 
 def after(action: str, then: Callable[[State, Any], None]) -> Callable[[State, Any], None]:

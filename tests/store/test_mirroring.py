@@ -198,6 +198,23 @@ def test_a_narrow_restart_stops_with_the_heart(tmp_path: Path) -> None:
     assert TicketBook(tmp_path / "gate", "P-1", 3).taken() == book_before
 
 
+def test_a_narrow_restart_lets_through_on_its_own_host_only(place: Path) -> None:
+    """Runs are counted where the restart was given; on another host they are refused, not counted again."""
+    control = a_control(place)
+    pause(control)
+    control.resume_narrow(break_glass("H-1", "automation=ticket-reply", 1))
+    a_mirror(host_b(place)).once()
+    elsewhere = Gate(host_b(place).gate)
+    for turn in range(3):
+        with (
+            pytest.raises(Paused),
+            elsewhere.run("ticket-reply", f"b{turn}", on_unknown="continue"),
+        ):
+            pytest.fail("a run went on")
+    with Gate(place / "gate").run("ticket-reply", "a1") as answer:
+        assert answer.state is GateState.CLEAR
+
+
 def test_the_publication_of_a_writer_is_a_beat(tmp_path: Path) -> None:
     """What a writer publishes says by itself when the store was alive."""
     clock = SetClock()
