@@ -59,6 +59,7 @@ def test_the_json_of_a_verification_has_exactly_these_fields() -> None:
         "stale_caches": [],
         "anchored_seq": 0,
         "signed_seq": 0,
+        "foreign_count": 0,
     }
 
 

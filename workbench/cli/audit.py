@@ -29,7 +29,10 @@ def command() -> None:
     help="Folder with checkpoints kept elsewhere; may be given several times. Default: WORKBENCH_ANCHORS.",
 )
 @click.option(
-    "--trust-key", "trusted", multiple=True, help="Public key in hex that counts as a signer."
+    "--trust-key",
+    "trusted",
+    multiple=True,
+    help="Public key in hex that counts as a signer of checkpoints, instead of those that the log enrolled.",
 )
 @click.option(
     "--require-anchor",
@@ -55,6 +58,7 @@ def verify(
             "stale_caches": list(result.stale_caches),
             "anchored_seq": result.anchored.size,
             "signed_seq": result.anchored.signed_size,
+            "foreign_count": result.anchored.foreign_count,
         }
         click.echo(as_json(body))
     if not result.is_ok:

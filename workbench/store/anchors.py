@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.store.checkpoint import Checkpoint, read_note
@@ -21,6 +21,7 @@ class Anchored:
         size: newest event that a note vouches for.
         signed_size: newest event that a note signed by a trusted key vouches for.
         note_count: notes that were compared.
+        foreign_count: notes signed by no key that counts: unknown, or revoked by then.
         broken_at: first event that no longer is what a note saw, or None.
         fault: what is wrong, or an empty text.
     """
@@ -28,6 +29,7 @@ class Anchored:
     size: int = 0
     signed_size: int = 0
     note_count: int = 0
+    foreign_count: int = 0
     broken_at: int | None = None
     fault: str = ""
 
@@ -72,33 +74,47 @@ def compare(
     bodies: Iterable[str],
     notes: Iterable[tuple[Path, int, str]],
     *,
-    public_keys: Sequence[str],
+    public_keys: Mapping[str, int | None],
     store_id: str,
 ) -> Anchored:
     """Compare a log's bodies with every note; the first that does not fit is named.
 
-    Each note counts, signed or not: a rewritten log has another root, whoever wrote the note.
+    Each note counts, signed or not: a rewritten log has another root, whoever wrote the note. `public_keys`
+    gives the keys that count as signers, each with the event that revoked it, from which on it does not.
     """
     read, fault = _read(notes, store_id)
     if fault:
-        return Anchored(note_count=len(read), broken_at=None, fault=fault)
+        return Anchored(note_count=len(read), fault=fault)
     roots = _roots(bodies, {point.size for _, point in read})
     last = max(roots)
-    size = signed_size = 0
+    seen = Anchored(note_count=len(read))
     for where, point in read:
         if point.size > last:
             why = f"tail missing: {where} saw {point.size} events, the log ends at {last}"
-            return Anchored(size, signed_size, len(read), last + 1, why)
+            return replace(seen, broken_at=last + 1, fault=why)
         if roots[point.size] != point.root:
             why = f"the first {point.size} events are not those that {where} saw"
-            return Anchored(size, signed_size, len(read), min(size + 1, point.size), why)
+            return replace(seen, broken_at=min(seen.size + 1, point.size), fault=why)
         signer, is_forged = point.signed_by(public_keys)
         if is_forged:
-            why = f"{where} has a forged signature"
-            return Anchored(size, signed_size, len(read), None, why)
-        size = max(size, point.size)
-        signed_size = max(signed_size, point.size if signer else 0)
-    return Anchored(size, signed_size, len(read))
+            return replace(seen, fault=f"{where} has a forged signature")
+        seen = _with_note(seen, point, counts=_counts(signer, point.size, public_keys))
+    return seen
+
+
+def _counts(signer: str | None, size: int, public_keys: Mapping[str, int | None]) -> bool:
+    """Tell whether a note's signer vouches for it: the event that revokes a key is not in its word any more."""
+    revoked_seq = public_keys[signer] if signer is not None else None
+    return signer is not None and (revoked_seq is None or size < revoked_seq)
+
+
+def _with_note(seen: Anchored, point: Checkpoint, *, counts: bool) -> Anchored:
+    return replace(
+        seen,
+        size=max(seen.size, point.size),
+        signed_size=max(seen.signed_size, point.size if counts else 0),
+        foreign_count=seen.foreign_count + (bool(point.signatures) and not counts),
+    )
 
 
 def _read(

@@ -50,7 +50,8 @@ def verify_store(
 ) -> AuditResult:
     """Verify the chain from the first event to the head row, the caches, and every checkpoint in the anchors.
 
-    `trusted` names public keys in hex that count besides the enrolled ones.
+    `trusted` names the public keys in hex that count as signers of checkpoints; where it is empty, those that
+    the log itself enrolled do, which a log begun anew by somebody else has, too.
     """
     events, store_id = store.events(), store.meta().get("store_id", "")
     result = verify_events(events, store_id)
@@ -70,7 +71,7 @@ def verify_store(
     anchored = compare(
         (event.body for event in events),
         read_notes(anchors, store_id),
-        public_keys=[*trusted, *(k.public_hex for k in state.keys.values())],
+        public_keys=_signers(state, trusted),
         store_id=store_id,
     )
     if anchored.fault:
@@ -78,6 +79,12 @@ def verify_store(
         where = f"broken at {place}" if anchored.broken_at else "broken at its anchors"
         return AuditResult(len(events), place, f"{where}: {anchored.fault}", None)
     return _with_caches(store, events, state, anchored=anchored)
+
+
+def _signers(state: State, trusted: Sequence[str]) -> dict[str, int | None]:
+    """Return the keys whose checkpoints count, each with the event that revoked it."""
+    enrolled = {key.public_hex: key.revoked_seq for key in state.keys.values()}
+    return {key: enrolled.get(key) for key in trusted} if trusted else enrolled
 
 
 def _with_caches(
@@ -108,7 +115,9 @@ def _vouched(anchored: Anchored, seq: int) -> str:
     if not anchored.note_count:
         return "unanchored: no checkpoint outside of the store"
     signed = f"signed to {anchored.signed_size}" if anchored.signed_size else "none of them signed"
-    said = f"{anchored.note_count} checkpoints, {signed}"
+    foreign = anchored.foreign_count
+    other = f", {foreign} signed by keys that do not count" if foreign else ""
+    said = f"{anchored.note_count} checkpoints, {signed}{other}"
     if anchored.size == seq:
         return f"anchored ({said})"
     return f"unanchored since {anchored.size} ({said})"
