@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from tests.cli.ground import (
 from workbench.cli import doctor
 from workbench.settings import Settings
 
+SHARED_MEMORY = Path("/dev/shm")
 SOUND = REGISTRY.replace("asks_gate = true\n", "").replace(
     'environment = "staging"',
     'environment = "staging"\nasks_gate = true\nrestart_owner = "ops-lead"',
@@ -75,6 +77,49 @@ def test_each_command_leaves_a_checkpoint_that_vouches() -> None:
     found = run("audit", "verify", "--require-anchor")
     assert (found.code, "signed to" in found.out) == (0, True)
     assert "WARNING, all on the disk of the store" in findings()["anchors"]["finding"]
+
+
+def test_the_doctor_names_what_no_checkpoint_saw() -> None:
+    """Missing checkpoints are warned of, and a log that went on without them is WRONG though all share a disk."""
+    a_store(registry=SOUND)
+    assert "WARNING, none yet" in findings()["anchors"]["finding"]
+    a_hold()
+    settings = Settings.from_environment()
+    (note,) = settings.anchor_folders[0].glob("*.checkpoints")
+    note.write_text(note.read_text().split("\n----\n")[0] + "\n----\n")
+    found = findings()["anchors"]
+    assert (found["is_well"], "unanchored since event 11" in found["finding"]) == (False, True)
+
+
+def test_checkpoints_on_another_disk_are_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder on another disk than the store's is no warning; one that is gone is WRONG."""
+    if SHARED_MEMORY.stat().st_dev == Settings.from_environment().home.parent.stat().st_dev:
+        pytest.skip("this machine has no second disk")
+    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as elsewhere:
+        monkeypatch.setenv("WORKBENCH_ANCHORS", f"{elsewhere}/a")
+        a_store(registry=SOUND)
+        a_hold()
+        found = findings()["anchors"]
+        assert (found["is_well"], "WARNING" in found["finding"]) == (True, False)
+        monkeypatch.setenv("WORKBENCH_ANCHORS", f"{elsewhere}/a{os.pathsep}{elsewhere}/b")
+        found = findings()["anchors"]
+        assert (found["is_well"], "1 of these folders not there" in found["finding"]) == (
+            False,
+            True,
+        )
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    """The pause is recorded and confirmed as without it, and one line tells that nothing vouches for it."""
+    a_store()
+    home = Settings.from_environment().home
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "anchors").write_text("in the way")
+    found = run("pause", "kind=agent", "--reason", "wrong amounts", "-y", "--no-wait")
+    assert (found.code, last_seq() > 10) == (10, True), found.said
+    (said,) = [r.getMessage() for r in caplog.records if r.name.startswith("workbench.")]
+    assert said.startswith("no checkpoint could be written to")
+    assert said.endswith("the command itself is recorded.")
 
 
 def test_an_export_is_made_once_and_verifies(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ What each attack of FAULTS F76 and F77 meets is in `test_matrix.py`; here are th
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -206,6 +207,38 @@ def test_an_anchor_that_cannot_be_written_fails_nothing(tmp_path: Path) -> None:
     assert append_note(control.anchor_folders, "st-1", note="x") != []
 
 
+ROW = {"seq": 0, "prev_hash": "", "hash": ""}
+
+
+def test_a_torn_note_vouches_for_nothing_and_is_no_finding(tmp_path: Path) -> None:
+    """A note cut short by a crash is passed over, the next one stands whole, and both verifiers say ok."""
+    control, elsewhere, key = anchored(tmp_path, "signed")
+    path = anchor_file(elsewhere, control.store.meta()["store_id"])
+    path.write_bytes(path.read_bytes()[:-30])
+    torn = verdict(control, elsewhere, key)
+    assert (torn.is_ok, torn.anchored.size < torn.event_count) == (True, True)
+    pause(control, "automation=ticket-reply")
+    assert "(torn)" in path.read_text()
+    result = verdict(control, elsewhere, key)
+    assert (result.is_ok, result.anchored.signed_size) == (True, result.event_count)
+    export_log(control.store, tmp_path / "out", anchors=(elsewhere,))
+    assert verify_export(tmp_path / "out", "--trust-key", key.public_hex)[0] == 0
+
+
+def test_a_key_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+    """The shipped verifier takes no short key for one that trusts nothing."""
+    control, elsewhere, _ = anchored(tmp_path, "signed")
+    export_log(control.store, tmp_path / "out", anchors=(elsewhere,))
+    assert verify_export(tmp_path / "out", "--trust-key", "00ff")[0] == 2
+
+
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that took only a part of the note is reported, as any other failure."""
+    monkeypatch.setattr("workbench.store.anchors.os.write", lambda descriptor, content: 5)
+    (said,) = append_note((tmp_path,), "st-1", note="x")
+    assert "No space left" in said
+
+
 def verify_export(folder: Path, *words: str) -> tuple[int, str]:
     """Run the verifier of an export by itself: isolated, so that no workbench can be imported."""
     done = subprocess.run(
@@ -244,6 +277,15 @@ def test_an_export_verifies_by_itself(tmp_path: Path) -> None:
         ("events.jsonl", lambda t: "".join(t.splitlines(True)[1:]), "stands at place 1"),
         ("events.jsonl", lambda t: t + "{}\n", "not an event"),
         ("events.jsonl", lambda t: "", "no event"),
+        ("events.jsonl", lambda t: t.replace("wrong amounts", "\udcff"), "not an event"),
+        ("events.jsonl", lambda t: t + json.dumps(ROW | {"body": "[]"}) + "\n", "not an event"),
+        (
+            "events.jsonl",
+            lambda t: t + json.dumps(ROW | {"body": "[" * 99_999}) + "\n",
+            "not an event",
+        ),
+        ("checkpoints", lambda t: t.replace("\N{EM DASH} ", "- ", 1), "misshapen"),
+        ("checkpoints", lambda t: t.replace("workbench/", "\udcff", 1), "broken at"),
         (
             "checkpoints",
             lambda t: t.replace("workbench/st-", "workbench/st-0"),
@@ -259,7 +301,7 @@ def test_a_tampered_export_is_named(
     control, elsewhere, key = anchored(tmp_path, "signed")
     export_log(control.store, tmp_path / "out", anchors=(elsewhere,))
     (path,) = (p for p in (tmp_path / "out").iterdir() if p.name.endswith(name))
-    path.write_text(change(path.read_text()))
+    path.write_text(change(path.read_text()), errors="surrogateescape")
     code, said = verify_export(tmp_path / "out", "--trust-key", key.public_hex)
     assert code == 14, said
     assert words in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,8 @@ from workbench.store.checkpoint import Checkpoint, read_note
 from workbench.store.merkle import Peaks, grown, root_of
 
 _BETWEEN = "\n----\n"
+_TORN = "\n(torn)"
+"""Closes a note whose write was cut short, by a crash or a full disk: it vouches for nothing, and is no finding."""
 
 
 @dataclass(frozen=True)
@@ -45,28 +48,39 @@ def append_note(folders: Sequence[Path], store_id: str, *, note: str) -> list[st
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(
-                anchor_file(folder, store_id), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
-            )
-            try:
-                os.write(descriptor, f"{note}{_BETWEEN}".encode())
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _append(anchor_file(folder, store_id), f"{note}{_BETWEEN}".encode())
         except OSError as exc:
-            faults.append(f"no anchor could be written to {folder}: {exc.strerror}")
+            faults.append(f"no checkpoint could be written to {folder}: {exc.strerror}")
     return faults
 
 
+def _append(path: Path, content: bytes) -> None:
+    """Append with one write, after closing what an earlier write left torn; raises OSError for a short write."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        end, mark = os.fstat(descriptor).st_size, _BETWEEN.encode()
+        last = os.pread(descriptor, len(mark), max(0, end - len(mark)))
+        if end and last != mark:
+            content = _TORN.encode() + mark + content
+        if os.write(descriptor, content) != len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def read_notes(folders: Sequence[Path], store_id: str) -> Iterator[tuple[Path, int, str]]:
-    """Yield file, number and text of each note of a store; a file that is not there has none."""
+    """Yield file, number and text of each note of a store; a file that is not there has none.
+
+    What follows the last separator is being written now, or was torn.
+    """
     for folder in folders:
         path = anchor_file(folder, store_id)
         if not path.exists():
             continue
         text = path.read_text(encoding="utf-8", errors="replace")
-        for number, note in enumerate(text.split(_BETWEEN), start=1):
-            if note.strip():
+        for number, note in enumerate(text.split(_BETWEEN)[:-1], start=1):
+            if not note.endswith(_TORN):
                 yield path, number, note
 
 
