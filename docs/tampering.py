@@ -31,8 +31,9 @@ TAIL = """## What follows
 
 - The chain by itself finds only those who do not know how to recompute it. Keep checkpoints where who may write the
   store may not write: on another disk, host or user; `workbench doctor` says when all lie on the store's own disk.
-- A folder whose newest checkpoints are cut off with the log's tail shows nothing. A second folder does, and so do the
-  head notes in reports and print-outs: compare their event number and hash with `workbench audit show`.
+- A folder whose newest checkpoints are cut off with the log's tail shows nothing. A second folder does; so does the
+  last line of any print-out or the log head in a report, given to `workbench audit verify --head`; so does the folder
+  of a report, given to `--anchors`.
 - Name the keys that you trust. Those that the log enrolled are as good as the log.
 - A stolen key that still counts signs what its thief likes. Revoke it, and keep older checkpoints.
 - Dropped triggers alone are no finding: they guard against mistakes. What is changed without them is found as above.

@@ -144,6 +144,18 @@ def test_checkpoints_kept_elsewhere_find_a_cut_tail(tmp_path: Path) -> None:
     refused(run("audit", "verify", "--anchors", str(tmp_path)), 14, "tail missing", "saw 99 events")
 
 
+def test_a_head_note_from_a_print_out_is_compared() -> None:
+    """The last line of an earlier command is a witness: it agrees, contradicts with 14, or is a usage fault."""
+    a_store()
+    printed = run("status").out.splitlines()[-1]
+    a_hold()
+    found = run("audit", "verify", "--head", printed)
+    assert (found.code, "every head note given agrees" in found.out) == (0, True), found.said
+    refused(run("audit", "verify", "--head", f"10 {'0' * 16}"), 14, "saw other events")
+    refused(run("audit", "verify", "--head", f"99 {'0' * 16}"), 14, "tail missing")
+    refused(run("audit", "verify", "--head", "10"), 2, "not a head note")
+
+
 BREAKS = [
     (
         "update event set body = replace(body, 'wrong amounts', 'a small test') where seq = 11",

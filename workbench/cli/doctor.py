@@ -89,7 +89,7 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
             "audit log",
             result.is_ok,
             result.finding,
-            "" if result.is_ok else "keep the store as it is; compare head notes",
+            "" if result.is_ok else "keep the store as it is; `audit verify --head` compares",
         ),
         *_file_findings(store),
         _anchor_finding(settings, result),
@@ -128,7 +128,8 @@ def _anchor_finding(settings: Settings, result: AuditResult) -> Finding:
     vouched = result.anchored
     if not folders or not vouched.note_count:
         said = f"WARNING, none yet in {where}; nothing outside of the store vouches for it"
-        return Finding("anchors", True, said, "any command that records something makes one")
+        mend = "any command that records something makes one, where the folder can be written"
+        return Finding("anchors", True, said, mend)
     if vouched.size < result.event_count:
         behind = f"unanchored since event {vouched.size}"
         mend = "make the folders writable, and see what was recorded since: `workbench audit show`"

@@ -236,15 +236,19 @@ class Control:
 
         return self._anchored(self.store.transact(command, decided))
 
+    def checkpoint(self, state: State) -> str:
+        """Return the note of where the log stood, signed where this user has a key."""
+        head = state.head
+        root, signer = bytes.fromhex(head.root), own_key(self.anchor_key)
+        return note_of(head.store_id, state.event_count, root=root, signer=signer)
+
     def _anchored(self, done: Committed) -> Committed:
         """Copy the new head outside of the store; a copy that fails fails nothing, and is said once."""
         if not self.anchor_folders or done.is_repeat:
             return done
-        head, size = done.state.head, done.state.event_count
-        root = bytes.fromhex(head.root)
         try:
-            note = note_of(head.store_id, size, root=root, signer=own_key(self.anchor_key))
-            faults = append_note(self.anchor_folders, head.store_id, note=note)
+            note = self.checkpoint(done.state)
+            faults = append_note(self.anchor_folders, done.state.store_id, note=note)
         except OSError as exc:
             faults = [f"no checkpoint could be made: {exc}"]
         for fault in sorted(set(faults) - self._said):

@@ -16,6 +16,7 @@ from workbench.store.publication import desired_by
 from workbench.store.signatures import signer_of
 from workbench.store.sqlite import Store
 from workbench.store.state import State
+from workbench.store.witness import Witness, contradiction
 
 UNANCHORED = Anchored()
 
@@ -46,9 +47,15 @@ class AuditResult:
 
 
 def verify_store(
-    store: Store, *, anchors: Sequence[Path] = (), trusted: Sequence[str] = ()
+    store: Store,
+    *,
+    anchors: Sequence[Path] = (),
+    trusted: Sequence[str] = (),
+    witnesses: Sequence[Witness] = (),
 ) -> AuditResult:
     """Verify the chain from the first event to the head row, the caches, and every checkpoint in the anchors.
+
+    `witnesses` are head notes from print-outs and reports, to be compared as well.
 
     `trusted` names the public keys in hex that count as signers of checkpoints; where it is empty, those that
     the log itself enrolled do, which a log begun anew by somebody else has, too.
@@ -65,9 +72,9 @@ def verify_store(
             at, at + 1, f"broken at {at + 1}: the head row says {seq}, the log ends at {at}", None
         )
     state = fold(events)
-    forged = forged_signature(events)
-    if forged is not None:
-        return forged
+    against = forged_signature(events) or _against_witnesses(events, store_id, witnesses)
+    if against is not None:
+        return against
     anchored = compare(
         (event.body for event in events),
         read_notes(anchors, store_id),
@@ -78,7 +85,19 @@ def verify_store(
         place = anchored.broken_at or seq
         where = f"broken at {place}" if anchored.broken_at else "broken at its anchors"
         return AuditResult(len(events), place, f"{where}: {anchored.fault}", None)
-    return _with_caches(store, events, state, anchored=anchored)
+    result = _with_caches(store, events, state, anchored=anchored)
+    agreed = "; every head note given agrees" if witnesses else ""
+    return replace(result, finding=f"{result.finding}{agreed}")
+
+
+def _against_witnesses(
+    events: list[Event], store_id: str, witnesses: Sequence[Witness]
+) -> AuditResult | None:
+    found = contradiction(events, store_id, witnesses=witnesses)
+    if found is None:
+        return None
+    place, why = found
+    return AuditResult(len(events), place, f"broken at {place}: {why}", None)
 
 
 def _signers(state: State, trusted: Sequence[str]) -> dict[str, int | None]:
