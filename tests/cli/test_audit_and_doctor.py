@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from tests.cli.ground import (
 from workbench.cli import doctor
 from workbench.settings import Settings
 
+SHARED_MEMORY = Path("/dev/shm")
 SOUND = REGISTRY.replace("asks_gate = true\n", "").replace(
     'environment = "staging"',
     'environment = "staging"\nasks_gate = true\nrestart_owner = "ops-lead"',
@@ -59,6 +61,7 @@ def test_the_json_of_a_verification_has_exactly_these_fields() -> None:
         "stale_caches": [],
         "anchored_seq": 0,
         "signed_seq": 0,
+        "foreign_count": 0,
     }
 
 
@@ -74,6 +77,49 @@ def test_each_command_leaves_a_checkpoint_that_vouches() -> None:
     found = run("audit", "verify", "--require-anchor")
     assert (found.code, "signed to" in found.out) == (0, True)
     assert "WARNING, all on the disk of the store" in findings()["anchors"]["finding"]
+
+
+def test_the_doctor_names_what_no_checkpoint_saw() -> None:
+    """Missing checkpoints are warned of, and a log that went on without them is WRONG though all share a disk."""
+    a_store(registry=SOUND)
+    assert "WARNING, none yet" in findings()["anchors"]["finding"]
+    a_hold()
+    settings = Settings.from_environment()
+    (note,) = settings.anchor_folders[0].glob("*.checkpoints")
+    note.write_text(note.read_text().split("\n----\n")[0] + "\n----\n")
+    found = findings()["anchors"]
+    assert (found["is_well"], "unanchored since event 11" in found["finding"]) == (False, True)
+
+
+def test_checkpoints_on_another_disk_are_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder on another disk than the store's is no warning; one that is gone is WRONG."""
+    if SHARED_MEMORY.stat().st_dev == Settings.from_environment().home.parent.stat().st_dev:
+        pytest.skip("this machine has no second disk")
+    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as elsewhere:
+        monkeypatch.setenv("WORKBENCH_ANCHORS", f"{elsewhere}/a")
+        a_store(registry=SOUND)
+        a_hold()
+        found = findings()["anchors"]
+        assert (found["is_well"], "WARNING" in found["finding"]) == (True, False)
+        monkeypatch.setenv("WORKBENCH_ANCHORS", f"{elsewhere}/a{os.pathsep}{elsewhere}/b")
+        found = findings()["anchors"]
+        assert (found["is_well"], "1 of these folders not there" in found["finding"]) == (
+            False,
+            True,
+        )
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    """The pause is recorded and confirmed as without it, and one line tells that nothing vouches for it."""
+    a_store()
+    home = Settings.from_environment().home
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "anchors").write_text("in the way")
+    found = run("pause", "kind=agent", "--reason", "wrong amounts", "-y", "--no-wait")
+    assert (found.code, last_seq() > 10) == (10, True), found.said
+    (said,) = [r.getMessage() for r in caplog.records if r.name.startswith("workbench.")]
+    assert said.startswith("no checkpoint could be written to")
+    assert said.endswith("the command itself is recorded.")
 
 
 def test_an_export_is_made_once_and_verifies(tmp_path: Path) -> None:
@@ -96,6 +142,18 @@ def test_checkpoints_kept_elsewhere_find_a_cut_tail(tmp_path: Path) -> None:
     grown = note.read_text().replace("\n12\n", "\n99\n").replace("\n11\n", "\n99\n")
     (tmp_path / note.name).write_text(grown)
     refused(run("audit", "verify", "--anchors", str(tmp_path)), 14, "tail missing", "saw 99 events")
+
+
+def test_a_head_note_from_a_print_out_is_compared() -> None:
+    """The last line of an earlier command is a witness: it agrees, contradicts with 14, or is a usage fault."""
+    a_store()
+    printed = run("status").out.splitlines()[-1]
+    a_hold()
+    found = run("audit", "verify", "--head", printed)
+    assert (found.code, "every head note given agrees" in found.out) == (0, True), found.said
+    refused(run("audit", "verify", "--head", f"10 {'0' * 16}"), 14, "saw other events")
+    refused(run("audit", "verify", "--head", f"99 {'0' * 16}"), 14, "tail missing")
+    refused(run("audit", "verify", "--head", "10"), 2, "not a head note")
 
 
 BREAKS = [

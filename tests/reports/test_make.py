@@ -19,6 +19,8 @@ from workbench.records import VerdictKind
 from workbench.reports.make import make_report
 from workbench.reports.runner import execute, payload_of, read_notebook
 from workbench.reports.shelf import PAYLOAD_MIME
+from workbench.store.audit import verify_store
+from workbench.store.witness import Witness
 
 NAME = "restart-decision"
 
@@ -27,7 +29,9 @@ def test_a_report_is_complete_and_its_files_agree(scene: Scene) -> None:
     """One page, one notebook, one verdict and one seal; the verdict names the digest of the seal."""
     assert scene.made.incomplete_because is None
     names = sorted(path.name for path in scene.made.folder.iterdir())
-    assert names == [f"{NAME}.html", f"{NAME}.ipynb", "seal.json", "verdict.json"]
+    (point,) = (name for name in names if name.endswith(".checkpoints"))
+    assert point == f"{scene.control.state().store_id}.checkpoints"
+    assert set(names) - {point} == {f"{NAME}.html", f"{NAME}.ipynb", "seal.json", "verdict.json"}
     verdict = json.loads((scene.made.folder / "verdict.json").read_text())
     seal = json.loads((scene.made.folder / "seal.json").read_text())
     assert verdict["seal_digest"] == seal["seal_digest"]
@@ -47,6 +51,16 @@ def test_the_seal_names_the_positions_and_what_ran(scene: Scene) -> None:
     assert seal["parameters"]["hold_id"] == "H-1"
     assert "run_ticket" not in seal["parameters"]
     assert seal["package_versions"]["duckdb"]
+
+
+def test_the_report_is_a_witness_of_the_log(scene: Scene) -> None:
+    """Its folder holds a checkpoint of the sealed position that fits, and its page the Merkle root and the head note."""
+    seal = json.loads((scene.made.folder / "seal.json").read_text())["log_head"]
+    store = scene.control.store
+    said = Witness(seal["seq"], seal["hash"], seal["store_id"])
+    found = verify_store(store, anchors=(scene.made.folder,), witnesses=(said,))
+    assert (found.is_ok, found.anchored.size) == (True, seal["seq"])
+    assert store.state(until_seq=seal["seq"]).head.root in scene.made.html.read_text()
 
 
 def test_the_store_knows_the_report(scene: Scene) -> None:
@@ -132,7 +146,8 @@ def test_what_cannot_be_computed_is_kept_as_incomplete(scene: Scene, tmp_path: P
     )
     assert not made.is_complete
     names = sorted(path.name for path in made.folder.iterdir())
-    assert names == [f"{NAME}.INCOMPLETE.html", f"{NAME}.INCOMPLETE.ipynb"]
+    assert names[:2] == [f"{NAME}.INCOMPLETE.html", f"{NAME}.INCOMPLETE.ipynb"]
+    assert [Path(name).suffix for name in names[2:]] == [".checkpoints"]
     assert 'data-wb-state="INCOMPLETE"' in made.html.read_text()
     assert "<script" not in made.html.read_text()
     assert not scene.control.state().reports[made.report_id].is_complete

@@ -13,6 +13,7 @@ from workbench.settings import Settings
 from workbench.store import open_store
 from workbench.store.audit import AuditResult, verify_store
 from workbench.store.exporting import VERIFIER, export_log
+from workbench.store.witness import Witness, read_witness
 
 
 @click.group()
@@ -29,7 +30,16 @@ def command() -> None:
     help="Folder with checkpoints kept elsewhere; may be given several times. Default: WORKBENCH_ANCHORS.",
 )
 @click.option(
-    "--trust-key", "trusted", multiple=True, help="Public key in hex that counts as a signer."
+    "--trust-key",
+    "trusted",
+    multiple=True,
+    help="Public key in hex that counts as a signer of checkpoints, instead of those that the log enrolled.",
+)
+@click.option(
+    "--head",
+    "heads",
+    multiple=True,
+    help="Head note from a print-out or report, as `12 5b1c5bb09385265d` or the whole line; several may be given.",
 )
 @click.option(
     "--require-anchor",
@@ -38,25 +48,24 @@ def command() -> None:
 )
 @click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
 def verify(
-    folders: tuple[Path, ...], trusted: tuple[str, ...], require_anchor: bool, is_json: bool
+    folders: tuple[Path, ...],
+    trusted: tuple[str, ...],
+    heads: tuple[str, ...],
+    *,
+    require_anchor: bool,
+    is_json: bool,
 ) -> None:
     """Recompute the chain and compare it with the stored one and with every checkpoint. Exit code 14: broken."""
     settings = Settings.from_environment()
     anchors = folders or settings.anchor_folders
     result = verify_store(
-        open_store(settings, settings.clock()), anchors=anchors, trusted=_keys(trusted)
+        open_store(settings, settings.clock()),
+        anchors=anchors,
+        trusted=_keys(trusted),
+        witnesses=_witnesses(heads),
     )
     if is_json:
-        body = {
-            "is_ok": result.is_ok,
-            "event_count": result.event_count,
-            "broken_at": result.broken_at,
-            "finding": result.finding,
-            "stale_caches": list(result.stale_caches),
-            "anchored_seq": result.anchored.size,
-            "signed_seq": result.anchored.signed_size,
-        }
-        click.echo(as_json(body))
+        click.echo(as_json(_document(result)))
     if not result.is_ok:
         raise AuditBroken(_why_broken(result))
     if require_anchor and result.anchored.signed_size != result.event_count:
@@ -94,6 +103,29 @@ def _keys(trusted: tuple[str, ...]) -> list[str]:
         except ValueError as exc:
             raise UsageFault(f"--trust-key {one_line(public_hex)[:80]}: {exc}.") from exc
     return [public_hex.lower() for public_hex in trusted]
+
+
+def _document(result: AuditResult) -> dict[str, object]:
+    return {
+        "is_ok": result.is_ok,
+        "event_count": result.event_count,
+        "broken_at": result.broken_at,
+        "finding": result.finding,
+        "stale_caches": list(result.stale_caches),
+        "anchored_seq": result.anchored.size,
+        "signed_seq": result.anchored.signed_size,
+        "foreign_count": result.anchored.foreign_count,
+    }
+
+
+def _witnesses(heads: tuple[str, ...]) -> list[Witness]:
+    found = []
+    for head in heads:
+        try:
+            found.append(read_witness(head))
+        except ValueError as exc:
+            raise UsageFault(f"--head {one_line(head)[:80]}: {exc}.") from exc
+    return found
 
 
 def _why_broken(result: AuditResult) -> str:

@@ -76,7 +76,7 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
             "audit log",
             result.is_ok,
             result.finding,
-            "" if result.is_ok else "keep the store as it is; compare head notes",
+            "" if result.is_ok else "keep the store as it is; `audit verify --head` compares",
         ),
         *_file_findings(store, is_server=settings.store_url is not None),
         _anchor_finding(settings, result),
@@ -127,18 +127,22 @@ def _anchor_finding(settings: Settings, result: AuditResult) -> Finding:
     """Say whether checkpoints lie where who may write the store cannot change them at the same time."""
     folders = [folder for folder in settings.anchor_folders if folder.exists()]
     where = ", ".join(str(folder) for folder in settings.anchor_folders)
-    mend = "let WORKBENCH_ANCHORS name a folder on another disk or host as well"
-    if not folders or not result.anchored.note_count:
-        return Finding(
-            "anchors", True, f"none yet in {where}", "any command that records something makes one"
-        )
+    vouched = result.anchored
+    if not folders or not vouched.note_count:
+        said = f"WARNING, none yet in {where}; nothing outside of the store vouches for it"
+        mend = "any command that records something makes one, where the folder can be written"
+        return Finding("anchors", True, said, mend)
+    if vouched.size < result.event_count:
+        behind = f"unanchored since event {vouched.size}"
+        mend = "make the folders writable, and see what was recorded since: `workbench audit show`"
+        return Finding("anchors", False, f"{where}: {behind}", mend)
     device = None if settings.store_url else settings.store.stat().st_dev
     if all(folder.stat().st_dev == device for folder in folders):
+        mend = "let WORKBENCH_ANCHORS name a folder on another disk or host as well"
         return Finding("anchors", True, f"WARNING, all on the disk of the store: {where}", mend)
-    if result.anchored.size < result.event_count:
-        behind = f"unanchored since event {result.anchored.size}"
-        return Finding("anchors", False, f"{where}: {behind}", "make the folders writable")
-    return Finding("anchors", True, f"{where}: {result.anchored.note_count} checkpoints")
+    missing = len(settings.anchor_folders) - len(folders)
+    lost = f", {missing} of these folders not there" if missing else ""
+    return Finding("anchors", not missing, f"{where}: {vouched.note_count} checkpoints{lost}")
 
 
 def _gate_finding(settings: Settings, store: Store) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -57,6 +58,7 @@ class Control:
         """Act on a store as this process's user, for a role where one is named, signing where one can."""
         self.anchor_folders = anchor_folders
         self.anchor_key: Path | None = None
+        self._said: set[str] = set()
         self.signer = signer
         self.store = store
         self.clock = clock
@@ -234,13 +236,24 @@ class Control:
 
         return self._anchored(self.store.transact(command, decided))
 
+    def checkpoint(self, state: State) -> str:
+        """Return the note of where the log stood, signed where this user has a key."""
+        head = state.head
+        root, signer = bytes.fromhex(head.root), own_key(self.anchor_key)
+        return note_of(head.store_id, state.event_count, root=root, signer=signer)
+
     def _anchored(self, done: Committed) -> Committed:
-        """Copy the new head outside of the store; a copy that fails fails nothing, and `doctor` says so."""
-        head = done.state.head
-        if self.anchor_folders and not done.is_repeat:
-            root, size = bytes.fromhex(head.root), done.state.event_count
-            note = note_of(head.store_id, size, root=root, signer=own_key(self.anchor_key))
-            append_note(self.anchor_folders, head.store_id, note=note)
+        """Copy the new head outside of the store; a copy that fails fails nothing, and is said once."""
+        if not self.anchor_folders or done.is_repeat:
+            return done
+        try:
+            note = self.checkpoint(done.state)
+            faults = append_note(self.anchor_folders, done.state.store_id, note=note)
+        except OSError as exc:
+            faults = [f"no checkpoint could be made: {exc}"]
+        for fault in sorted(set(faults) - self._said):
+            logging.getLogger(__name__).warning("%s; the command itself is recorded.", fault)
+        self._said.update(faults)
         return done
 
     def _observer(self, state: State) -> Observer:

@@ -21,6 +21,7 @@ from workbench.reports.shelf import MakingPlace, Shelf, write_json
 from workbench.reports.sync import load_store_rows, store_rows
 from workbench.scope import Scope
 from workbench.settings import Settings
+from workbench.store.anchors import append_note
 from workbench.warehouse import Warehouse
 
 
@@ -48,10 +49,15 @@ class MadeReport:
 
 @dataclass(frozen=True)
 class Sealed:
-    """The two positions a report is computed from, and the automations under the hold."""
+    """The two positions a report is computed from, and the automations under the hold.
+
+    Attributes:
+        checkpoint: note of the log's position, kept beside the report: its folder is an anchor folder.
+    """
 
     manifest_version: int
     head: HeadNote
+    checkpoint: str
     covered_ids: tuple[str, ...]
     automations: Mapping[str, Automation]
 
@@ -128,11 +134,10 @@ def _execute(run: Run, source: Path, place: MakingPlace) -> Execution:
 def take_positions(control: Control, settings: Settings, *, asked: ReportParameters) -> Sealed:
     """Bring the warehouse up to our own store and pin the pair that the report will be computed from."""
     state = control.store.state(until_seq=asked.log_seq or None)
-    head = HeadNote(state.store_id, state.environment, state.seq, state.head_hash)
     warehouse = Warehouse.open(settings.home, control.clock)
     version = asked.manifest_version or load_store_rows(warehouse, store_rows(state))
     covered = tuple(sorted(state.covered.get(asked.hold_id, ())))
-    return Sealed(version, head, covered, state.automations)
+    return Sealed(version, state.head, control.checkpoint(state), covered, state.automations)
 
 
 def _head_document(head: HeadNote) -> dict[str, Any]:
@@ -150,6 +155,7 @@ def _keep(control: Control, place: MakingPlace, *, execution: Execution, run: Ru
     document: Mapping[str, Any] = {} if because else execution.payload["verdict"]
     digest = "" if because else _write_findings(place.folder, execution.payload)
     token = f"REPORT-{place.ticket_id}"
+    append_note([place.folder], run.sealed.head.store_id, note=run.sealed.checkpoint)
     files = _write_page(place.folder, execution.notebook, run, token=token, because=because)
     ref = control.record_report(_entry(run, document, digest, because))
     for path in files:

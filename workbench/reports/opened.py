@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 
 from workbench.errors import UsageFault
-from workbench.records import HeadNote
 from workbench.reports.parameters import ReportParameters
 from workbench.reports.seal import Seal, code_digest, package_versions
 from workbench.reports.shelf import Shelf
@@ -68,7 +67,7 @@ def open_report(name: str, parameters: ReportParameters, *, queries_of: QueriesO
         seal = Seal(
             report=name,
             manifest_version=snapshot.version,
-            log_head=HeadNote(state.store_id, state.environment, state.seq, state.head_hash),
+            log_head=state.head,
             query_digests=dict(snapshot.queries_used),
             code_digest=code_digest(),
             package_versions=package_versions(),

@@ -199,13 +199,15 @@ class Ending:
                 heading("Seal: what this was computed from", anchor="seal"),
                 paragraph(
                     "The verdict is a function of the two positions below and of nothing else; the same positions give "
-                    "the same verdict. This page is also a witness: compare its log head with `workbench audit verify`."
+                    "the same verdict. This page is also a witness: give its log head to "
+                    "`workbench audit verify --head`, or its folder to `--anchors`."
                 ),
                 facts(
                     [
                         ("Warehouse version", seal.manifest_version),
                         ("Log head", note),
                         ("Log hash", f"`{seal.log_head.hash}`"),
+                        ("Merkle root of the log", f"`{seal.log_head.root}`"),
                         ("Judging code (SHA-256)", f"`{seal.code_digest}`"),
                         ("Seal digest (SHA-256)", f"`{seal.digest}`"),
                         ("Packages", versions),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.store.checkpoint import Checkpoint, read_note
 from workbench.store.merkle import Peaks, grown, root_of
 
 _BETWEEN = "\n----\n"
+_TORN = "\n(torn)"
+"""Closes a note whose write was cut short, by a crash or a full disk: it vouches for nothing, and is no finding."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Anchored:
         size: newest event that a note vouches for.
         signed_size: newest event that a note signed by a trusted key vouches for.
         note_count: notes that were compared.
+        foreign_count: notes signed by no key that counts: unknown, or revoked by then.
         broken_at: first event that no longer is what a note saw, or None.
         fault: what is wrong, or an empty text.
     """
@@ -28,6 +32,7 @@ class Anchored:
     size: int = 0
     signed_size: int = 0
     note_count: int = 0
+    foreign_count: int = 0
     broken_at: int | None = None
     fault: str = ""
 
@@ -43,28 +48,39 @@ def append_note(folders: Sequence[Path], store_id: str, *, note: str) -> list[st
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(
-                anchor_file(folder, store_id), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644
-            )
-            try:
-                os.write(descriptor, f"{note}{_BETWEEN}".encode())
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _append(anchor_file(folder, store_id), f"{note}{_BETWEEN}".encode())
         except OSError as exc:
-            faults.append(f"no anchor could be written to {folder}: {exc.strerror}")
+            faults.append(f"no checkpoint could be written to {folder}: {exc.strerror}")
     return faults
 
 
+def _append(path: Path, content: bytes) -> None:
+    """Append with one write, after closing what an earlier write left torn; raises OSError for a short write."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        end, mark = os.fstat(descriptor).st_size, _BETWEEN.encode()
+        last = os.pread(descriptor, len(mark), max(0, end - len(mark)))
+        if end and last != mark:
+            content = _TORN.encode() + mark + content
+        if os.write(descriptor, content) != len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def read_notes(folders: Sequence[Path], store_id: str) -> Iterator[tuple[Path, int, str]]:
-    """Yield file, number and text of each note of a store; a file that is not there has none."""
+    """Yield file, number and text of each note of a store; a file that is not there has none.
+
+    What follows the last separator is being written now, or was torn.
+    """
     for folder in folders:
         path = anchor_file(folder, store_id)
         if not path.exists():
             continue
         text = path.read_text(encoding="utf-8", errors="replace")
-        for number, note in enumerate(text.split(_BETWEEN), start=1):
-            if note.strip():
+        for number, note in enumerate(text.split(_BETWEEN)[:-1], start=1):
+            if not note.endswith(_TORN):
                 yield path, number, note
 
 
@@ -72,33 +88,47 @@ def compare(
     bodies: Iterable[str],
     notes: Iterable[tuple[Path, int, str]],
     *,
-    public_keys: Sequence[str],
+    public_keys: Mapping[str, int | None],
     store_id: str,
 ) -> Anchored:
     """Compare a log's bodies with every note; the first that does not fit is named.
 
-    Each note counts, signed or not: a rewritten log has another root, whoever wrote the note.
+    Each note counts, signed or not: a rewritten log has another root, whoever wrote the note. `public_keys`
+    gives the keys that count as signers, each with the event that revoked it, from which on it does not.
     """
     read, fault = _read(notes, store_id)
     if fault:
-        return Anchored(note_count=len(read), broken_at=None, fault=fault)
+        return Anchored(note_count=len(read), fault=fault)
     roots = _roots(bodies, {point.size for _, point in read})
     last = max(roots)
-    size = signed_size = 0
+    seen = Anchored(note_count=len(read))
     for where, point in read:
         if point.size > last:
             why = f"tail missing: {where} saw {point.size} events, the log ends at {last}"
-            return Anchored(size, signed_size, len(read), last + 1, why)
+            return replace(seen, broken_at=last + 1, fault=why)
         if roots[point.size] != point.root:
             why = f"the first {point.size} events are not those that {where} saw"
-            return Anchored(size, signed_size, len(read), min(size + 1, point.size), why)
+            return replace(seen, broken_at=min(seen.size + 1, point.size), fault=why)
         signer, is_forged = point.signed_by(public_keys)
         if is_forged:
-            why = f"{where} has a forged signature"
-            return Anchored(size, signed_size, len(read), None, why)
-        size = max(size, point.size)
-        signed_size = max(signed_size, point.size if signer else 0)
-    return Anchored(size, signed_size, len(read))
+            return replace(seen, fault=f"{where} has a forged signature")
+        seen = _with_note(seen, point, counts=_counts(signer, point.size, public_keys))
+    return seen
+
+
+def _counts(signer: str | None, size: int, public_keys: Mapping[str, int | None]) -> bool:
+    """Tell whether a note's signer vouches for it: the event that revokes a key is not in its word any more."""
+    revoked_seq = public_keys[signer] if signer is not None else None
+    return signer is not None and (revoked_seq is None or size < revoked_seq)
+
+
+def _with_note(seen: Anchored, point: Checkpoint, *, counts: bool) -> Anchored:
+    return replace(
+        seen,
+        size=max(seen.size, point.size),
+        signed_size=max(seen.signed_size, point.size if counts else 0),
+        foreign_count=seen.foreign_count + (bool(point.signatures) and not counts),
+    )
 
 
 def _read(

@@ -16,6 +16,7 @@ from workbench.store.publication import desired_by
 from workbench.store.signatures import signer_of
 from workbench.store.state import State
 from workbench.store.store import Store
+from workbench.store.witness import Witness, contradiction
 
 UNANCHORED = Anchored()
 
@@ -46,11 +47,18 @@ class AuditResult:
 
 
 def verify_store(
-    store: Store, *, anchors: Sequence[Path] = (), trusted: Sequence[str] = ()
+    store: Store,
+    *,
+    anchors: Sequence[Path] = (),
+    trusted: Sequence[str] = (),
+    witnesses: Sequence[Witness] = (),
 ) -> AuditResult:
     """Verify the chain from the first event to the head row, the caches, and every checkpoint in the anchors.
 
-    `trusted` names public keys in hex that count besides the enrolled ones.
+    `witnesses` are head notes from print-outs and reports, to be compared as well.
+
+    `trusted` names the public keys in hex that count as signers of checkpoints; where it is empty, those that
+    the log itself enrolled do, which a log begun anew by somebody else has, too.
     """
     events, store_id = store.events(), store.meta().get("store_id", "")
     result = verify_events(events, store_id)
@@ -64,20 +72,38 @@ def verify_store(
             at, at + 1, f"broken at {at + 1}: the head row says {seq}, the log ends at {at}", None
         )
     state = fold(events)
-    forged = forged_signature(events)
-    if forged is not None:
-        return forged
+    against = forged_signature(events) or _against_witnesses(events, store_id, witnesses)
+    if against is not None:
+        return against
     anchored = compare(
         (event.body for event in events),
         read_notes(anchors, store_id),
-        public_keys=[*trusted, *(k.public_hex for k in state.keys.values())],
+        public_keys=_signers(state, trusted),
         store_id=store_id,
     )
     if anchored.fault:
         place = anchored.broken_at or seq
         where = f"broken at {place}" if anchored.broken_at else "broken at its anchors"
         return AuditResult(len(events), place, f"{where}: {anchored.fault}", None)
-    return _with_caches(store, events, state, anchored=anchored)
+    result = _with_caches(store, events, state, anchored=anchored)
+    agreed = "; every head note given agrees" if witnesses else ""
+    return replace(result, finding=f"{result.finding}{agreed}")
+
+
+def _against_witnesses(
+    events: list[Event], store_id: str, witnesses: Sequence[Witness]
+) -> AuditResult | None:
+    found = contradiction(events, store_id, witnesses=witnesses)
+    if found is None:
+        return None
+    place, why = found
+    return AuditResult(len(events), place, f"broken at {place}: {why}", None)
+
+
+def _signers(state: State, trusted: Sequence[str]) -> dict[str, int | None]:
+    """Return the keys whose checkpoints count, each with the event that revoked it."""
+    enrolled = {key.public_hex: key.revoked_seq for key in state.keys.values()}
+    return {key: enrolled.get(key) for key in trusted} if trusted else enrolled
 
 
 def _with_caches(
@@ -108,7 +134,9 @@ def _vouched(anchored: Anchored, seq: int) -> str:
     if not anchored.note_count:
         return "unanchored: no checkpoint outside of the store"
     signed = f"signed to {anchored.signed_size}" if anchored.signed_size else "none of them signed"
-    said = f"{anchored.note_count} checkpoints, {signed}"
+    foreign = anchored.foreign_count
+    other = f", {foreign} signed by keys that do not count" if foreign else ""
+    said = f"{anchored.note_count} checkpoints, {signed}{other}"
     if anchored.size == seq:
         return f"anchored ({said})"
     return f"unanchored since {anchored.size} ({said})"

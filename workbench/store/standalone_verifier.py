@@ -24,14 +24,14 @@ def broken(place: object, why: str) -> NoReturn:
 
 def read_events(path: pathlib.Path) -> Iterator[tuple[Any, ...]]:
     """Yield the parsed lines of the export; a line that is none breaks the log."""
-    with open(path, encoding="utf-8") as file:
-        for place, line in enumerate(file, start=1):
-            try:
-                row = json.loads(line)
-                names = ("seq", "prev_hash", "hash", "body")
-                yield (place, *(row[name] for name in names), json.loads(row["body"]))
-            except (ValueError, KeyError, TypeError) as exc:
-                broken(place, f"not an event ({exc})")
+    for place, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            row["body"].encode()
+            said = json.loads(row["body"])
+            yield place, row["seq"], row["prev_hash"], row["hash"], row["body"], said | {}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
+            broken(place, f"not an event ({exc})")
 
 
 def follow_chain(path: pathlib.Path) -> tuple[str | None, dict[int, bytes]]:
@@ -75,10 +75,12 @@ def root_of(edge: list[bytes]) -> bytes:
 def is_signed(text: str, origin: str, *, tail: str, keys: list[bytes]) -> bool:
     """Tell whether a trusted key signed a note; a wrong signature of a trusted key breaks it."""
     for line in filter(None, tail.split("\n")):
-        raw = base64.b64decode(line.split(" ")[-1], validate=True)
+        mark, name, encoded = line.split(" ")
+        raw = base64.b64decode(encoded, validate=True)
+        if mark != "\N{EM DASH}" or name != origin:
+            raise ValueError("a signature line is misshapen")
         for key in keys:
-            wanted = hashlib.sha256(origin.encode() + b"\n\x01" + key).digest()[:4]
-            if raw[:4] != wanted:
+            if raw[:4] != hashlib.sha256(origin.encode() + b"\n\x01" + key).digest()[:4]:
                 continue
             from cryptography.exceptions import InvalidSignature
             from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -95,52 +97,47 @@ def check_notes(
     folder: pathlib.Path, store_id: str | None, *, roots: dict[int, bytes], keys: list[bytes]
 ) -> tuple[int, int]:
     """Compare every checkpoint with the log; returns the newest size seen, and the newest signed one."""
-    size_seen = size_signed = 0
+    seen = signed_seen = 0
     for path in sorted(folder.glob("*.checkpoints")):
-        for note in filter(str.strip, path.read_text(encoding="utf-8").split("\n----\n")):
-            text, _, tail = note.partition("\n\n")
-            text = text.rstrip("\n") + "\n"
+        for note in path.read_text("utf-8", errors="replace").split("\n----\n")[:-1]:
+            if note.endswith("\n(torn)"):  # its write was cut short: it vouches for nothing
+                continue
+            text, _, tail = note.removesuffix("\n").partition("\n\n")
             try:
-                origin, number, encoded = text.strip("\n").split("\n")
+                origin, number, encoded = text.split("\n")
                 size, root = int(number), base64.b64decode(encoded, validate=True)
-                signed = is_signed(text, origin, tail=tail, keys=keys)
+                signed = is_signed(f"{text}\n", origin, tail=tail, keys=keys)
             except ValueError as exc:
                 broken("a checkpoint", f"{path.name} holds what is none ({exc})")
             if origin != f"workbench/{store_id}":
                 broken("a checkpoint", f"{path.name} is of another log, {origin}")
             if size not in roots:
-                broken(
-                    len(roots),
-                    f"tail missing: a checkpoint saw {size} events, the log ends at {len(roots) - 1}",
-                )
+                why = f"a checkpoint saw {size} events, the log ends at {len(roots) - 1}"
+                broken(len(roots), f"tail missing: {why}")
             if roots[size] != root:
                 broken(f"or before {size}", "the events are not those that a checkpoint saw")
-            size_seen, size_signed = max(size_seen, size), max(size_signed, size if signed else 0)
-    return size_seen, size_signed
+            seen, signed_seen = max(seen, size), max(signed_seen, size if signed else 0)
+    return seen, signed_seen
 
 
 def main() -> None:
     """Verify the folder and say how far it is vouched for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "folder", nargs="?", type=pathlib.Path, default=pathlib.Path(__file__).parent
-    )
-    parser.add_argument(
-        "--trust-key", action="append", default=[], type=bytes.fromhex, metavar="HEX"
-    )
+    here = pathlib.Path(__file__).parent
+    parser.add_argument("folder", nargs="?", type=pathlib.Path, default=here)
+    parser.add_argument("--trust-key", action="append", default=[], type=bytes.fromhex)
     asked = parser.parse_args()
     events = asked.folder / "events.jsonl"
-    if not events.is_file():
-        parser.error(f"there is no {events}")
+    if not events.is_file() or any(len(key) != 32 for key in asked.trust_key):
+        parser.error(f"there is no {events}, or a key is not 32 bytes in hex")
     store_id, roots = follow_chain(events)
     count = len(roots) - 1
     if not count:
         broken(1, "the log holds no event")
     seen, signed = check_notes(asked.folder, store_id, roots=roots, keys=asked.trust_key)
     vouched = "anchored to the end" if seen == count else f"unanchored since {seen}"
-    sys.stdout.write(
-        f"ok to {count}, {vouched}; signed by a trusted key to {signed}; store {store_id}\n"
-    )
+    told = f"signed by a trusted key to {signed}; store {store_id}"
+    sys.stdout.write(f"ok to {count}, {vouched}; {told}\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,68 @@
+"""Writes docs/tampering.md from the attacks that the tests carry out: `python -m docs.tampering`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.store import attacks
+from tests.store.attacks import Attack, Defence
+
+PAGE = Path(__file__).with_suffix(".md")
+
+HEAD = """# What tampering with the log is found, and by what
+
+Written by `python -m docs.tampering`; do not edit. Each cell was worked out by a test that does the attack to a real
+store and compares the answer of `workbench audit verify` with it (`tests/store/test_matrix.py`). The log is
+tamper-evident, not tamper-proof: whoever may write the store can change it, and the question is what shows it.
+
+| Defence | What verification has to go on |
+| --- | --- |
+| chain alone | the store itself: hash chain, head row, caches, signatures of commands |
+| unsigned checkpoints | besides, checkpoints in a folder elsewhere, of users without keys |
+| signed checkpoints | besides, each command and checkpoint signed; the keys that the log enrolled count |
+| signed, key named | the same, and `--trust-key` names the key that counts, whatever the log enrolled |
+
+*Found* ends with exit code 14 and names the place. *Said* ends with 0 and says how far the log is vouched for;
+`--require-anchor` makes it a failure. *Missed* looks like an untouched log. `-` has nothing to find.
+"""
+
+TAIL = """## What follows
+
+- The chain by itself finds only those who do not know how to recompute it. Keep checkpoints where who may write the
+  store may not write: on another disk, host or user; `workbench doctor` says when all lie on the store's own disk.
+- A folder whose newest checkpoints are cut off with the log's tail shows nothing. A second folder does; so does the
+  last line of any print-out or the log head in a report, given to `workbench audit verify --head`; so does the folder
+  of a report, given to `--anchors`.
+- Name the keys that you trust. Those that the log enrolled are as good as the log.
+- A stolen key that still counts signs what its thief likes. Revoke it, and keep older checkpoints.
+- Dropped triggers alone are no finding: they guard against mistakes. What is changed without them is found as above.
+"""
+
+SECTIONS = (
+    ("Rows changed with a SQLite shell", attacks.WITH_A_SHELL),
+    (
+        "The store rewritten: chain, head row and caches worked out anew",
+        attacks.WITH_A_PROGRAM,
+    ),
+    ("Checkpoints changed, the log untouched", attacks.ON_THE_CHECKPOINTS),
+    ("The store rewritten, and its checkpoints exchanged", attacks.ON_BOTH),
+)
+
+
+def page() -> str:
+    """Return the page."""
+    parts = [HEAD]
+    for title, rows in SECTIONS:
+        parts.append(f"## {title}\n\n{_table(rows)}\n")
+    return "\n".join([*parts, TAIL])
+
+
+def _table(rows: Sequence[Attack]) -> str:
+    lines = [f"| Attack | Fault | {' | '.join(Defence)} |", f"| --- |{' --- |' * 5}"]
+    lines += [f"| {row.name} | {row.fault} | {' | '.join(row.expected)} |" for row in rows]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
