@@ -22,6 +22,7 @@ from workbench.control.resuming import ResumeRequest
 from workbench.demo import worker as worker_module
 from workbench.demo.crew import DemoFailed, crew_of
 from workbench.demo.evidence import Making, open_recording
+from workbench.demo.live import Live, Pause, show_targets
 from workbench.demo.place import Place
 from workbench.demo.play import REGISTRY
 from workbench.demo.screen import Board, Screen
@@ -185,6 +186,25 @@ def test_an_altered_row_of_a_copy_is_named(control: Control) -> None:
     result = verify_store(control.store)
     assert result.broken_at == placed.seq
     assert "altered after it was recorded" in result.finding
+
+
+def test_an_agent_that_is_not_quiet_yet_is_told_so(
+    place: Place, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pause returns when all have confirmed; a run that ends a moment later is told, and stops no demo."""
+    target = {
+        "automation_id": "invoice-triage",
+        "delivered_at": "2026-11-20T08:00:00.004000+00:00",
+        "confirmed_at": "2026-11-20T08:00:00.020000+00:00",
+        "quiet_at": None,
+    }
+    recorded_at = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+    screen = Screen()
+    with crew_of(place) as crew:
+        live = Live(screen, Board(screen, []), place, crew, world, [])
+        show_targets(live, Pause("H-1", recorded_at, recorded_at, [target]))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "invoice-triage delivered +4 ms confirmed +20 ms quiet not yet" in said
 
 
 def test_a_child_that_failed_is_named(place: Place) -> None:

@@ -140,19 +140,25 @@ def show_pause(live: Live) -> Pause:
         confirmed_at=max(from_text(t["confirmed_at"]) for t in targets),
         targets=targets,
     )
-    _show_targets(live, pause)
+    show_targets(live, pause)
     live.watch(3)
     _prove(live, pause)
     return pause
 
 
-def _show_targets(live: Live, pause: Pause) -> None:
+def show_targets(live: Live, pause: Pause) -> None:
+    """Write how long each step took at each automation, from the receipt of the pause."""
     say, start = live.screen.say, pause.recorded_at
     say(f"{pause.hold_id}  recorded {start:%H:%M:%S}.{start.microsecond // 1000:03} UTC, then:")
     for target in pause.targets:
         steps = ("delivered", "confirmed", "quiet")
-        times = "   ".join(f"{s} {_ms(from_text(target[f'{s}_at']) - start)}" for s in steps)
+        times = "   ".join(f"{step} {_reached(target[f'{step}_at'], start)}" for step in steps)
         say(f"  {target['automation_id']:<15} {times}")
+
+
+def _reached(at: str | None, start: datetime) -> str:
+    """Write how long a step took; a pause returns when all have confirmed, and a run may end just after."""
+    return _ms(from_text(at) - start) if at else "not yet, a run is ending"
 
 
 def _prove(live: Live, pause: Pause) -> None:
