@@ -280,7 +280,7 @@ def test_holds_count_like_padlocks() -> None:
     a_store()
     run("pause", AGENTS, "-r", "x", "-y", "--no-wait")
     found = run("pause", "automation=ticket-reply", "-r", "y", "-y", "--no-wait")
-    assert "Already under another hold: ticket-reply." in found.out
+    assert "Already under a hold: ticket-reply." in found.out
     assert "H-2 placed on automation=ticket-reply" in found.out
     assert run("gate", "ticket-reply").out == "PAUSED by H-1, H-2\n"
 

@@ -271,7 +271,7 @@ def test_the_card_is_whole() -> None:
         "To stop it:    workbench pause 'automation=invoice-triage' --reason TEXT",
         "To restart it: workbench review H-N, then workbench decide R-N, then",
         "               workbench resume H-N --only 'automation=invoice-triage' --runs N",
-        "  stops automations that ask the gate: 1 of 1; the others are NOT stopped",
+        "  stops automations that ask the gate: 1 of 1",
         "invoice-triage  (agent, commerce, staging): running",
         "  who can stop it      agent-owner",
         "  who restarts it      ops-lead",
@@ -285,6 +285,53 @@ def test_the_card_is_whole() -> None:
         "  kill switch          workbench pause",
     ):
         assert line in found.out.splitlines()
+
+
+def test_the_card_speaks_of_others_only_where_there_are_some() -> None:
+    """Where all of a scope ask the gate no line warns of others; where one does not, it does."""
+    a_store()
+    assert "NOT stopped" not in run("card", "kind=agent").out
+    out = run("card", "provider=acme-llm").out
+    assert "  stops automations that ask the gate: 2 of 3; the others are NOT stopped" in out
+
+
+def test_the_card_names_the_holds_to_restart() -> None:
+    """One hold's id stands ready in the commands; several are listed, for each has to be restarted."""
+    a_store()
+    a_hold()
+    one = run("card", "kind=agent").out
+    assert "To restart it: workbench review H-1, then" in one
+    assert "workbench resume H-1 --only 'kind=agent' --runs N" in one
+    a_hold("automation=ticket-reply")
+    several = run("card", "kind=agent").out
+    assert "workbench review H-N" in several
+    assert "for each hold that stands on it: H-1, H-2" in several
+
+
+def test_the_card_agrees_with_status_on_what_is_held() -> None:
+    """During a narrow restart and when it is used up, its automation is under its hold on both pages."""
+    a_store()
+    a_hold()
+    words = ("--only", "automation=invoice-triage", "--runs", "1", "--break-glass", "x", "-y")
+    assert run("resume", "H-1", *words).code == 0
+    for _ in range(2):
+        assert (
+            "Already under a hold: invoice-triage, ticket-reply." in run("card", "kind=agent").out
+        )
+        assert row_of(run("status").out, "invoice-triage").endswith("H-1")
+        run("gate", "invoice-triage", "--run", "r1")
+
+
+def test_status_of_a_part_tells_other_holds_apart() -> None:
+    """A hold on something else is named as elsewhere, without posing as the reason of what is shown."""
+    a_store()
+    a_hold()
+    a_hold("automation=order-sync", "nightly")
+    out = run("status", "automation=order-sync").out
+    assert "H-2  automation=order-sync  paused: nightly" in out
+    assert f"elsewhere: H-1 on {AGENTS}\n" in out
+    assert "wrong amounts" not in out
+    assert "elsewhere" not in run("status").out
 
 
 def test_what_is_missing_on_the_card_is_said() -> None:
@@ -363,6 +410,18 @@ def test_find_proposes_the_smallest_scope_first(
     assert f"Pause the first: workbench pause '{covered['scope']}' --reason TEXT" in found.out
     if len(words) == 1:
         assert covered["scope"] == first
+
+
+def test_a_long_list_of_find_says_how_long_it_is() -> None:
+    """Where more automations are covered than are named, the number of the rest stands there."""
+    more = [REGISTRY]
+    for number in range(3):
+        more += [f"[automations.extra-{number}]", 'kind = "watcher"', 'category = "commerce"']
+        more += ['environment = "staging"', "asks_gate = true"]
+    a_store(registry="\n".join(more))
+    line = row_of(run("find", "commerce").out, "category=commerce")
+    assert line.split()[1] == "6"
+    assert "extra-0, extra-1, extra-2, invoice-triage and 2 more  matches" in line
 
 
 TWO_WORDS = (

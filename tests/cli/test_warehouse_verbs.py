@@ -50,13 +50,72 @@ def test_each_line_ends_accepted_rejected_or_blank(own_folders: Path) -> None:
     ]
 
 
-def test_words_that_are_no_status_are_counted(own_folders: Path) -> None:
-    """A source's words that became `unknown` are named with their number, and where to say what they mean."""
-    rows = [a_run(f"r{n}", status="wobbly") for n in range(3)]
-    found = run("load", "--table", "run", a_file(own_folders / "r.jsonl", *rows, a_run("ok")))
-    assert "status unknown, which is not success: wobbly (3)" in found.out
-    assert "[words.status]" in found.out
-    assert {row["status"] for row in loaded()} == {"unknown", "succeeded"}
+@pytest.mark.parametrize("table", ["run", "step"])
+def test_words_that_are_no_status_are_counted_and_can_be_mapped(
+    table: str, own_folders: Path
+) -> None:
+    """Words that became `unknown` are named with their number, and what is printed for a mapping mends them."""
+    rows = [
+        a_run("ok"),
+        *(a_run(f"r{n}", status="Wobbly \\o/") for n in range(3)),
+        a_run("r9", status="odd"),
+    ]
+    if table == "step":
+        steps = ("source_id", "run_id", "automation_id", "status", "started_at")
+        rows = [{**{k: row[k] for k in steps}, "step_id": "s1", "attempt": 1} for row in rows]
+    path = a_file(own_folders / "r.jsonl", *rows)
+    found = run("load", "--table", table, path)
+    assert "status unknown, which is not success: Wobbly \\o/ (3), odd (1)" in found.out
+    assert "scheduled, queued, starting" in found.out
+    entries = [line[8:] for line in found.out.splitlines() if line.startswith(" " * 8)]
+    assert entries[-3] == "[words.status]"
+    mapping = own_folders / "mine.toml"
+    counts = f"select status, count(*) as n from {table} group by status order by status"
+    for word, expected in (
+        ("WORD", {"succeeded": 1, "unknown": 4}),
+        ("failed", {"succeeded": 1, "failed": 4}),
+    ):
+        mapping.write_text("\n".join(entries).replace("WORD", word), encoding="utf-8")
+        again = run("load", "--mapping", str(mapping), path)
+        assert again.code == 0, again.said
+        assert {
+            row["status"]: row["n"] for row in run("sql", counts, "--json").document
+        } == expected
+    assert "unknown" not in again.out
+
+
+def test_a_shipped_mapping_is_to_be_copied(own_folders: Path) -> None:
+    """With a mapping that names the status already, only the missing words are to be added, to a copy of it."""
+    path = a_file(
+        own_folders / "j.jsonl", {"id": 1, "name": "build", "conclusion": "Stale", "created_at": AT}
+    )
+    found = run("load", "--mapping", "github-actions-jobs", path)
+    assert "a copy of the mapping github-actions-jobs" in found.out
+    assert [line.strip() for line in found.out.splitlines() if line.startswith(" " * 8)] == [
+        "[words.status]",
+        '"stale" = "WORD"',
+    ]
+    assert "    source: github-actions\n" in found.out
+
+
+def test_a_load_says_whose_rows_they_are(own_folders: Path) -> None:
+    """Rows without a source are refused with the option that names it; a load tells the source that it used."""
+    row = a_run("r1")
+    del row["source_id"]
+    path = a_file(own_folders / "r.jsonl", row)
+    refused(run("load", "--table", "run", path), 13, "source_id is missing", "`--source SOURCE_ID`")
+    allowed = run("load", "--table", "run", path, "--allow-rejects", "1")
+    assert "source_id is missing (1); `--source SOURCE_ID`" in allowed.out
+    assert loaded() == []
+    for again in ("", "already loaded"):
+        found = run("load", "--table", "run", path, "--source", "billing-cron")
+        assert (found.code, again in found.out) == (0, True), found.said
+        assert "    source: billing-cron\n" in found.out
+    own = a_file(own_folders / "own.jsonl", a_run("r2"), {**row, "run_id": "r3"})
+    assert (
+        "    source: billing-cron, s\n"
+        in run("load", "--table", "run", own, "--source", "billing-cron").out
+    )
 
 
 def test_loading_again_changes_nothing(own_folders: Path) -> None:
@@ -79,6 +138,24 @@ def test_too_many_rejects_load_nothing(own_folders: Path) -> None:
     assert loaded() == []
     kept = run("load", "--table", "run", path, "--allow-rejects", "0.9")
     assert (kept.code, len(loaded())) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("columns", "has_source", "has_mapping"),
+    [("run_id,automation_id,status", True, False), ("id,automation_id,status", True, True)],
+)
+def test_a_table_without_a_source_column_names_the_option(
+    columns: str, has_source: bool, has_mapping: bool, own_folders: Path
+) -> None:
+    """Missing columns are answered with what gives them: `--source` for the source, a mapping for others."""
+    path = a_file(own_folders / "r.csv", columns, "r1,order-sync,succeeded")
+    found = run("load", "--table", "run", path)
+    refused(found, 3, "has no column")
+    step = found.err.splitlines()[-1]
+    assert ("`--source SOURCE_ID`" in step, "`--mapping FILE.toml`" in step) == (
+        has_source,
+        has_mapping,
+    )
 
 
 @pytest.mark.parametrize(

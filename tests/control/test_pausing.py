@@ -57,7 +57,7 @@ def test_a_preview_says_what_is_held_already(tmp_path: Path) -> None:
     control = a_control(tmp_path)
     pause(control, "automation=ticket-reply")
     assert control.preview("kind=agent").already_paused == ("ticket-reply",)
-    assert control.preview("*").notes[-1] == "Already under another hold: ticket-reply."
+    assert control.preview("*").notes[-1] == "Already under a hold: ticket-reply."
 
 
 @pytest.mark.parametrize(

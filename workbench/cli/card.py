@@ -23,8 +23,8 @@ def command(scope: str, is_json: bool) -> None:
         return
     click.echo(store_line(card.head, settings))
     click.echo(f"\nTo stop it:    workbench pause '{card.scope}' --reason TEXT")
-    click.echo("To restart it: workbench review H-N, then workbench decide R-N, then")
-    click.echo(f"               workbench resume H-N --only '{card.scope}' --runs N")
+    for line in _restart_lines(card):
+        click.echo(line)
     for note in card.preview.notes:
         click.echo(f"  {one_line(note)}")
     if not card.entries:
@@ -32,6 +32,19 @@ def command(scope: str, is_json: bool) -> None:
     for entry in card.entries:
         click.echo("\n" + _text(entry))
     head_line(card.head)
+
+
+def _restart_lines(card: Card) -> list[str]:
+    """Return how to restart the scope, with the hold's own id where exactly one stands on it."""
+    holds = list(dict.fromkeys(hold_id for entry in card.entries for hold_id in entry.hold_ids))
+    hold = holds[0] if len(holds) == 1 else "H-N"
+    lines = [
+        f"To restart it: workbench review {hold}, then workbench decide R-N, then",
+        f"               workbench resume {hold} --only '{card.scope}' --runs N",
+    ]
+    if len(holds) > 1:
+        lines.append(f"               for each hold that stands on it: {', '.join(holds)}")
+    return lines
 
 
 def _text(entry: CardEntry) -> str:

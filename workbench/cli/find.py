@@ -9,6 +9,8 @@ from workbench.control import open_control
 from workbench.errors import NotFound
 from workbench.settings import Settings
 
+SHOWN_IDS = 4
+
 
 @click.command()
 @click.argument("words", nargs=-1, required=True)
@@ -32,7 +34,13 @@ def command(words: tuple[str, ...], is_json: bool) -> None:
         return
     head = control.head_note()
     click.echo(store_line(head, settings))
-    rows_text = [(p.scope, p.count, ", ".join(p.automation_ids[:4]), p.why) for p in found]
+    rows_text = [(p.scope, p.count, _named(p.automation_ids), p.why) for p in found]
     click.echo(table(["scope", "automations", "which", "why"], rows_text))
     click.echo(f"\nPause the first: workbench pause '{found[0].scope}' --reason TEXT")
     head_line(head)
+
+
+def _named(automation_ids: tuple[str, ...]) -> str:
+    """Name the first automations and say how many more there are, so that a long list does not look short."""
+    more = len(automation_ids) - SHOWN_IDS
+    return ", ".join(automation_ids[:SHOWN_IDS]) + (f" and {more} more" if more > 0 else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import asdict
 from datetime import datetime
@@ -12,16 +13,25 @@ import click
 from workbench.cli.present import as_json, demo_words, one_line
 from workbench.clock import from_text
 from workbench.errors import SourceError
+from workbench.records import RunStatus
 from workbench.settings import Settings
 from workbench.sources.mapping import Mapping, load_mapping
 from workbench.warehouse import LoadOptions, LoadReport, Warehouse
+from workbench.warehouse.batch import NO_SOURCE
+
+STATUS_QUERIES = {"run": "load.unknown_status", "step": "load.unknown_step_status"}
+"""Table -> the query for the words of its source that are no status here."""
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--table", help="Table to load into; the mapping's where it names one.")
 @click.option("--mapping", "mapping_name", help="Shipped mapping, or a TOML file of your own.")
-@click.option("--source", help="Source of rows that name none.")
+@click.option(
+    "--source",
+    metavar="SOURCE_ID",
+    help="Source of rows that name none: a word of yours, e.g. billing-cron.",
+)
 @click.option(
     "--constant",
     "constants",
@@ -78,7 +88,7 @@ def command(
     click.echo(
         as_json([asdict(report) for report in reports])
         if is_json
-        else demo_words(settings) + _in_words(reports, _unknown_words(warehouse, reports))
+        else demo_words(settings) + _in_words(reports, _unknown_words(warehouse, reports, mapping))
     )
     if empty := [report.file for report in reports if report.line_count == report.blank_count]:
         raise SourceError(f"{', '.join(empty)}: has no lines, so nothing was loaded from it")
@@ -111,21 +121,43 @@ def _instant(text: str | None) -> datetime | None:
         raise click.UsageError(f"--complete-until: {exc}") from exc
 
 
-def _unknown_words(warehouse: Warehouse, reports: list[LoadReport]) -> list[str]:
+def _unknown_words(
+    warehouse: Warehouse, reports: list[LoadReport], mapping: Mapping | None
+) -> list[str]:
     """Say which words of a source became `unknown`: unknown is not success, and a mapping can name them."""
-    batches = [r.batch_id for r in reports if r.table == "run" and r.changed_count]
-    lines = []
+    found: dict[str, int] = {}
     with warehouse.snapshot() as snapshot:
-        for batch_id in batches:
-            found = snapshot.query("load.unknown_status", batch_id=batch_id)
-            words = [
-                f"{one_line(w) or 'no word'} ({n:,})" for w, n in found.itertuples(index=False)
-            ]
-            if words:
-                lines.append(f"    status unknown, which is not success: {', '.join(words)}")
-    if lines:
-        lines.append("    to say what they mean, add them to `[words.status]` of your --mapping")
-    return lines
+        for report in reports:
+            if report.table in STATUS_QUERIES and report.accepted_count:
+                name = STATUS_QUERIES[report.table]
+                rows = snapshot.query(name, batch_id=report.batch_id)
+                for word, count in rows.itertuples(index=False):
+                    found[word] = found.get(word, 0) + count
+    if not found:
+        return []
+    said = ", ".join(f"{one_line(word) or 'no word'} ({count:,})" for word, count in found.items())
+    lines = [f"    status unknown, which is not success: {said}"]
+    words = [word for word in found if word]
+    return [*lines, *_how_to_map(words, reports[0].table, mapping)] if words else lines
+
+
+def _how_to_map(words: list[str], table: str, mapping: Mapping | None) -> list[str]:
+    """Return the entries of a mapping that would say what the words mean, to be copied and filled in."""
+    named = mapping is not None and "status" in mapping.rules
+    file = f"a copy of the mapping {mapping.name}" if mapping and named else "a mapping file"
+    head = (
+        []
+        if named
+        else [f'table = "{table}"', "keep_names = true", "[fields]", 'status = "status"']
+    )
+    known = ", ".join(status for status in RunStatus if status is not RunStatus.UNKNOWN)
+    keys = dict.fromkeys(word.strip().lower() for word in words)
+    entries = [f'{one_line(json.dumps(key, ensure_ascii=False))} = "WORD"' for key in keys]
+    return [
+        f"    to say what they mean, load the file again with --mapping and {file}, where WORD is one of",
+        f"    {known}:",
+        *(f"        {line}" for line in (*head, "[words.status]", *entries)),
+    ]
 
 
 def _in_words(reports: list[LoadReport], more: list[str]) -> str:
@@ -136,6 +168,8 @@ def _in_words(reports: list[LoadReport], more: list[str]) -> str:
             f"{one_line(report.file)} -> {report.table}: {again}{report.accepted_count:,} accepted + "
             f"{report.rejected_count:,} rejected + {report.blank_count:,} blank = {report.line_count:,} lines"
         )
+        if report.source_ids:
+            lines.append(f"    source: {', '.join(map(one_line, report.source_ids))}")
         known = report.accepted_count - report.changed_count
         if known and not report.was_already_loaded:
             lines.append(
@@ -151,6 +185,7 @@ def _in_words(reports: list[LoadReport], more: list[str]) -> str:
             lines.append(f"    {report.unknown_key_count:,} fields have no column, {kept}: {names}")
         lines += [
             f"    rejected: {one_line(reason)} ({count:,})"
+            + ("; `--source SOURCE_ID` says whose rows they are" * (reason == NO_SOURCE))
             for reason, count in report.reasons.items()
         ]
     lines += more

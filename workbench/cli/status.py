@@ -8,7 +8,7 @@ import click
 
 from workbench.cli.present import as_json, head_line, one_line, scope_words, store_line, table, when
 from workbench.control import open_control
-from workbench.control.views import ProbationView, Status
+from workbench.control.views import AutomationStatus, HoldView, ProbationView, Status
 from workbench.errors import NoMatch
 from workbench.scope import Scope, why_no_match
 from workbench.settings import Settings
@@ -44,14 +44,28 @@ def command(scope: str, is_json: bool) -> None:
     click.echo(table(["automation", "kind", "category", "owner", "state", "holds"], cells))
     if not rows:
         click.echo("No automation is registered here.")
+    _show_holds(found, wanted, rows)
+    for flag in _flags(found):
+        click.echo(one_line(f"flagged: {flag}"))
+    head_line(found.head)
+
+
+def _show_holds(found: Status, wanted: Scope, rows: list[AutomationStatus]) -> None:
+    """Print the holds on what is shown with their reasons, and name the others."""
+    ids = {row.automation.automation_id for row in rows}
     for view in found.holds:
+        if not _is_about(view, wanted, ids):
+            click.echo(f"elsewhere: {view.hold.hold_id} on {scope_words(view.hold.scope)}")
+            continue
         about = f"{view.hold.hold_id}  {scope_words(view.hold.scope)}  {view.state_in_words}"
         click.echo(one_line(f"{about}: {view.hold.reason}"))
         for live in view.live_probations:
             click.echo(one_line(f"  {_restart_words(live)}"))
-    for flag in _flags(found):
-        click.echo(one_line(f"flagged: {flag}"))
-    head_line(found.head)
+
+
+def _is_about(view: HoldView, wanted: Scope, ids: set[str]) -> bool:
+    """Tell whether a hold is on something that is shown; the others are named without their story."""
+    return wanted.is_everything or any(i in ids or wanted.names(i) for i in view.automations)
 
 
 def _restart_words(view: ProbationView) -> str:

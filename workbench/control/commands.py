@@ -285,10 +285,7 @@ class Control:
         held = tuple(
             a.automation_id
             for a in covered
-            if any(
-                hold.hold_id != except_hold
-                for hold in state.paused_by(a.automation_id, self.clock.now())
-            )
+            if any(hold.hold_id != except_hold for hold in state.holds_on(a.automation_id))
         )
         return Preview(scope, mode, covered, held)
 

@@ -19,13 +19,18 @@ from workbench.records import (
 )
 from workbench.scope import Scope
 
-GATE_ONLY = "stops automations that ask the gate: {asking} of {total}; the others are NOT stopped"
-"""What every preview says until engines are bound (SEMANTICS 2)."""
+GATE_ONLY = "stops automations that ask the gate: {asking} of {total}"
+OTHERS = "; the others are NOT stopped"
+"""What every preview says until engines are bound (SEMANTICS 2), and what it adds where there are others."""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What a scope covers, before anything happens."""
+    """What a scope covers, before anything happens.
+
+    Attributes:
+        already_paused: automations that a hold covers now, a narrow restart of them or not.
+    """
 
     scope: Scope
     mode: Mode
@@ -45,7 +50,8 @@ class Preview:
     @property
     def sentence(self) -> str:
         """Say how much of the scope a hold stops today."""
-        return GATE_ONLY.format(asking=len(self.asking), total=len(self.automations))
+        said = GATE_ONLY.format(asking=len(self.asking), total=len(self.automations))
+        return said + OTHERS * bool(self.not_stopped)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -54,7 +60,7 @@ class Preview:
         if self.mode is Mode.HALT:
             found.append("The gate cannot cancel a run; a run in flight stops when it asks next.")
         if self.already_paused:
-            found.append(f"Already under another hold: {', '.join(self.already_paused)}.")
+            found.append(f"Already under a hold: {', '.join(self.already_paused)}.")
         return tuple(found)
 
 

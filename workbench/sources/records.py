@@ -159,9 +159,14 @@ class RecordReader:
                     else f"{column} (from {' or '.join(sorted(wanted))})"
                 )
         if missing:
+            steps = []
+            if "source_id" in missing:
+                steps.append("say whose rows these are: `--source SOURCE_ID`")
+            if missing != ["source_id"]:
+                steps.append("name the columns in a mapping: `--mapping FILE.toml`")
             raise SourceError(
                 f"{self.file.name}: has no column {', '.join(missing)}; it has {', '.join(names) or 'none'}",
-                next_step="name the columns in a mapping: `--mapping FILE.toml`",
+                next_step="; ".join(steps),
             )
 
     def _fill(

@@ -14,6 +14,7 @@ import pandas as pd
 from workbench.clock import to_text
 from workbench.sources.files import Refusal, SourceFile
 from workbench.sources.mapping import Mapping as FieldMapping
+from workbench.warehouse import connection as duck
 from workbench.warehouse.manifest import Watermark
 from workbench.warehouse.staging import Staging
 
@@ -21,7 +22,10 @@ DEFAULT_ALLOWED_REJECT_SHARE = 0.05
 """Share of the lines that may be rejected before a load is held back; people pass another with --allow-rejects."""
 
 _SHOWN_KEYS = 20
-"""Field names and reasons listed in a report; the counts cover all."""
+"""Field names, sources and reasons listed in a report; the counts cover all."""
+
+NO_SOURCE = "source_id is missing"
+"""Reason of the staging check for rows that name no source and for which none was given."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class LoadReport:
         changed_count: accepted lines that brought a new or newer row; the others repeat what is known.
         repeat_count: run ids that stood again in the file and were numbered, where the mapping says so.
         unknown_key_count: field names without a column; kept as labels where the table has labels.
+        source_ids: sources that the accepted rows are of, said by the rows themselves or for them.
         is_applied: False when the rejects exceeded the allowed share and the rows were held back.
         reasons: why lines were rejected, with their number.
     """
@@ -64,6 +69,7 @@ class LoadReport:
     repeat_count: int = 0
     unknown_key_count: int = 0
     unknown_keys: tuple[str, ...] = ()
+    source_ids: tuple[str, ...] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
     manifest_version: int = 0
     is_applied: bool = True
@@ -115,6 +121,7 @@ def finished_batch(staging: Staging, batch_id: str, *, name: str) -> Batch:
         repeat_count=staging.repeat_count,
         unknown_key_count=len(staging.unknown_keys),
         unknown_keys=tuple(sorted(staging.unknown_keys)[:_SHOWN_KEYS]),
+        source_ids=source_ids_of(staging)[:_SHOWN_KEYS],
         reasons=reasons_of(staging.rejects),
     )
     return Batch(batch_id, staging, report, staging.rejects)
@@ -137,8 +144,21 @@ def batch_id_of(
 def known_report(said: Mapping[str, Any]) -> LoadReport:
     """Return the report of a batch that the manifest remembers."""
     return LoadReport(
-        **{**said, "unknown_keys": tuple(said["unknown_keys"]), "was_already_loaded": True}
+        **{
+            **said,
+            "unknown_keys": tuple(said["unknown_keys"]),
+            "source_ids": tuple(
+                said.get("source_ids", ())
+            ),  # absent in manifests of earlier versions
+            "was_already_loaded": True,
+        }
     )
+
+
+def source_ids_of(staging: Staging) -> tuple[str, ...]:
+    """Return the sources that a staging area has rows of."""
+    found = duck.run_query(staging.connection, "staging.source").fetchall()
+    return tuple(source_id for (source_id,) in found)
 
 
 def reasons_of(rejects: Sequence[Refusal]) -> dict[str, int]:

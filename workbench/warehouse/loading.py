@@ -19,6 +19,7 @@ from workbench.sources.mapping import Mapping
 from workbench.sources.records import RecordReader, Target
 from workbench.warehouse import connection as duck
 from workbench.warehouse.batch import (
+    NO_SOURCE,
     Batch,
     LoadOptions,
     LoadReport,
@@ -26,6 +27,7 @@ from workbench.warehouse.batch import (
     finished_batch,
     known_report,
     reasons_of,
+    source_ids_of,
 )
 from workbench.warehouse.manifest import Manifest, Watermark, locked, publish, read_manifest
 from workbench.warehouse.merge import Merge, write_rejects
@@ -165,12 +167,14 @@ class Loader:
             batch.report = replace(batch.report, is_applied=False)
         first = self.publish(excess)[0]
         reason, count = max(first.reasons.items(), key=lambda found: (found[1], found[0]))
+        see = 'see them with `workbench sql "select line_number, reason, text from ingest_reject"`'
         raise TooManyRejects(
             f"{first.file}: {first.rejected_count} of {first.line_count} lines were rejected, most often because "
             f"{reason} ({count}); no row was loaded, the rejects are in ingest_reject as batch {first.batch_id}",
             next_step=(
-                'see them with `workbench sql "select line_number, reason, text from ingest_reject"`; '
-                "mend the file, or load it with --allow-rejects"
+                "say whose rows these are with `--source SOURCE_ID`, e.g. `--source billing-cron`"
+                if NO_SOURCE in first.reasons
+                else f"{see}; mend the file, or load it with --allow-rejects"
             ),
         )
 
@@ -196,7 +200,7 @@ class Loader:
         if until := options.complete_until:
             batch.watermarks = tuple(
                 Watermark(source, target.name, until, until, batch.id)
-                for (source,) in duck.run_query(staging.connection, "staging.source").fetchall()
+                for source in source_ids_of(staging)
             )
         return batch
 
