@@ -174,3 +174,21 @@ def test_without_a_key_file_nothing_changes(tmp_path: Path) -> None:
     signing = Control(control.store, control.clock, signer=file_signer(settings_in(tmp_path).home))
     assert pause(signing).hold.placed_by.endswith("(unverified)")
     assert "signature" not in signing.store.events()[-1].payload["command"]
+
+
+def test_a_private_folder_that_cannot_be_looked_into_stops_no_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system refuses even to say whether a key is there, the pause is recorded unsigned."""
+    control = a_control(tmp_path)
+    control.signer = file_signer(tmp_path / "home")
+    control.anchor_key = tmp_path / "home" / "key.json"
+    real = Path.exists
+
+    def refused(path: Path, **more: Any) -> bool:
+        if path.name == "key.json":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, **more)
+
+    monkeypatch.setattr(Path, "exists", refused)
+    assert "unverified" in pause(control).hold.placed_by

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.demo.played import run_workbench
+from tests.store.test_migrating import workbench_of_schema_1
 from workbench.clock import FixedClock, SystemClock
 from workbench.control import Control, open_control
 from workbench.control.placing import PauseRequest
@@ -43,6 +44,27 @@ def test_it_plays_where_the_variables_point(place: Place, own_folders: Path) -> 
     """With WORKBENCH_* set the demo uses exactly those folders."""
     assert place.settings == Settings.from_environment()
     assert place.folder == own_folders / "home" / "demo-stage"
+
+
+def test_a_store_of_an_earlier_version_s_demo_is_replaced(place: Place, clock: FixedClock) -> None:
+    """Who pulls a new version and types `make demo` again sees it play, and nothing of the old store is left."""
+    with workbench_of_schema_1():
+        before = play_briefly(place, clock)
+    assert play_briefly(place, clock) != before
+    left = [path.name for path in place.settings.store.glob("store.sqlite*")]
+    assert not [name for name in left if "schema" in name]
+
+
+def test_a_foreign_store_of_an_earlier_version_is_not_touched(
+    place: Place, clock: FixedClock
+) -> None:
+    """A store without the demo's mark is neither brought up to date nor replaced."""
+    with workbench_of_schema_1():
+        made = init_store(place.settings, clock, environment="staging", actor="os:test")
+    content = (made.backend.folder / "store.sqlite").read_bytes()
+    with pytest.raises(StorageUnavailable, match="has schema 1"), claimed(place, clock, own=OWN):
+        pass
+    assert (made.backend.folder / "store.sqlite").read_bytes() == content
 
 
 def test_the_holds_of_the_demo_before_are_named(place: Place, clock: FixedClock) -> None:

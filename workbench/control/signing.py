@@ -43,12 +43,20 @@ class Who:
     seal: Mapping[str, str] = field(default_factory=dict)
 
 
+def is_there(path: Path) -> bool:
+    """Tell whether a key file is there; a folder that cannot be looked into holds none, and stops no pause."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def file_signer(home: Path) -> Signer:
     """Return what signs with the key file of a private folder; without one nothing is imported."""
 
     def sign(command: Command, told: Mapping[str, str]) -> Seal | None:
         path = home / KEY_FILE
-        if not path.exists():
+        if not is_there(path):
             return None
         from workbench.store.keys import load_key
 
@@ -63,7 +71,7 @@ def file_signer(home: Path) -> Signer:
 
 def own_key(path: Path | None) -> SigningKey | None:
     """Return the key that signs checkpoints; one that is not to be used signs none, and stops nothing."""
-    if path is None or not path.exists():
+    if path is None or not is_there(path):
         return None
     from workbench.store.keys import load_key
 

@@ -25,7 +25,7 @@ from workbench.snapshot import (
 from workbench.store import Store, init_store
 from workbench.store.connection import STORE_FILE
 from workbench.store.lock import LOCK_FILE
-from workbench.store.store import store_of
+from workbench.store.store import backend_of, store_of
 
 ENVIRONMENT = "demo"
 MARK = "demo-store.json"
@@ -80,8 +80,19 @@ def standing_holds(place: Place, clock: Clock) -> str:
     store = place.settings.store
     if not place.marked_id() or not (store / STORE_FILE).exists():
         return ""
-    holds = store_of(place.settings, clock).state().standing_holds()
+    holds = _earlier(place, clock).state().standing_holds()
     return ", ".join(f"{hold.hold_id} ({hold.scope})" for hold in holds)
+
+
+def _earlier(place: Place, clock: Clock) -> Store:
+    """Return the store that lies here; one that an earlier version's demo made is brought up to date first.
+
+    It is about to be replaced, and to see that it may be it has to be read. A store without the demo's
+    mark is not touched.
+    """
+    if place.marked_id():
+        backend_of(place.settings).upgrade()
+    return store_of(place.settings, clock)
 
 
 def choose_place(settings: Settings, folder: Path | None, *, is_told_where: bool) -> Place:
@@ -151,7 +162,7 @@ def _why_foreign(place: Place, clock: Clock, own: Collection[str]) -> str:
     """Return why something that lies here is not the demo's to replace, or an empty text."""
     store, gate, marked = place.settings.store, place.settings.gate, place.marked_id()
     if (store / STORE_FILE).exists():
-        found = store_of(place.settings, clock)
+        found = _earlier(place, clock)
         facts = found.meta()
         if facts.get("store_id") != marked or facts.get("environment") != ENVIRONMENT:
             return f"The store in {store} was not made by the demo."
