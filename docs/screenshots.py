@@ -58,7 +58,9 @@ def main() -> None:
 
 def _environment(root: Path) -> dict[str, str]:
     places = {f"WORKBENCH_{name.upper()}": str(root / name) for name in ("store", "gate", "home")}
-    return {**os.environ, **places, "JUPYTER_TOKEN": secrets.token_hex(16)}
+    # As in an activated environment, so that the demo's last lines name no folder of this machine.
+    path = os.pathsep.join([str(Path(WORKBENCH).parent), os.environ.get("PATH", "")])
+    return {**os.environ, **places, "PATH": path, "JUPYTER_TOKEN": secrets.token_hex(16)}
 
 
 def _pictures(browser: Browser, environment: dict[str, str], folder: str) -> Iterator[Path]:
