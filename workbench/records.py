@@ -248,7 +248,11 @@ class Hold:
 
 @dataclass(frozen=True)
 class Probation:
-    """A narrow restart: lets part of a hold through, for so many runs and until an instant."""
+    """A narrow restart: lets part of a hold through, for so many runs and until an instant.
+
+    Attributes:
+        effects: "write" lets everything through, "read" only what reads.
+    """
 
     probation_id: str
     hold_id: str
@@ -264,6 +268,7 @@ class Probation:
     ended_at: datetime | None = None
     ended_why: str = ""
     ended_seq: int | None = None
+    effects: str = "write"
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ class Store:
     def __init__(self, backend: Backend, gate_folder: Path, *, clock: Clock) -> None:
         """Look at an existing store; use `open_store`, which checks that it is there."""
         self.backend = backend
-        self.gates = GateFolder(gate_folder, clock)
+        file = backend.path if isinstance(backend, SqliteBackend) else None
+        self.gates = GateFolder(gate_folder, clock, file)
         self.clock = clock
         self._known: State | None = None
 
@@ -214,6 +215,7 @@ class Store:
 
     def _publish(self, session: Session, state: State) -> str:
         """Tell gates and note the delivery; returns why they could not be told, or an empty text."""
+        now = self.clock.now()  # taken before: a gate may have seen it, and said so, when `tell` returns
         try:
             if fault := self.gates.tell(session, state):
                 return fault
@@ -221,7 +223,7 @@ class Store:
             return f"gates could not be told, for the store went away after it had recorded: {exc}"
         # The event is durable and gates have it; a note that fails now is made by the next command.
         with contextlib.suppress(*self.backend.failures):
-            session.mark_delivered(state.seq, to_text(self.clock.now()))
+            session.mark_delivered(state.seq, to_text(now))
         return ""
 
 
