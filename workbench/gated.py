@@ -42,7 +42,7 @@ def guarded(
     As `Gate.guarded`, with this process's shared gate where none is given.
     """
     asked = AskedRun(automation_id, "", on_unknown=on_unknown)
-    return guard(lambda: gate or shared_gate(), asked, run_id)
+    return guard(lambda: gate or shared_gate(), asked, run_id=run_id)
 
 
 @contextlib.asynccontextmanager

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import struct
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ class Spool:
         """Make the file where there is none, at its full size; raises SpoolFault where that fails."""
         if self.path.exists():
             return
-        temporary = self.folder / f".spool.{os.getpid()}"
+        temporary = self.folder / f".spool.{os.getpid()}.{threading.get_ident()}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with open(temporary, "wb") as file:

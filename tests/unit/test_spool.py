@@ -101,9 +101,7 @@ def test_a_full_spool_says_so(spool: Spool) -> None:
     assert "now" in {p.command_id for p in spool.read().pauses}
 
 
-def test_what_was_not_committed_is_not_there(
-    spool: Spool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_not_committed_is_not_there(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer that dies between the content and its mark leaves a free slot and no doubt."""
     real, calls = os.fdatasync, []
 

@@ -15,8 +15,8 @@ Standard library only; it never opens the store but reads what that published. T
 CLEAR, UNKNOWN. UNKNOWN is not "not paused": the caller says what it does then, by default it stops.
 """
 
+from workbench.answers import GateAnswer, GateState
 from workbench.gate.asked import Effect, OnUnknown, Paused, Unknown
 from workbench.gate.asking import Gate
-from workbench.records import GateAnswer, GateState
 
 __all__ = ["Effect", "Gate", "GateAnswer", "GateState", "OnUnknown", "Paused", "Unknown"]

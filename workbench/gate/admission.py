@@ -8,12 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from workbench.answers import GateAnswer, GateState
 from workbench.clock import Clock, from_text
 from workbench.gate.asked import AskedRun
 from workbench.gate.view import View
-from workbench.records import GateAnswer, GateState, Mode
 from workbench.tickets import TicketBook, TicketFault
 
+DRAIN = "drain"
+"""The mode under which what was in flight goes on; the words of a snapshot are plain text."""
 LET_THROUGH = "let through: narrow restart or drain"
 
 
@@ -39,7 +41,7 @@ class Admission:
         self._clock = clock
         self._newest: datetime | None = None
 
-    def judge(self, view: View, run: AskedRun, bearing: Bearing) -> GateAnswer:
+    def judge(self, view: View, run: AskedRun, *, bearing: Bearing) -> GateAnswer:
         """Return whether a run may act; takes its tickets where it may."""
         answer = view.answer(run.automation_id, run.max_age_seconds)
         if answer.state is not GateState.PAUSED:
@@ -48,7 +50,7 @@ class Admission:
         self._newest = max(self._clock.now(), told, self._newest or told)
         holds = view.holds_on(run.automation_id)
         firm = [hold for hold in holds if hold["probation"] is None]
-        if any(not (bearing.is_in_flight and hold["mode"] == Mode.DRAIN) for hold in firm):
+        if any(not (bearing.is_in_flight and hold["mode"] == DRAIN) for hold in firm):
             return answer
         probations = [hold["probation"] for hold in holds if hold["probation"] is not None]
         if doubt := view.doubt or view.silence(run.max_age_seconds):

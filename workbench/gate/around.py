@@ -11,9 +11,9 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from workbench.answers import GateAnswer, GateState
 from workbench.gate.asked import AskedRun, Effect
 from workbench.gate.waiting import LOOK_SECONDS, Waker, deadline
-from workbench.records import GateAnswer, GateState
 
 if TYPE_CHECKING:
     from workbench.gate.asking import Gate
@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 
 def guard(
-    gate_of: Callable[[], Gate], asked: AskedRun, run_id: Callable[..., str] | None
+    gate_of: Callable[[], Gate], asked: AskedRun, *, run_id: Callable[..., str] | None
 ) -> Callable[[Function], Function]:
     """Return a decorator that lets each call through as a run; `gate_of` is asked at the call."""
 
@@ -92,10 +92,10 @@ async def leave_async(gate: Gate, run: AskedRun) -> None:
 
 
 async def wait_until_clear_async(
-    gate: Gate, automation_id: str, timeout_seconds: float | None, *, effect: Effect
+    gate: Gate, automation_id: str, *, seconds: float | None, effect: Effect
 ) -> GateAnswer:
     """Wait for CLEAR as `wait_until_clear` does; the loop itself watches the wake file."""
-    loop, until = asyncio.get_running_loop(), deadline(timeout_seconds)
+    loop, until = asyncio.get_running_loop(), deadline(seconds)
     is_woken = asyncio.Event()
     with Waker(gate.folder) as waker:
         descriptor = waker.descriptor

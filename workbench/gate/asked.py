@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from workbench.records import GateAnswer
+from workbench.answers import GateAnswer
 
 OnUnknown = Literal["stop", "continue"]
 Effect = Literal["write", "read"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench import presence
+from workbench.answers import GateAnswer, GateState
 from workbench.clock import Clock
 from workbench.gate.admission import GOES_ON, ONLY_ASKS, STARTS, Admission, Bearing
 from workbench.gate.asked import (
@@ -26,7 +27,6 @@ from workbench.gate.asked import (
     refuse_other_effects,
 )
 from workbench.gate.source import Source
-from workbench.records import GateAnswer, GateState
 from workbench.snapshot import EPOCH_WORD, SPOOL_WORD
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class Gate(Source):
         """
         from workbench.gate.waiting import wait_until_clear
 
-        return wait_until_clear(self, automation_id, timeout_seconds, effect=effect)
+        return wait_until_clear(self, automation_id, seconds=timeout_seconds, effect=effect)
 
     async def wait_until_clear_async(
         self, automation_id: str, timeout_seconds: float | None = None, *, effect: Effect = "write"
@@ -153,7 +153,9 @@ class Gate(Source):
         """Wait as `wait_until_clear` does, without holding up the event loop."""
         from workbench.gate.around import wait_until_clear_async
 
-        return await wait_until_clear_async(self, automation_id, timeout_seconds, effect=effect)
+        return await wait_until_clear_async(
+            self, automation_id, seconds=timeout_seconds, effect=effect
+        )
 
     @contextlib.asynccontextmanager
     async def run_async(
@@ -207,7 +209,7 @@ class Gate(Source):
 
         refuse_other_effects(effect)
         asked = AskedRun(automation_id, "", effect, on_unknown)
-        return guard(lambda: self, asked, run_id)
+        return guard(lambda: self, asked, run_id=run_id)
 
     def enter(self, run: AskedRun) -> GateAnswer:
         """Let a run in and note it in flight, or raise; whoever enters calls `leave`."""
@@ -246,6 +248,7 @@ class Gate(Source):
             view is not None
             and answer.state is GateState.CLEAR
             and view.answers.get(automation_id) is answer
+            and not view.silence()  # a question may have allowed more than the gate itself does
         ):
             view.quick[automation_id] = answer
 
@@ -253,7 +256,7 @@ class Gate(Source):
         view = self.current_view()
         if isinstance(view, str):
             return self.unknown(run.automation_id, view)
-        return self._admission.judge(view, run, bearing)
+        return self._admission.judge(view, run, bearing=bearing)
 
     def _raise_unless_clear(self, run: AskedRun, answer: GateAnswer) -> None:
         if answer.state is GateState.PAUSED:

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from workbench.answers import GateAnswer, GateState
 from workbench.clock import Clock, SystemClock, from_text
 from workbench.gate.view import SPOOLED, View
-from workbench.records import GateAnswer, GateState
 from workbench.settings import Settings
 from workbench.snapshot import (
     EPOCH_FILE,

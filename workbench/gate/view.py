@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from workbench.records import GateAnswer, GateState
+from workbench.answers import GateAnswer, GateState
 from workbench.snapshot import EPOCH_WORD, SPOOL_WORD, Published
 from workbench.spool import NOTHING, Spooled
 
@@ -77,13 +77,11 @@ class View:
         return found + [p.hold for p in self.spooled.pauses if p.covers(automation_id)]
 
     def answer(self, automation_id: str, max_age_seconds: float | None = None) -> GateAnswer:
-        """Return the answer that follows from this state, worked out once."""
+        """Return the answer that follows from this state; a CLEAR only from a source known alive lately."""
         found = self.answers.get(automation_id)
         if found is None:
             found = self.answers[automation_id] = self._compute(automation_id)
-        if max_age_seconds is None or found.state is GateState.PAUSED:
-            return found
-        silence = self.silence(max_age_seconds)
+        silence = self.silence(max_age_seconds) if found.state is GateState.CLEAR else ""
         return replace(found, state=GateState.UNKNOWN, reason=silence) if silence else found
 
     def _compute(self, automation_id: str) -> GateAnswer:
@@ -93,6 +91,6 @@ class View:
             return GateAnswer(GateState.PAUSED, holds, seq, age, SPOOLED if is_spooled else "")
         unregistered = f"{automation_id} is not registered"
         is_known = automation_id in self.published.automations
-        if why := self.doubt or ("" if is_known else unregistered) or self.silence():
+        if why := self.doubt or ("" if is_known else unregistered):
             return GateAnswer(GateState.UNKNOWN, (), seq, age, why)
         return GateAnswer(GateState.CLEAR, (), seq, age)

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.answers import GateAnswer, GateState
 from workbench.gate.asked import Effect
-from workbench.records import GateAnswer, GateState
 from workbench.snapshot import WAKE_FILE
 
 if TYPE_CHECKING:
@@ -72,10 +72,10 @@ class Waker:
 
 
 def wait_until_clear(
-    gate: Gate, automation_id: str, timeout_seconds: float | None, *, effect: Effect
+    gate: Gate, automation_id: str, *, seconds: float | None, effect: Effect
 ) -> GateAnswer:
     """Ask, and wait for the next publication, until the answer is CLEAR or the time is over."""
-    until = deadline(timeout_seconds)
+    until = deadline(seconds)
     with Waker(gate.folder) as waker:
         while True:
             waker.arm()
@@ -86,6 +86,6 @@ def wait_until_clear(
             waker.wait(min(LOOK_SECONDS, left))
 
 
-def deadline(timeout_seconds: float | None) -> float:
+def deadline(seconds: float | None) -> float:
     """Return until when (monotonic) a wait lasts; without a limit for ever."""
-    return float("inf") if timeout_seconds is None else time.monotonic() + timeout_seconds
+    return float("inf") if seconds is None else time.monotonic() + seconds

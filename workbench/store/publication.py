@@ -16,7 +16,7 @@ Desired = dict[str, tuple[str, str]]
 
 
 def published_document(
-    state: State, instant: datetime, source: Mapping[str, Any] | None = None
+    state: State, instant: datetime, *, source: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return the snapshot document of a state, with what names the file that it comes from.
 

@@ -16,7 +16,7 @@ from workbench.store.state import State
 class GateFolder:
     """The gate folder that this host's automations read."""
 
-    def __init__(self, folder: Path, clock: Clock, source: Path | None = None) -> None:
+    def __init__(self, folder: Path, clock: Clock, *, source: Path | None = None) -> None:
         """Remember the folder, and the file that it is told from where the store is one."""
         self._source = source
         self.folder = folder
@@ -52,7 +52,7 @@ class GateFolder:
             publisher.prepare()
             publisher.begin(state.seq)
             source = source_of(self._source) if self._source else None
-            publisher.complete(published_document(state, self.clock.now(), source))
+            publisher.complete(published_document(state, self.clock.now(), source=source))
         except (OSError, SnapshotFault) as exc:
             return f"the gate folder {self.folder} cannot be written: {exc}"
         return ""

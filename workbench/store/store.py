@@ -80,7 +80,7 @@ class Store:
         """Look at an existing store; use `open_store`, which checks that it is there."""
         self.backend = backend
         file = backend.path if isinstance(backend, SqliteBackend) else None
-        self.gates = GateFolder(gate_folder, clock, file)
+        self.gates = GateFolder(gate_folder, clock, source=file)
         self.clock = clock
         self._known: State | None = None
 
@@ -215,7 +215,9 @@ class Store:
 
     def _publish(self, session: Session, state: State) -> str:
         """Tell gates and note the delivery; returns why they could not be told, or an empty text."""
-        now = self.clock.now()  # taken before: a gate may have seen it, and said so, when `tell` returns
+        now = (
+            self.clock.now()
+        )  # taken before: a gate may have seen it, and said so, when `tell` returns
         try:
             if fault := self.gates.tell(session, state):
                 return fault
