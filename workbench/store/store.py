@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,8 @@ from workbench.clock import Clock, from_text, to_text
 from workbench.errors import Conflict, Refused, StorageUnavailable
 from workbench.records import Event, HeadNote
 from workbench.settings import Settings
+from workbench.snapshot import store_digest
+from workbench.spool import Spool, SpoolFault
 from workbench.store import log
 from workbench.store.backend import WAIT_SECONDS, Backend, Session
 from workbench.store.documents import Documents, documents_of
@@ -257,7 +259,15 @@ def open_store(settings: Settings, clock: Clock) -> Store:
     store = store_of(settings, clock)
     store.backend.require()
     store.repair_publication(REPAIR_WAIT_SECONDS)
+    make_spools(store.meta()["store_id"], (settings.gate, *settings.spool_folders))
     return store
+
+
+def make_spools(store_id: str, folders: Iterable[Path]) -> None:
+    """Make the spools that are missing; where that fails a pause that needs one will say so."""
+    for folder in folders:
+        with contextlib.suppress(SpoolFault):
+            Spool(folder, store_digest(store_id)).make()
 
 
 def project(session: Session, state: State) -> None:
