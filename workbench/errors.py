@@ -68,6 +68,13 @@ class NotConfirmed(WorkbenchError):
     next_step = "watch with `workbench status`, and stop what is UNCONFIRMED by hand"
 
 
+class Spooled(WorkbenchError):
+    """The store could not record the pause; the spool keeps it, and gates hold what it covers."""
+
+    exit_code = 11
+    next_step = "mend the store; the next command that works records the pause as a hold"
+
+
 class ReportIncomplete(WorkbenchError):
     """The report could not be completed; what there is says INCOMPLETE."""
 
@@ -94,6 +101,12 @@ class StorageUnavailable(WorkbenchError):
 
     exit_code = 15
     next_step = "run `workbench doctor`"
+
+
+class NothingPaused(StorageUnavailable):
+    """The store could not record the pause and no spool took it: NOTHING is paused."""
+
+    next_step = "stop by hand what must not run, then run `workbench doctor`"
 
 
 class StoreMissing(StorageUnavailable):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.clock import from_text
-from workbench.scope import SLUG
+from workbench.slug import SLUG
 from workbench.snapshot import SEEN_FOLDER
 
 REFRESH_SECONDS = 1.0

@@ -8,6 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from workbench.answers import GateAnswer as GateAnswer
+from workbench.answers import GateState as GateState
+
 
 class Kind(StrEnum):
     """What sort of automation it is."""
@@ -74,14 +77,6 @@ class HoldState(StrEnum):
     ACTIVE = "active"
     LAPSED = "lapsed"
     RELEASED = "released"
-
-
-class GateState(StrEnum):
-    """The three answers of the gate."""
-
-    PAUSED = "PAUSED"
-    CLEAR = "CLEAR"
-    UNKNOWN = "UNKNOWN"
 
 
 class TargetState(StrEnum):
@@ -248,7 +243,11 @@ class Hold:
 
 @dataclass(frozen=True)
 class Probation:
-    """A narrow restart: lets part of a hold through, for so many runs and until an instant."""
+    """A narrow restart: lets part of a hold through, for so many runs and until an instant.
+
+    Attributes:
+        effects: "write" lets everything through, "read" only what reads.
+    """
 
     probation_id: str
     hold_id: str
@@ -264,6 +263,7 @@ class Probation:
     ended_at: datetime | None = None
     ended_why: str = ""
     ended_seq: int | None = None
+    effects: str = "write"
 
 
 @dataclass(frozen=True)
@@ -385,21 +385,6 @@ class HeadNote:
     def text(self) -> str:
         """Return the note as one line for print-outs and reports."""
         return f"log head {self.seq} {self.hash[:16]} of store {self.store_id} ({self.environment}), unsigned"
-
-
-@dataclass(frozen=True)
-class GateAnswer:
-    """What the gate says, with the log position it speaks for.
-
-    Attributes:
-        age_seconds: since the published snapshot was last known to be current.
-    """
-
-    state: GateState
-    holds: tuple[str, ...] = ()
-    as_of_seq: int | None = None
-    age_seconds: float | None = None
-    reason: str = ""
 
 
 @dataclass(frozen=True)

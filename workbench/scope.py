@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from workbench.errors import ScopeError
 from workbench.records import Automation
+from workbench.slug import SLUG as SLUG
 
 KEYS: tuple[str, ...] = (
     "environment",
@@ -21,9 +22,6 @@ KEYS: tuple[str, ...] = (
     "tool",
 )
 """Keys a scope may name; `tool` may be given several times, each must be one of the automation's tools."""
-
-SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-"""Values: an allow-list, so that look-alike letters, spaces and other case never match by accident."""
 
 EVERYTHING = "*"
 

@@ -77,6 +77,8 @@ class Settings:
         demo_clock_at: recorded instant at which everything stands (`WORKBENCH_CLOCK`), or None.
         hub_url: REST interface of the JupyterHub that started this process (`JUPYTERHUB_API_URL`), or empty.
         hub_token: token that the Hub gave it (`JUPYTERHUB_API_TOKEN`); never shown.
+        spool: second folder for pauses that the store cannot take (`WORKBENCH_SPOOL`), best on another disk;
+            None where only the gate folder has a spool. Gates must have the same setting.
         is_unattended: no person is at the screen (`WORKBENCH_UNATTENDED=1`); panels render as text.
     """
 
@@ -89,6 +91,7 @@ class Settings:
     hub_url: str = ""
     hub_token: str = field(default="", repr=False)
     store_url: StoreUrl | None = None
+    spool: Path | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -114,7 +117,13 @@ class Settings:
             hub_url=env.get("JUPYTERHUB_API_URL", ""),
             hub_token=env.get("JUPYTERHUB_API_TOKEN", ""),
             store_url=url,
+            spool=next(iter(_folders(env.get("WORKBENCH_SPOOL"))), None),
         )
+
+    @property
+    def spool_folders(self) -> tuple[Path, ...]:
+        """Folders besides the gate folder that have a spool."""
+        return (self.spool,) if self.spool else ()
 
     @property
     def place(self) -> str:
@@ -141,6 +150,8 @@ class Settings:
             found["WORKBENCH_CLOCK"] = self.demo_clock_at.isoformat()
         if self.is_unattended:
             found["WORKBENCH_UNATTENDED"] = "1"
+        if self.spool:
+            found["WORKBENCH_SPOOL"] = str(self.spool)
         if self.anchors:
             found["WORKBENCH_ANCHORS"] = os.pathsep.join(str(path) for path in self.anchors)
         return found

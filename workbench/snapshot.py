@@ -16,18 +16,20 @@ import os
 import struct
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 EPOCH_FILE = "epoch"
 SNAPSHOT_FILE = "snapshot.json"
+WAKE_FILE = "wake"
+"""Written after each publication, so that who waits for one is woken; its content means nothing."""
 SEEN_FOLDER = "seen"
 TICKET_FOLDER = "tickets"
 FORMAT = 1
 
-_LAYOUT = struct.Struct("=8s16sQQQ16x")  # magic, store digest, epoch, seq, heartbeat, reserved
+_LAYOUT = struct.Struct("=8s16sQQQ16x")  # magic, store digest, epoch, seq, heartbeat, spool
 EPOCH_SIZE_BYTES = _LAYOUT.size
 _MAGIC = b"WBEPOCH1"
 _LARGEST_WORD = 2**64 - 1
@@ -35,6 +37,8 @@ EPOCH_WORD = 3  # index of the epoch among the file's 64-bit words
 SEQ_WORD = 4
 HEARTBEAT_WORD = 5
 """When the source was last verified alive, in nanoseconds since 1970; 0 before the first time."""
+SPOOL_WORD = 6
+"""Changes with each change of a spool; apart from the epoch, which the store's lock belongs to."""
 
 
 class SnapshotFault(Exception):
@@ -50,6 +54,8 @@ class Published:
         everything: holds of scope `*`, which cover unregistered automations too.
         named: automation id -> holds of exactly that automation, registered or not.
         doubt: why the log behind it cannot be trusted, or an empty text; then nothing is CLEAR.
+        source: file that it was published from (path, device, inode, boot_id); empty for a store on a server.
+        scopes: automation id -> scope key -> values, so that a scope can be read without the store.
     """
 
     store_id: str
@@ -61,6 +67,8 @@ class Published:
     everything: list[dict[str, Any]]
     named: Mapping[str, list[dict[str, Any]]]
     doubt: str = ""
+    source: Mapping[str, Any] = field(default_factory=dict)
+    scopes: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
 
 
 def store_digest(store_id: str) -> bytes:
@@ -79,6 +87,25 @@ def nanoseconds(instant: datetime) -> int:
     return max(0, since // timedelta(microseconds=1) * 1000)
 
 
+def boot_id() -> str:
+    """Return what tells this machine, since it was started, from every other; empty where nothing does."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def source_of(path: Path) -> dict[str, Any]:
+    """Return what names a store's file to gates of this machine."""
+    found = os.stat(path)
+    return {
+        "path": str(path),
+        "device": found.st_dev,
+        "inode": found.st_ino,
+        "boot_id": boot_id(),
+    }
+
+
 def fsync_folder(folder: Path) -> None:
     """Make a rename or a new file in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -86,6 +113,25 @@ def fsync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def wake_waiters(folder: Path) -> None:
+    """Wake who waits for a publication; the file is there since the folder was prepared."""
+    descriptor = os.open(folder / WAKE_FILE, os.O_WRONLY)
+    try:
+        os.pwrite(descriptor, b".", 0)
+    finally:
+        os.close(descriptor)
+
+
+def touch_spool_word(folder: Path) -> None:
+    """Let each gate look at the spools at its next question."""
+    with (
+        open(folder / EPOCH_FILE, "r+b") as file,
+        mmap.mmap(file.fileno(), EPOCH_SIZE_BYTES) as area,
+        memoryview(area).cast("Q") as words,
+    ):
+        words[SPOOL_WORD] = (words[SPOOL_WORD] + 1) & _LARGEST_WORD
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -116,6 +162,9 @@ class Publisher:
             blank = _LAYOUT.pack(_MAGIC, store_digest(self.store_id), 1, 0, 0)
             write_durably(path, blank)
         self._check(path.read_bytes())
+        if not (self.folder / WAKE_FILE).exists():
+            with contextlib.suppress(OSError):  # who waits looks once a second all the same
+                (self.folder / WAKE_FILE).touch()
 
     def check_owner(self) -> None:
         """Raise SnapshotFault where another store publishes into the folder."""
@@ -146,6 +195,8 @@ class Publisher:
             words[SEQ_WORD] = int(document["seq"])
             words[HEARTBEAT_WORD] = nanoseconds(datetime.fromisoformat(document["published_at"]))
             words[EPOCH_WORD] = ((words[EPOCH_WORD] | 1) + 1) & _LARGEST_WORD
+        with contextlib.suppress(OSError):  # who waits looks once a second all the same
+            wake_waiters(self.folder)
 
     def beat(self, instant: datetime) -> None:
         """Say that the source of what was published was alive at an instant."""
@@ -233,6 +284,8 @@ def read_snapshot(folder: Path) -> Published:
             everything=_holds(body["everything"]),
             named={k: _holds(v) for k, v in _typed(body["named"], dict).items()},
             doubt=_typed(body.get("doubt", ""), str),
+            source=_typed(body.get("source", {}), dict),
+            scopes={k: _typed(v, dict) for k, v in _typed(body.get("scopes", {}), dict).items()},
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise SnapshotFault(f"the snapshot in {folder} lacks or misshapes {exc}") from exc
@@ -249,6 +302,8 @@ def _holds(value: Any) -> list[dict[str, Any]]:
             _instant(probation["started_at"])
             if probation["until"] is not None:
                 _instant(probation["until"])
+            if probation.get("effects", "write") not in ("read", "write"):
+                raise ValueError(f"{probation['effects']!r:.80}, effects that are none")
     found: list[dict[str, Any]] = value
     return found
 

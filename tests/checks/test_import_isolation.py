@@ -54,6 +54,21 @@ def test_the_gate_needs_the_standard_library_alone() -> None:
     assert foreign == {"workbench"}
 
 
+def test_the_gate_loads_only_what_a_question_needs() -> None:
+    """What only waiters, event loops, decorators or the workbench itself need is not loaded with the gate."""
+    probe = "import sys, workbench.gate; print(*sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True
+    ).stdout.split()
+    late = {
+        *("asyncio", "ctypes", "uuid", "subprocess", "tomllib", "logging", "email", "http"),
+        *("workbench.records", "workbench.scope", "workbench.registry", "workbench.store"),
+        *("workbench.gate.around", "workbench.gate.waiting", "workbench.gated"),
+    }
+    assert set(found) & late == set()
+    assert "workbench.gate.asking" in found
+
+
 def test_the_isolation_check_catches() -> None:
     """A heavy import, even a late one through another module, is seen."""
     assert "pandas" in loaded_by("import pandas") & HEAVY

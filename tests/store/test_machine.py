@@ -15,9 +15,10 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.postgres_server import Server
 from tests.store.conftest import use_database
 from tests.store.machine import Machine
-from workbench import gate, tickets
+from workbench import tickets
 from workbench.control import reading, resuming
 from workbench.errors import WorkbenchError
+from workbench.gate import admission, source, view
 from workbench.records import Hold
 from workbench.scope import Scope
 from workbench.store import folding, publication
@@ -147,8 +148,8 @@ def seed_released_twice(patch: pytest.MonkeyPatch) -> None:
 
 def seed_gate_keeps_its_cache(patch: pytest.MonkeyPatch) -> None:
     """The gate looks at its own memory and not at the epoch."""
-    patch.setattr(gate.View, "is_current", True)
-    patch.setattr(gate, "RESTAT_SECONDS", 3600.0)
+    patch.setattr(view.View, "is_current", True)
+    patch.setattr(source, "RESTAT_SECONDS", 3600.0)
 
 
 def seed_publication_before_the_hold(patch: pytest.MonkeyPatch) -> None:
@@ -171,7 +172,7 @@ def seed_a_ticket_each_time(patch: pytest.MonkeyPatch) -> None:
 def seed_wall_clock_reopens(patch: pytest.MonkeyPatch) -> None:
     """A narrow restart that ended lives again when the clock is set back."""
     patch.setattr(tickets.TicketBook, "close", lambda *_, **__: None)
-    patch.setattr(gate.Gate, "_over", staticmethod(lambda p, book, now: ""))
+    patch.setattr(admission.Admission, "_over", staticmethod(lambda p, book, now: ""))
     patch.setattr(reading, "_keep_closed", lambda *_: None)
 
 

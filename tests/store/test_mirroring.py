@@ -166,10 +166,11 @@ def test_a_dead_connection_keeps_paused_and_stops_the_heart(
     [(0, "CLEAR"), (9, "CLEAR"), (11, "UNKNOWN"), (-9, "CLEAR"), (-11, "UNKNOWN")],
 )
 def test_an_old_clear_is_unknown(tmp_path: Path, seconds: float, state: str) -> None:
-    """Beyond the largest age CLEAR is UNKNOWN, with a clock set back too; PAUSED stays, and so does no limit."""
+    """Where no file proves the store alive, CLEAR beyond the largest age is UNKNOWN; PAUSED stays, and no limit."""
     clock = SetClock()
     control = a_control(tmp_path, clock)
     pause(control)
+    (tmp_path / "store").rename(tmp_path / "gone")
     clock.move(seconds)
     gate = Gate(tmp_path / "gate", clock=clock, max_age_seconds=10)
     assert gate.check("order-sync").state.name == state
@@ -188,6 +189,7 @@ def test_a_narrow_restart_stops_with_the_heart(tmp_path: Path) -> None:
         assert answer.state is GateState.CLEAR
     book_before = TicketBook(tmp_path / "gate", "P-1", 3).taken()
     assert len(book_before) == 1
+    (tmp_path / "store").rename(tmp_path / "gone")
     clock.move(30)
     fresh = Gate(tmp_path / "gate", clock=clock, max_age_seconds=10)
     with (

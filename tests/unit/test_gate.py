@@ -16,8 +16,7 @@ import pytest
 
 from tests.store.ground import START, SetClock
 from tests.unit.published import a_document, a_hold, publish
-from workbench import gate as gate_module
-from workbench.gate import Gate, GateState, Paused, Unknown
+from workbench.gate import Gate, GateState, Paused, Unknown, source, view
 from workbench.presence import read_presences
 from workbench.snapshot import EPOCH_FILE, SNAPSHOT_FILE, Publisher, write_durably
 from workbench.tickets import TicketBook
@@ -232,7 +231,7 @@ def test_a_replaced_epoch_file_is_noticed_within_a_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another inode in its place is opened again, even where its epoch word happens to be the same."""
-    monkeypatch.setattr(gate_module, "RESTAT_SECONDS", 0.05)
+    monkeypatch.setattr(source, "RESTAT_SECONDS", 0.05)
     publish(tmp_path)
     gate = a_gate(tmp_path)
     assert gate.check("a").state is GateState.CLEAR
@@ -502,7 +501,7 @@ def test_a_gate_that_ignores_the_epoch_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The seeded fault: a gate that keeps its cache over an odd or moved epoch says a stale CLEAR."""
-    monkeypatch.setattr(gate_module.View, "is_current", True)
+    monkeypatch.setattr(view.View, "is_current", True)
     publish(tmp_path)
     gate = a_gate(tmp_path)
     assert gate.check("a").state is GateState.CLEAR

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import uuid
 from datetime import datetime
 
 import click
 
+from workbench.cli.pause_spool import (
+    pause_without_store,
+    show_what_is_known,
+    spooled_document,
+)
 from workbench.cli.present import (
     as_json,
     ask,
@@ -23,8 +29,16 @@ from workbench.clock import from_text
 from workbench.control import Control, open_control
 from workbench.control.commands import CONFIRM_WAIT_SECONDS
 from workbench.control.placing import PauseRequest
+from workbench.control.spooling import Asker
 from workbench.control.views import PauseReceipt, Preview
-from workbench.errors import NoMatch, Refused, UsageFault
+from workbench.errors import (
+    NoMatch,
+    NothingPaused,
+    Refused,
+    Spooled,
+    StorageUnavailable,
+    UsageFault,
+)
 from workbench.records import Mode, Purpose, TargetState
 from workbench.settings import Settings
 
@@ -58,9 +72,25 @@ NOT_CONFIRMED_EXIT_CODE = 10
 def command(**options: object) -> int:
     """Pause SCOPE, e.g. `workbench pause kind=agent,provider=acme-llm --reason "wrong amounts"`.
 
-    Exit code 0: every automation has confirmed. 10: recorded, not all confirmed.
+    Exit code 0: every automation has confirmed. 10: recorded, not all confirmed. 11: the store could not
+    record it, but gates hold it.
     """
     settings = Settings.from_environment()
+    options["command_id"] = _text(options["command_id"]) or uuid.uuid4().hex
+    try:
+        return _pause(settings, options)
+    except Spooled as exc:
+        if not options["is_json"]:
+            raise
+        click.echo(spooled_document(exc))
+        return exc.exit_code
+    except NothingPaused:
+        raise
+    except StorageUnavailable as exc:
+        return _spool(settings, options, exc)
+
+
+def _pause(settings: Settings, options: dict[str, object]) -> int:
     control = open_control(settings, role=_text(options["role"]) or None)
     is_json, is_sure = bool(options["is_json"]), bool(options["yes"])
     mode = Mode(_text(options["mode"]))
@@ -70,21 +100,11 @@ def command(**options: object) -> int:
         with contextlib.suppress(OSError) if is_sure else contextlib.nullcontext():
             click.echo(store_line(control.head_note(), settings))
             _show_what_comes(control, scope, mode, is_unregistered=bool(options["unregistered"]))
-    request = PauseRequest(
-        scope=scope,
-        reason=_reason(_text(options["reason"]), is_sure or is_json),
-        mode=mode,
-        purpose=Purpose(_text(options["purpose"])),
-        incident_id=_text(options["incident"]),
-        review_by=_instant(_text(options["review_by"])),
-        is_unregistered=bool(options["unregistered"]),
-    )
+    request = _request(options)
     if not is_sure:
         _be_sure(is_json)
     wait = 0.0 if options["no_wait"] else CONFIRM_WAIT_SECONDS
-    receipt = control.pause(
-        request, command_id=_text(options["command_id"]) or None, wait_seconds=wait
-    )
+    receipt = control.pause(request, command_id=_text(options["command_id"]), wait_seconds=wait)
     _refuse_released(receipt)
     try:
         click.echo(as_json(receipt_document(receipt)) if is_json else receipt_text(receipt))
@@ -94,6 +114,35 @@ def command(**options: object) -> int:
         said = f"{receipt.hold.hold_id} is recorded; its receipt cannot be printed: {exc.strerror}."
         click.echo(f"workbench: {said}\n    next: see `workbench status`", err=True)
     return 0 if receipt.is_confirmed else NOT_CONFIRMED_EXIT_CODE
+
+
+def _spool(settings: Settings, options: dict[str, object], cause: StorageUnavailable) -> int:
+    """Hand the pause to the spool, for the store cannot be used; asks as a pause does."""
+    is_json, is_sure = bool(options["is_json"]), bool(options["yes"])
+    if not is_sure and not is_json:
+        show_what_is_known(settings, _text(options["scope"]), cause)
+    elif not is_sure:
+        _be_sure(is_json)
+    asker = Asker(_text(options["role"]) or None, settings.clock().now())
+    error = pause_without_store(
+        settings, _request(options), _text(options["command_id"]), asker=asker, cause=cause
+    )
+    if not isinstance(error, Spooled) or not is_json:
+        raise error from cause
+    click.echo(spooled_document(error))
+    return error.exit_code
+
+
+def _request(options: dict[str, object]) -> PauseRequest:
+    return PauseRequest(
+        scope=_text(options["scope"]),
+        reason=_reason(_text(options["reason"]), bool(options["yes"]) or bool(options["is_json"])),
+        mode=Mode(_text(options["mode"])),
+        purpose=Purpose(_text(options["purpose"])),
+        incident_id=_text(options["incident"]),
+        review_by=_instant(_text(options["review_by"])),
+        is_unregistered=bool(options["unregistered"]),
+    )
 
 
 def _show_what_comes(control: Control, scope: str, mode: Mode, *, is_unregistered: bool) -> None:

@@ -24,6 +24,9 @@ from workbench.settings import Settings
     "--runs", type=int, default=None, help="Number of runs that the narrow restart lets through."
 )
 @click.option("--until", default="", help="Instant at which the narrow restart ends.")
+@click.option(
+    "--reads-only", is_flag=True, help="Let reads through alone; what is about to write stays held."
+)
 @click.option("--full", is_flag=True, help="Release the hold.")
 @click.option(
     "--decision",
@@ -50,7 +53,7 @@ def command(hold_id: str, **options: object) -> int:
     click.echo(store_line(before, settings))
     if not options["yes"]:
         what = (
-            f"let {request.runs} runs of {request.only} through"
+            f"let {request.runs} {'reading ' * (request.effects == 'read')}runs of {request.only} through"
             if request.only
             else f"release {hold_id}"
         )
@@ -59,7 +62,9 @@ def command(hold_id: str, **options: object) -> int:
     if request.only is not None:
         probation = control.resume_narrow(request, command_id=command_id)
         click.echo(
-            f"{probation.probation_id}: {', '.join(probation.automation_ids)} may run {probation.max_runs} times; "
+            f"{probation.probation_id}: {', '.join(probation.automation_ids)} may "
+            f"{'read in' if probation.effects == 'read' else 'run'} {probation.max_runs} "
+            f"{'runs' if probation.effects == 'read' else 'times'}; "
             f"{hold_id} stays and stops them then."
         )
     else:
@@ -92,8 +97,11 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
             "Say `--only SCOPE --runs N` for a narrow restart or `--full` for a release."
         )
     runs, until = options["runs"], str(options["until"])
-    if is_full and (runs is not None or until):
-        raise UsageFault("`--runs` and `--until` limit a narrow restart; `--full` has no limit.")
+    reads_only = bool(options.get("reads_only"))
+    if is_full and (runs is not None or until or reads_only):
+        raise UsageFault(
+            "`--runs`, `--until` and `--reads-only` limit a narrow restart; `--full` has no limit."
+        )
     if not is_full and (not isinstance(runs, int) or runs < 1):
         raise UsageFault("A narrow restart needs a number of runs above 0; add `--runs N`.")
     decision_id, break_glass = str(options["decision_id"]), str(options["break_glass"])
@@ -107,6 +115,7 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
         until=_instant(until),
         decision_id=decision_id,
         break_glass_reason=break_glass,
+        effects="read" if reads_only else "write",
     )
 
 

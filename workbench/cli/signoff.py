@@ -33,6 +33,7 @@ def command() -> None:
 @click.option("--only", default=None, help="Scope of a narrow restart.")
 @click.option("--runs", type=int, default=None, help="Number of runs that it lets through.")
 @click.option("--until", default="", help="Instant at which the narrow restart ends.")
+@click.option("--reads-only", is_flag=True, help="Let reads through alone.")
 @click.option("--full", is_flag=True, help="Release the hold.")
 @click.option("--decision", "decision_id", default="", help="Decision that allows it.")
 def request(hold_id: str, **options: object) -> None:
@@ -94,4 +95,5 @@ def _plan(signoff: SignOff) -> str:
     if "max_runs" not in plan:
         return f"release {on} ({', '.join(plan['covered'])})"
     end = f", until {plan['until']}" if plan["until"] else ""
-    return f"{plan['max_runs']} runs of {scope_words(plan['scope'])} through {on}{end}"
+    reading = "reading " if plan.get("effects") == "read" else ""
+    return f"{plan['max_runs']} {reading}runs of {scope_words(plan['scope'])} through {on}{end}"

@@ -25,6 +25,7 @@ from workbench.control.signing import (
     unsigned,
 )
 from workbench.control.signoff import with_signoff
+from workbench.control.spooling import Asker, Intake
 from workbench.control.targets import Observer, observation, watch
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
 from workbench.errors import NoMatch, NotFound, StorageUnavailable, WorkbenchError
@@ -57,6 +58,7 @@ class Control:
     ) -> None:
         """Act on a store as this process's user, for a role where one is named, signing where one can."""
         self.anchor_folders = anchor_folders
+        self.intake = Intake(store, (store.gate_folder,))
         self.anchor_key: Path | None = None
         self._said: set[str] = set()
         self.signer = signer
@@ -97,13 +99,18 @@ class Control:
         """Place a hold, publish it, and watch until every automation that asks the gate has seen it.
 
         Needs one person and a reason; checks nothing that could be in the way. What was seen is recorded
-        in the log. Raises NoMatch when the scope covers nothing and UsageFault without a reason.
+        in the log. Raises NoMatch when the scope covers nothing, UsageFault without a reason, and Spooled
+        where the store could not take it and gates hold it all the same.
         """
-        now = self.clock.now()
-        done = self.transact(
-            request.command(self.new_id(command_id)),
-            lambda s, who: decide_pause(s, request, actor=who.text, now=now),
-        )
+        now, used_id = self.clock.now(), self.new_id(command_id)
+        try:
+            done = self.transact(
+                request.command(used_id),
+                lambda s, who: decide_pause(s, request, actor=who.text, now=now),
+            )
+        except StorageUnavailable as exc:
+            asker = Asker(self.role, now)
+            raise self.intake.keep(request, used_id, asker=asker, cause=exc) from exc
         hold = done.state.holds[_result(done, "hold.place")]
         observer = self._observer(self.store.state())
         targets = watch(
@@ -226,6 +233,7 @@ class Control:
     def transact(self, command: Command, decide: Callable[[State, Who], Change]) -> Committed:
         """Give one command, signed where this user has a key: what it decides is recorded, once."""
         now = self.clock.now()
+        self.take_in_spooled()
 
         def decided(state: State) -> Change:
             who = identify(command, state, signer=self.signer, role=self.role, now=now)
@@ -241,6 +249,12 @@ class Control:
         head = state.head
         root, signer = bytes.fromhex(head.root), own_key(self.anchor_key)
         return note_of(head.store_id, state.event_count, root=root, signer=signer)
+
+    def take_in_spooled(self) -> None:
+        """Record the pauses that wait in the spool; what cannot be recorded now, gates go on holding."""
+        with contextlib.suppress(OSError, WorkbenchError):
+            for done in self.intake.take_in(self.clock.now()):
+                self._anchored(done)
 
     def _anchored(self, done: Committed) -> Committed:
         """Copy the new head outside of the store; a copy that fails fails nothing, and is said once."""
@@ -326,6 +340,8 @@ def open_control(
         anchor_folders=settings.anchor_folders,
     )
     control.anchor_key = settings.home / KEY_FILE
+    control.intake = Intake(control.store, (settings.gate, *settings.spool_folders))
+    control.take_in_spooled()
     return control
 
 

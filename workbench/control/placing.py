@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,14 +57,24 @@ def next_id(prefix: str, known: Sized) -> str:
     return f"{prefix}-{len(known) + 1}"
 
 
-def decide_pause(state: State, request: PauseRequest, *, actor: str, now: datetime) -> Change:
-    """Return the event of a new hold; raises NoMatch when nothing would stop, UsageFault without a reason."""
+def decide_pause(
+    state: State,
+    request: PauseRequest,
+    *,
+    actor: str,
+    now: datetime,
+    also_covered: Sequence[str] = (),
+) -> Change:
+    """Return the event of a new hold; raises NoMatch when nothing would stop, UsageFault without a reason.
+
+    `also_covered` are automations that it held before it could be recorded, whatever they are like now.
+    """
     if not request.reason.strip():
         raise UsageFault(
             "A pause needs a reason; add `--reason TEXT`.", next_step="add `--reason TEXT`"
         )
     scope = Scope.parse(request.scope, state.automations.values())
-    covered = [a.automation_id for a in covered_by(scope, state)]
+    covered = sorted({*also_covered, *(a.automation_id for a in covered_by(scope, state))})
     if not covered:
         covered = _unregistered(scope, state, request.is_unregistered)
     hold_id = next_id("H", state.holds)

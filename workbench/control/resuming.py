@@ -25,6 +25,7 @@ class ResumeRequest:
     Attributes:
         only: scope of a narrow restart; None means a full resume.
         runs: number of runs that a narrow restart lets through.
+        effects: "read" lets a narrow restart's runs read only; "write" lets them do everything.
         based_on: seq that the asker had seen; a hold changed since then refuses.
     """
 
@@ -35,6 +36,7 @@ class ResumeRequest:
     decision_id: str = ""
     break_glass_reason: str = ""
     based_on: int | None = None
+    effects: str = "write"
 
     def command(self, command_id: str) -> Command:
         """Return the request as a command with an id of its own."""
@@ -46,8 +48,16 @@ class ResumeRequest:
             "until": to_text(self.until) if self.until else "",
             "decision_id": self.decision_id,
             "break_glass_reason": storable(self.break_glass_reason),
+            **_effects(self),
         }
         return Command(command_id, content)
+
+
+def _effects(request: ResumeRequest) -> dict[str, str]:
+    """Return the limit to reads where there is one: commands and events without it mean what they always did."""
+    if request.effects not in ("read", "write"):
+        raise UsageFault(f"A narrow restart lets reads or writes through, not {request.effects!r}.")
+    return {"effects": "read"} if request.effects == "read" else {}
 
 
 def trusted(state: State, *, copy_fault: str = "") -> State:
@@ -93,6 +103,7 @@ def decide_narrow(
             "until": to_text(request.until) if request.until else None,
             "decision_id": decision.decision_id if decision else "",
             "break_glass_reason": storable(request.break_glass_reason),
+            **_effects(request),
         },
     )
     ended = _superseded(state, draft, ids)

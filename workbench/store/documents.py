@@ -69,6 +69,8 @@ def _document(state: State, entity: str, key: str) -> dict[str, Any]:
         found = {key: value for key, value in found.items() if value is not None}
     if entity == "probation":
         found["let_through"] = sorted(state.let_through[key])
+        if found["effects"] == "write":  # rows of older stores do not have it either
+            del found["effects"]
     return found
 
 

@@ -187,6 +187,7 @@ def _on_probation(state: State, event: Event) -> None:
         started_seq=event.seq,
         decision_id=body["decision_id"],
         break_glass_reason=body["break_glass_reason"],
+        effects=body.get("effects", "write"),
     )
     state.hold_changed_seq[body["hold_id"]] = event.seq
     state.touched.add(("probation", event.target))

@@ -14,6 +14,8 @@ from workbench.store.backend import WAIT_SECONDS
 
 LOCK_FILE = "store.lock"
 GATE_LOCK_FILE = ".publish.lock"
+STOPPED_SECONDS = 1.0
+"""How long a holder that was stopped is waited for: it frees nothing before somebody lets it go on."""
 _STEP_SECONDS = 0.01
 
 
@@ -63,15 +65,17 @@ def _held(path: Path, wait_seconds: float, words: tuple[str, str]) -> Iterator[N
 
 
 def _acquire(descriptor: int, wait_seconds: float, words: tuple[str, str]) -> None:
-    deadline = time.monotonic() + wait_seconds
+    begun = time.monotonic()
     about, what_then = words
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() >= deadline:
+            waited = time.monotonic() - begun
+            is_in_vain = waited >= STOPPED_SECONDS and _is_stopped(_pid(descriptor))
+            if waited >= wait_seconds or is_in_vain:
                 raise StorageUnavailable(
-                    f"{about} has been locked for {wait_seconds:.0f} s "
+                    f"{about} has been locked for {waited:.0f} s "
                     f"by {_holder(descriptor)}; "
                     f"{what_then}.",
                     next_step=_way_out(descriptor),

@@ -16,7 +16,7 @@ from workbench.store import log
 from workbench.store.audit import verify_events
 from workbench.store.folding import fold
 from workbench.store.migrations import SCHEMA_VERSION
-from workbench.store.store import Store, project, store_of
+from workbench.store.store import Store, make_spools, project, store_of
 
 
 def init_store(settings: Settings, clock: Clock, *, environment: str, actor: str) -> Store:
@@ -80,6 +80,7 @@ def _make(
             session.insert_event(event)
         project(session, state)
     store.repair_publication()
+    make_spools(state.store_id, (settings.gate, *settings.spool_folders))
     return store
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from workbench.clock import to_text
 from workbench.records import Event, Hold
+from workbench.scope import KEYS, values_of
 from workbench.store.state import State, scope_of
 
 Desired = dict[str, tuple[str, str]]
 """automation id -> (hold id, paused | running | probation): what an event asks of automations."""
 
 
-def published_document(state: State, instant: datetime) -> dict[str, Any]:
-    """Return the snapshot document of a state.
+def published_document(
+    state: State, instant: datetime, *, source: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the snapshot document of a state, with what names the file that it comes from.
 
     Probations are published with their limits rather than judged here: the gate looks at the clock and
     at the tickets each time it is asked, so a limit that is reached closes without a publication.
@@ -29,6 +33,12 @@ def published_document(state: State, instant: datetime) -> dict[str, Any]:
         "head_hash": state.head_hash,
         "published_at": to_text(instant),
         "doubt": doubts[0] if doubts else "",
+        "source": dict(source or {}),
+        "scopes": {
+            automation_id: {key: list(found) for key in KEYS if (found := values_of(record, key))}
+            for automation_id, record in sorted(state.automations.items())
+            if not record.is_retired
+        },
         "automations": {
             automation_id: [_entry(state, hold, automation_id) for hold in on_each[automation_id]]
             for automation_id, automation in sorted(state.automations.items())
@@ -75,6 +85,7 @@ def _entry(state: State, hold: Hold, automation_id: str) -> dict[str, Any]:
             "max_runs": probation.max_runs,
             "started_at": to_text(probation.started_at),
             "until": to_text(probation.until) if probation.until else None,
+            "effects": probation.effects,
         },
     }
 

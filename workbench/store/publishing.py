@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from workbench.clock import Clock
-from workbench.snapshot import Publisher, SnapshotFault
+from workbench.snapshot import Publisher, SnapshotFault, source_of
 from workbench.store.backend import Session
 from workbench.store.descent import copy_fault
 from workbench.store.publication import published_document
@@ -16,8 +16,9 @@ from workbench.store.state import State
 class GateFolder:
     """The gate folder that this host's automations read."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
-        """Remember the folder; nothing is touched."""
+    def __init__(self, folder: Path, clock: Clock, *, source: Path | None = None) -> None:
+        """Remember the folder, and the file that it is told from where the store is one."""
+        self._source = source
         self.folder = folder
         self.clock = clock
 
@@ -50,7 +51,8 @@ class GateFolder:
                 return fault
             publisher.prepare()
             publisher.begin(state.seq)
-            publisher.complete(published_document(state, self.clock.now()))
+            source = source_of(self._source) if self._source else None
+            publisher.complete(published_document(state, self.clock.now(), source=source))
         except (OSError, SnapshotFault) as exc:
             return f"the gate folder {self.folder} cannot be written: {exc}"
         return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,8 @@ from workbench.clock import Clock, from_text, to_text
 from workbench.errors import Conflict, Refused, StorageUnavailable
 from workbench.records import Event, HeadNote
 from workbench.settings import Settings
+from workbench.snapshot import store_digest
+from workbench.spool import Spool, SpoolFault
 from workbench.store import log
 from workbench.store.backend import WAIT_SECONDS, Backend, Session
 from workbench.store.documents import Documents, documents_of
@@ -79,7 +81,8 @@ class Store:
     def __init__(self, backend: Backend, gate_folder: Path, *, clock: Clock) -> None:
         """Look at an existing store; use `open_store`, which checks that it is there."""
         self.backend = backend
-        self.gates = GateFolder(gate_folder, clock)
+        file = backend.path if isinstance(backend, SqliteBackend) else None
+        self.gates = GateFolder(gate_folder, clock, source=file)
         self.clock = clock
         self._known: State | None = None
 
@@ -214,6 +217,9 @@ class Store:
 
     def _publish(self, session: Session, state: State) -> str:
         """Tell gates and note the delivery; returns why they could not be told, or an empty text."""
+        now = (
+            self.clock.now()
+        )  # taken before: a gate may have seen it, and said so, when `tell` returns
         try:
             if fault := self.gates.tell(session, state):
                 return fault
@@ -221,7 +227,7 @@ class Store:
             return f"gates could not be told, for the store went away after it had recorded: {exc}"
         # The event is durable and gates have it; a note that fails now is made by the next command.
         with contextlib.suppress(*self.backend.failures):
-            session.mark_delivered(state.seq, to_text(self.clock.now()))
+            session.mark_delivered(state.seq, to_text(now))
         return ""
 
 
@@ -253,7 +259,15 @@ def open_store(settings: Settings, clock: Clock) -> Store:
     store = store_of(settings, clock)
     store.backend.require()
     store.repair_publication(REPAIR_WAIT_SECONDS)
+    make_spools(store.meta()["store_id"], (settings.gate, *settings.spool_folders))
     return store
+
+
+def make_spools(store_id: str, folders: Iterable[Path]) -> None:
+    """Make the spools that are missing; where that fails a pause that needs one will say so."""
+    for folder in folders:
+        with contextlib.suppress(SpoolFault):
+            Spool(folder, store_digest(store_id)).make()
 
 
 def project(session: Session, state: State) -> None:

@@ -1,0 +1,104 @@
+"""Who is let through a hold: runs with a ticket of a narrow restart, and under a drain what was in flight."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from workbench.answers import GateAnswer, GateState
+from workbench.clock import Clock, from_text
+from workbench.gate.asked import AskedRun
+from workbench.gate.view import View
+from workbench.tickets import TicketBook, TicketFault
+
+DRAIN = "drain"
+"""The mode under which what was in flight goes on; the words of a snapshot are plain text."""
+LET_THROUGH = "let through: narrow restart or drain"
+
+
+@dataclass(frozen=True)
+class Bearing:
+    """How a run stands to the holds: whether it is inside already, and whether it may take tickets now."""
+
+    is_in_flight: bool
+    may_take: bool
+
+
+STARTS = Bearing(is_in_flight=False, may_take=True)
+GOES_ON = Bearing(is_in_flight=True, may_take=True)
+ONLY_ASKS = Bearing(is_in_flight=True, may_take=False)
+
+
+class Admission:
+    """Judges runs against what was published, at the latest instant that was ever seen."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        """Count tickets in a gate folder."""
+        self._folder = folder
+        self._clock = clock
+        self._newest: datetime | None = None
+
+    def judge(self, view: View, run: AskedRun, *, bearing: Bearing) -> GateAnswer:
+        """Return whether a run may act; takes its tickets where it may."""
+        answer = view.answer(run.automation_id, run.max_age_seconds)
+        if answer.state is not GateState.PAUSED:
+            return answer
+        told = from_text(view.published.published_at)
+        self._newest = max(self._clock.now(), told, self._newest or told)
+        holds = view.holds_on(run.automation_id)
+        firm = [hold for hold in holds if hold["probation"] is None]
+        if any(not (bearing.is_in_flight and hold["mode"] == DRAIN) for hold in firm):
+            return answer
+        probations = [hold["probation"] for hold in holds if hold["probation"] is not None]
+        if doubt := view.doubt or view.silence(run.max_age_seconds):
+            return replace(answer, reason=doubt) if probations else answer
+        refusal = self._refusal(probations, run, may_take=bearing.may_take)
+        if refusal:
+            return replace(answer, reason=refusal)
+        return replace(answer, state=GateState.CLEAR, reason=LET_THROUGH)
+
+    def _refusal(self, probations: list[dict[str, Any]], run: AskedRun, *, may_take: bool) -> str:
+        """Return why a narrow restart lets the run not through; takes its tickets where it may.
+
+        All are asked before any ticket is taken: one is spent only where the run may go on.
+        """
+        who = (run.automation_id, run.run_id)
+        now = self._newest or self._clock.now()
+        books = [TicketBook(self._folder, p["probation_id"], p["max_runs"]) for p in probations]
+        try:
+            for probation, book in zip(probations, books, strict=True):
+                why = (
+                    self._over(probation, book, now)
+                    or _not_this_effect(probation, run)
+                    or book.refusal(*who)
+                )
+                if why:
+                    return why
+                if not may_take and not book.has_ticket(*who):
+                    return f"the run has no ticket of {book.probation_id}; pause_point() takes one"
+            if may_take:
+                return next((why for book in books if (why := book.take(*who, now=now))), "")
+        except TicketFault as exc:
+            return str(exc)
+        return ""
+
+    @staticmethod
+    def _over(probation: dict[str, Any], book: TicketBook, now: datetime) -> str:
+        """Return why a narrow restart is over by the clock; what is seen over once stays over."""
+        until = probation["until"]
+        if until is None or now < from_text(until):
+            return ""
+        why = f"the narrow restart {book.probation_id} ended at {until}"
+        with contextlib.suppress(TicketFault):
+            book.close(why, now=now)
+        return why
+
+
+def _not_this_effect(probation: dict[str, Any], run: AskedRun) -> str:
+    """Return why a narrow restart that is for reads holds what is about to write, or an empty text."""
+    if run.effect == "read" or probation.get("effects", "write") != "read":
+        return ""
+    return f"the narrow restart {probation['probation_id']} lets reads through, and this is a write"

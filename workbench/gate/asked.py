@@ -1,0 +1,50 @@
+"""What is asked of the gate, and what it raises instead of an answer that lets go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from workbench.answers import GateAnswer
+
+OnUnknown = Literal["stop", "continue"]
+Effect = Literal["write", "read"]
+EFFECTS = ("write", "read")
+
+
+class Paused(Exception):
+    """The automation is held; `answer` says by what."""
+
+    def __init__(self, automation_id: str, answer: GateAnswer) -> None:
+        """Say which holds stop the automation."""
+        self.answer = answer
+        held = ", ".join(answer.holds) or "a hold"
+        super().__init__(
+            f"{automation_id} is paused by {held}{f': {answer.reason}' if answer.reason else ''}"
+        )
+
+
+class Unknown(Exception):
+    """The gate cannot tell whether the automation is held; `answer` says why."""
+
+    def __init__(self, automation_id: str, answer: GateAnswer) -> None:
+        """Say why there is no answer."""
+        self.answer = answer
+        super().__init__(f"cannot tell whether {automation_id} is paused: {answer.reason}")
+
+
+@dataclass(frozen=True)
+class AskedRun:
+    """A run that asks, with what it is about to do and what it does without an answer."""
+
+    automation_id: str
+    run_id: str
+    effect: Effect = "write"
+    on_unknown: OnUnknown = "stop"
+    max_age_seconds: float | None = None
+
+
+def refuse_other_effects(effect: str) -> None:
+    """Raise ValueError for what is neither a read nor a write."""
+    if effect not in EFFECTS:
+        raise ValueError(f"effect is 'write' or 'read', not {effect!r}")
