@@ -15,6 +15,7 @@ import pytest
 from tests.cli.ground import HOSTILE, a_hold, a_store, asking, inert, refused, run
 from workbench.presence import read_presences
 from workbench.settings import Settings
+from workbench.snapshot import EPOCH_FILE, SNAPSHOT_FILE
 
 
 def test_clear_exits_0() -> None:
@@ -177,12 +178,7 @@ def test_a_signal_ends_the_command_and_not_only_the_asker(own_folders: Path, num
 
 def spoil(folder: Path, how: str) -> None:
     """Do to a published gate folder what accidents and strangers do."""
-    epoch = next(
-        p
-        for p in folder.iterdir()
-        if p.is_file() and p.read_bytes()[:1] != b"{" and p.stat().st_size >= 24
-    )
-    snapshot = next(p for p in folder.iterdir() if p.suffix == ".json")
+    epoch, snapshot = folder / EPOCH_FILE, folder / SNAPSHOT_FILE
     if how == "no snapshot":
         snapshot.unlink()
     elif how == "garbage snapshot":

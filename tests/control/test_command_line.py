@@ -24,6 +24,7 @@ from tests.store.ground import (
 )
 from workbench.cli import VERBS, main
 from workbench.control import Control, open_control
+from workbench.gate import Gate
 from workbench.records import VerdictKind
 from workbench.settings import Settings
 from workbench.store import open_store
@@ -179,7 +180,7 @@ def test_a_pause_that_cannot_be_delivered_says_so(place: Path, say: Any) -> None
 
 
 def test_a_locked_store_names_who_locks_it(place: Path) -> None:
-    """A command that cannot get the lock says by whom it is held, and that nothing was recorded."""
+    """A pause that cannot get the lock says by whom it is held, is spooled, and is recorded afterwards."""
     words = f"import fcntl,os,time; f=open({str(place / 'store' / LOCK_FILE)!r},'r+'); fcntl.flock(f, 2); f.write(f'{{os.getpid():<15}}'); f.flush(); print('held', flush=True); time.sleep(60)"
     child = subprocess.Popen([sys.executable, "-c", words], stdout=subprocess.PIPE, text=True)
     try:
@@ -194,10 +195,11 @@ def test_a_locked_store_names_who_locks_it(place: Path) -> None:
         )
     finally:
         stop_asking(child)
-    assert run.returncode == 15
+    assert run.returncode == 11
     assert f"pid {child.pid}" in run.stderr
     assert "nothing was recorded" in run.stderr
-    assert control().state().holds == {}
+    assert Gate(place / "gate").check("invoice-triage").holds[0].startswith("spool ")
+    assert [h.scope for h in control().state().holds.values()] == ["*"]
 
 
 def test_ctrl_c_is_one_sentence(place: Path) -> None:

@@ -120,12 +120,16 @@ def _spool(settings: Settings, options: dict[str, object], cause: StorageUnavail
     """Hand the pause to the spool, for the store cannot be used; asks as a pause does."""
     is_json, is_sure = bool(options["is_json"]), bool(options["yes"])
     if not is_sure and not is_json:
-        show_what_is_known(settings, _text(options["scope"]), cause)
+        show_what_is_known(settings, _text(options["scope"]), cause=cause)
     elif not is_sure:
         _be_sure(is_json)
     asker = Asker(_text(options["role"]) or None, settings.clock().now())
     error = pause_without_store(
-        settings, _request(options), _text(options["command_id"]), asker=asker, cause=cause
+        settings,
+        _request(options),
+        command_id=_text(options["command_id"]),
+        asker=asker,
+        cause=cause,
     )
     if not isinstance(error, Spooled) or not is_json:
         raise error from cause

@@ -15,8 +15,8 @@ from workbench.settings import Settings
 def pause_without_store(
     settings: Settings,
     request: PauseRequest,
-    command_id: str,
     *,
+    command_id: str,
     asker: Asker,
     cause: StorageUnavailable,
 ) -> WorkbenchError:
@@ -25,7 +25,7 @@ def pause_without_store(
     return spooled(Emergency(request, command_id, folders, asker), cause)
 
 
-def show_what_is_known(settings: Settings, scope_text: str, cause: StorageUnavailable) -> None:
+def show_what_is_known(settings: Settings, scope_text: str, *, cause: StorageUnavailable) -> None:
     """Print what a pause would cover by what gates were told last, and ask; raises NoMatch for nothing."""
     store_id, known = published_automations(settings.gate)
     if not store_id:
