@@ -187,7 +187,7 @@ class Control:
         now = self.clock.now()
         done = self.transact(
             request.command(self.new_id(command_id)),
-            lambda s, who: decide_decision(s, request, actor=who.text, now=now),
+            lambda s, who: decide_decision(s, request, who=who, now=now),
         )
         return done.state.decisions[_result(done, "decision.record")]
 
