@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from workbench.clock import to_text
 from workbench.control.entitling import check_role, require_role
+from workbench.control.freshness import opening_of
 from workbench.control.placing import next_id, standing_hold
-from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release
+from workbench.control.resuming import ResumeRequest, decide_resume
 from workbench.control.signing import Who, key_of
 from workbench.errors import NotFound, Refused
 from workbench.policy import Policy, policy_to
@@ -28,7 +29,7 @@ from workbench.store.store import Change
 
 def with_signoff(state: State, change: Change, *, who: Who, now: datetime) -> Change:
     """Return a resume with the sign-off that carries it, where policy asks for one; raises Refused."""
-    opening = next(d for d in change.drafts if d.action in ("hold.release", "probation.start"))
+    opening = opening_of(change)
     body = dict(opening.payload or {})
     if body["break_glass_reason"]:
         return change
@@ -107,19 +108,16 @@ def decide_signoff_request(
 
 
 def _rehearsed(state: State, request: ResumeRequest, who: Who, now: datetime) -> Draft:
-    """Return the event that a resume would record, every check but the sign-off's passed."""
+    """Return the event that a resume would record, every check passed but the sign-off's and how fresh its evidence is.
+
+    That is asked of the warehouse when it is carried out: by then it may be old.
+    """
     if request.break_glass_reason:
         raise Refused(
             "A break-glass resume has no sign-off; it is reviewed afterwards.",
             next_step="leave `--break-glass` out",
         )
-    if request.only is None:
-        change = decide_release(state, request, actor=who.text, now=now)
-    else:
-        change = decide_narrow(
-            state, request, actor=who.text, now=now, prepare_tickets=lambda name, runs: None
-        )
-    return next(d for d in change.drafts if d.action in ("hold.release", "probation.start"))
+    return opening_of(decide_resume(state, request, actor=who.text, now=now))
 
 
 def decide_signoff_give(state: State, signoff_id: str, *, who: Who, now: datetime) -> Change:
