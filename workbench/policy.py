@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,7 @@ PRODUCTION = "production"
 
 @dataclass(frozen=True)
 class Policy:
-    """Who may do what in one environment. An empty list of roles means every registered role.
-
-    Attributes:
-        signoffs_required: persons, other than who asks and who resumes, that a resume needs.
-        signoff_valid_seconds: how long after its request a sign-off can be used.
-        is_override_signed: a decision against its report's verdict needs a second person's sign-off.
-    """
+    """Who may do what in one environment; `MEANING` says each setting in words, for screens and files."""
 
     environment: str
     signoffs_required: int = 0
@@ -33,9 +27,37 @@ class Policy:
     may_resume: tuple[str, ...] = ()
     may_release: tuple[str, ...] = ()
     may_change_policy: tuple[str, ...] = ()
+    may_decide: tuple[str, ...] = ()
+    evidence_max_age_seconds: int = 900
+    pause_latency_seconds: int = 5
+    clean_runs: int = 59
+
+    @property
+    def named_roles(self) -> set[str]:
+        """Return every role that it names."""
+        return {role for name in ROLES for role in getattr(self, name)}
 
 
-_NAMES = {f.name for f in fields(Policy)} - {"environment"}
+MEANING: Mapping[str, str] = {
+    "signoffs_required": "persons, other than who asks and who resumes, that a resume needs",
+    "signoff_valid_seconds": "how long after its request a sign-off can be used",
+    "is_override_signed": "a decision against its report needs a second person's sign-off",
+    "may_sign": "roles that sign off",
+    "may_decide": "roles that decide on a report",
+    "may_resume": "roles that restart narrowly",
+    "may_release": "roles that release a hold",
+    "may_change_policy": "roles that change this policy",
+    "evidence_max_age_seconds": "age at which loaded evidence is too old",
+    "pause_latency_seconds": "a pause that takes longer was slow, and what runs later leaked",
+    "clean_runs": "runs without a failure that a full restart needs in production",
+}
+"""Setting -> what it says; roles that are not named mean everybody, and named ones need an enrolled key."""
+
+ROLES = tuple(name for name in MEANING if name.startswith("may_"))
+_LEAST = {"signoffs_required": 0}
+_NAMES = set(MEANING)
+_FIRST = _NAMES - {"may_decide", "evidence_max_age_seconds", "pause_latency_seconds", "clean_runs"}
+"""Settings that every policy in a log has."""
 
 
 def default_policy(environment: str) -> Policy:
@@ -50,8 +72,21 @@ def policy_from(body: Mapping[str, Any]) -> Policy:
     return Policy(**values)
 
 
+def policy_to(policy: Policy) -> dict[str, Any]:
+    """Return a policy as plain values; later settings only where they say something, for older logs lack them."""
+    usual = Policy(policy.environment)
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in vars(policy).items()
+        if name == "environment" or name in _FIRST or value != getattr(usual, name)
+    }
+
+
 def read_policy(path: Path, environment: str) -> Policy:
-    """Read one environment's table of a file; raises BadSettings naming file, line and what to mend."""
+    """Read one environment's table of a file; what it does not name is as before any policy was applied.
+
+    Raises BadSettings naming file, line and what to mend.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         body = tomllib.loads(text)
@@ -72,7 +107,10 @@ def read_policy(path: Path, environment: str) -> Policy:
         raise BadSettings(
             f"{path} has no table [{environment}]; it has {', '.join(body) or 'none'}."
         )
-    return policy_from({"environment": environment, **body[environment]})
+    said: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in body[environment].items()
+    }
+    return replace(default_policy(environment), **said)
 
 
 def _why_wrong(key: str, value: Any) -> str:
@@ -85,7 +123,7 @@ def _why_wrong(key: str, value: Any) -> str:
         return "" if is_roles else f"{key} must be a list of roles"
     if key.startswith("is_"):
         return "" if isinstance(value, bool) else f"{key} must be true or false"
-    least = 1 if key == "signoff_valid_seconds" else 0
+    least = _LEAST.get(key, 1)
     is_count = isinstance(value, int) and not isinstance(value, bool) and value >= least
     return "" if is_count else f"{key} must be a whole number, {least} or more"
 

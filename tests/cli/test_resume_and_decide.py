@@ -81,7 +81,7 @@ def test_an_override_needs_a_reason() -> None:
     """Deciding otherwise without a reason is refused, naming both and `--reason`."""
     a_report()
     found = run("decide", "R-1", "--override", "restart_full", "-y")
-    refused(found, 2, "R-1 says restart_narrow", "restart_full", "add `--reason TEXT`")
+    refused(found, 2, "R-1 says restart_narrow", "restart_full", "--override restart_full --reason")
     assert events("decision.record") == []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.store.ground import START, SetClock, a_control, pause, settings_in
+from tests.store.ground import START, SetClock, a_control, loaded_by, pause, settings_in
 from workbench.control import Control
 from workbench.control.deciding import DecideRequest
 from workbench.control.enrolling_keys import Enrolment, enrol_key, revoke_key
@@ -23,7 +23,13 @@ def a_person(control: Control, root: Path, name: str) -> tuple[Control, str]:
     """Return the same store as a person of their own gives commands to it, and their public key."""
     home = root / f"home-{name}"
     key = make_key(home / "key.json")
-    return Control(control.store, control.clock, signer=file_signer(home)), key.public_hex
+    found = Control(
+        control.store,
+        control.clock,
+        signer=file_signer(home),
+        evidence=loaded_by(control.clock),
+    )
+    return found, key.public_hex
 
 
 def enrolled(root: Path, *names: str) -> tuple[Control, ...]:

@@ -19,6 +19,7 @@ from workbench.control.deciding import DecideRequest, ReportEntry
 from workbench.control.placing import PauseRequest
 from workbench.control.resuming import ResumeRequest
 from workbench.control.views import PauseReceipt
+from workbench.evidence import Evidence, EvidenceQuestion, EvidenceReader, SourceMark
 from workbench.records import Automation, Category, Decision, Owner, ReportRef, VerdictKind
 from workbench.registry import Registry
 from workbench.settings import Settings, store_url
@@ -79,12 +80,22 @@ def a_store(root: Path, clock: Clock | None = None, environment: str = "staging"
     return init_store(settings_in(root), used, environment=environment, actor="os:test")
 
 
+def loaded_by(clock: Clock) -> EvidenceReader:
+    """Return what a caller brings along whose one source tells of every automation, loaded until now by a clock."""
+
+    def read(question: EvidenceQuestion) -> Evidence:
+        mark = SourceMark("engine", "run", clock.now(), "`workbench sync prefect`")
+        return Evidence(question.automation_ids, (mark,))
+
+    return read
+
+
 def a_control(
     root: Path, clock: Clock | None = None, automations: Iterable[Automation] = ()
 ) -> Control:
     """Make a store with a registry applied and return the way to command it."""
     used = clock or FixedClock(START)
-    control = Control(a_store(root, used), used)
+    control = Control(a_store(root, used), used, evidence=loaded_by(used))
     control.apply_registry(a_registry(automations))
     return control
 

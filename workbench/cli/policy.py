@@ -11,7 +11,7 @@ from workbench.cli.present import as_json, ask, head_line, one_line, store_line,
 from workbench.control import open_control
 from workbench.control.approving import apply_policy
 from workbench.errors import Refused
-from workbench.policy import Policy, read_policy
+from workbench.policy import MEANING, Policy, read_policy
 from workbench.settings import Settings
 from workbench.store.signoffs import policy_of
 
@@ -69,5 +69,12 @@ def show(is_json: bool) -> None:
 
 
 def _words(policy: Policy) -> str:
-    rows = [(k, ", ".join(v) if isinstance(v, tuple) else v) for k, v in asdict(policy).items()]
-    return table(["setting", "value"], [(k, "every role" if v == "" else v) for k, v in rows])
+    rows = [("environment", policy.environment, "")]
+    rows += [(name, _value(getattr(policy, name)), meaning) for name, meaning in MEANING.items()]
+    return table(["setting", "value", "what it says"], rows)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value) or "not limited"
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

@@ -8,9 +8,10 @@ import click
 
 from workbench.cli.present import ask, head_line, not_delivered, store_line, when
 from workbench.clock import from_text
-from workbench.control import Control, open_control
+from workbench.control import Control
 from workbench.control.resuming import ResumeRequest
 from workbench.errors import NotConfirmed, UsageFault
+from workbench.opening import open_control
 from workbench.records import HeadNote
 from workbench.settings import Settings
 

@@ -14,12 +14,12 @@ from workbench.control import reading
 from workbench.control.deciding import DecideRequest, ReportEntry, decide_decision, decide_report
 from workbench.control.ending import with_endings
 from workbench.control.enrolling import decide_registry, known_registry, registry_command
+from workbench.control.freshness import opening_of, question_about, with_evidence
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
-from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release, trusted
+from workbench.control.resuming import ResumeRequest, decide_resume, trusted
 from workbench.control.signing import (
     Signer,
     Who,
-    file_signer,
     identify,
     own_key,
     unsigned,
@@ -28,16 +28,16 @@ from workbench.control.signoff import with_signoff
 from workbench.control.spooling import Asker, Intake
 from workbench.control.targets import Observer, observation, watch
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
-from workbench.errors import NoMatch, NotFound, StorageUnavailable, WorkbenchError
+from workbench.errors import NoMatch, NotFound, StorageUnavailable, UsageFault, WorkbenchError
+from workbench.evidence import EvidenceReader, nothing_loaded
 from workbench.records import Decision, HeadNote, Hold, Mode, Probation, ReportRef, Target
 from workbench.registry import Difference, Registry, compare
 from workbench.scope import Proposal, Scope, propose, why_no_match
-from workbench.settings import KEY_FILE, Settings
 from workbench.store.anchors import append_note
 from workbench.store.checkpoint import note_of
 from workbench.store.log import Draft
 from workbench.store.state import State
-from workbench.store.store import Change, Command, Committed, Store, open_store
+from workbench.store.store import Change, Command, Committed, Store
 from workbench.tickets import TicketBook
 
 CONFIRM_WAIT_SECONDS = 30.0
@@ -55,8 +55,13 @@ class Control:
         role: str | None = None,
         signer: Signer = unsigned,
         anchor_folders: Sequence[Path] = (),
+        evidence: EvidenceReader = nothing_loaded,
     ) -> None:
-        """Act on a store as this process's user, for a role where one is named, signing where one can."""
+        """Act on a store as this process's user, for a role where one is named, signing where one can.
+
+        `evidence` says what a resume rests on; without it one goes by break-glass only.
+        """
+        self.evidence = evidence
         self.anchor_folders = anchor_folders
         self.intake = Intake(store, (store.gate_folder,))
         self.anchor_key: Path | None = None
@@ -148,46 +153,49 @@ class Control:
     def resume_narrow(self, request: ResumeRequest, *, command_id: str | None = None) -> Probation:
         """Let part of a hold through for a number of runs; the hold stays.
 
-        Raises Refused without a decision or break-glass reason, and when the decision does not cover it.
+        Raises Refused without a decision or break-glass reason, when the decision does not cover it, and when
+        what it rests on was not loaded since.
         """
-        now = self.clock.now()
-        done = self.transact(
-            request.command(self.new_id(command_id)),
-            lambda s, who: with_signoff(
-                s,
-                decide_narrow(
-                    self._trusted(s),
-                    request,
-                    actor=who.text,
-                    now=now,
-                    prepare_tickets=self._make_tickets,
-                ),
-                who=who,
-                now=now,
-            ),
-        )
+        done = self._resume(request, command_id, is_full=False)
         return done.state.probations[_result(done, "probation.start")]
 
     def resume_full(self, request: ResumeRequest, *, command_id: str | None = None) -> Hold:
         """Release a hold; other holds on the same automations stay. Raises Refused as narrow does."""
-        now = self.clock.now()
-        done = self.transact(
-            request.command(self.new_id(command_id)),
-            lambda s, who: with_signoff(
-                s,
-                decide_release(self._trusted(s), request, actor=who.text, now=now),
-                who=who,
-                now=now,
-            ),
-        )
+        done = self._resume(request, command_id, is_full=True)
         return done.state.holds[_result(done, "hold.release")]
+
+    def _resume(
+        self, request: ResumeRequest, command_id: str | None, *, is_full: bool
+    ) -> Committed:
+        if (request.only is None) is not is_full:
+            raise UsageFault("A narrow restart names a part with `only`; a full one names none.")
+        now, found = self.clock.now(), None
+        command = request.command(self.new_id(command_id))
+        state = self.store.state()
+        if command.command_id not in state.commands:
+            opening = opening_of(decide_resume(self._trusted(state), request, now=now))
+            question = question_about(state, opening, now=now)
+            found = self.evidence(question) if question else None
+
+        def decided(state: State, who: Who) -> Change:
+            change = decide_resume(
+                self._trusted(state),
+                request,
+                now=now,
+                actor=who.text,
+                prepare_tickets=self._make_tickets,
+            )
+            signed = with_signoff(state, change, who=who, now=now)
+            return with_evidence(state, signed, found=found, now=now)
+
+        return self.transact(command, decided)
 
     def decide(self, request: DecideRequest, *, command_id: str | None = None) -> Decision:
         """Record a person's decision about a report; raises Refused when it cannot be decided on."""
         now = self.clock.now()
         done = self.transact(
             request.command(self.new_id(command_id)),
-            lambda s, who: decide_decision(s, request, actor=who.text, now=now),
+            lambda s, who: decide_decision(s, request, who=who, now=now),
         )
         return done.state.decisions[_result(done, "decision.record")]
 
@@ -325,24 +333,3 @@ class Control:
 def _result(done: Committed, action: str) -> str:
     """Return the id that a command made; endings of narrow restarts may stand beside it."""
     return next(event.target for event in done.events if event.action == action)
-
-
-def open_control(
-    settings: Settings, clock: Clock | None = None, *, role: str | None = None
-) -> Control:
-    """Open the shared store for commands; raises StoreMissing when there is none."""
-    used = clock or settings.clock()
-    control = Control(
-        open_store(settings, used),
-        used,
-        role=role,
-        signer=file_signer(settings.home),
-        anchor_folders=settings.anchor_folders,
-    )
-    control.anchor_key = settings.home / KEY_FILE
-    control.intake = Intake(control.store, (settings.gate, *settings.spool_folders))
-    control.take_in_spooled()
-    return control
-
-
-__all__ = ["CONFIRM_WAIT_SECONDS", "Control", "open_control"]

@@ -72,6 +72,24 @@ def trusted(state: State, *, copy_fault: str = "") -> State:
     return state
 
 
+def no_tickets(probation_id: str, runs: int) -> None:
+    """Make no tickets: for a resume that is looked at and not carried out."""
+
+
+def decide_resume(
+    state: State,
+    request: ResumeRequest,
+    *,
+    now: datetime,
+    actor: str = "",
+    prepare_tickets: Callable[[str, int], None] = no_tickets,
+) -> Change:
+    """Return the events of a resume as its request asks, narrow or full."""
+    if request.only is None:
+        return decide_release(state, request, actor=actor, now=now)
+    return decide_narrow(state, request, actor=actor, now=now, prepare_tickets=prepare_tickets)
+
+
 def decide_narrow(
     state: State,
     request: ResumeRequest,

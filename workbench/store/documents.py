@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.clock import to_text
+from workbench.policy import policy_to
 from workbench.records import Automation
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def _document(state: State, entity: str, key: str) -> dict[str, Any]:
     if entity == "target":
         hold_id, _, automation_id = key.partition("/")
         return dict(state.observed[hold_id, automation_id])
+    if entity == "policy":
+        return policy_to(state.policies[key])
     found: dict[str, Any] = plain(asdict(_tables(state)[entity][key]))
     if entity == "hold":
         found["covered"] = sorted(state.covered[key])

@@ -26,6 +26,7 @@ from workbench.store.merkle import grown
 from workbench.store.signatures import signer_of
 from workbench.store.state import State, scope_of
 from workbench.store.trusting import (
+    is_entitled_to_decide,
     may_open,
     on_enrol,
     on_policy,
@@ -241,6 +242,8 @@ def _on_report(state: State, event: Event) -> None:
 
 
 def _on_decision(state: State, event: Event) -> None:
+    if not is_entitled_to_decide(state, event):
+        return
     body = event.payload
     state.decisions[event.target] = Decision(
         decision_id=event.target,

@@ -54,6 +54,12 @@ def holds_role(state: State, key: EnrolledKey, *, roles: tuple[str, ...]) -> boo
     return key.revoked_seq is None and is_member and (not roles or key.role in roles)
 
 
+def roles_for(state: State, body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the roles that policy names for a release or a narrow restart; none means that everybody may."""
+    policy = policy_of(state)
+    return policy.may_release if "covered" in body else policy.may_resume
+
+
 def counted(state: State, signoff: SignOff, *, resumer: EnrolledKey) -> set[str]:
     """Return the persons whose sign-off counts: not who asked, not who resumes, not an override's decider."""
     decision = state.decisions[signoff.decision_id]
@@ -107,16 +113,19 @@ def opening_fault(state: State, event: Event) -> str:
     decision = state.decisions.get(body.get("decision_id", ""))
     if decision is None:
         return "it names no decision and no break-glass reason"
-    if not needed_count(state, decision):
+    needed, roles = needed_count(state, decision), roles_for(state, body)
+    if not needed and not roles:
         return ""
     resumer = signer_of(state, event)
-    signoff = state.signoffs.get(body.get("signoff_id", ""))
-    if resumer is None or signoff is None:
-        return "policy asks for a sign-off; it is not signed, or names none"
-    policy = policy_of(state)
-    roles = policy.may_release if "covered" in body else policy.may_resume
+    if resumer is None:
+        return "policy says who may resume; it is not signed by an enrolled key"
     if not holds_role(state, resumer, roles=roles):
         return f"{resumer.person} as {resumer.role} may not resume under the policy"
+    signoff = state.signoffs.get(body.get("signoff_id", ""))
+    if not needed:
+        return ""
+    if signoff is None:
+        return "policy asks for a sign-off; it names none"
     if signoff.decision_id != decision.decision_id:
         return f"{signoff.signoff_id} is for {signoff.decision_id}, not {decision.decision_id}"
     plan = plan_of(event.target, body)

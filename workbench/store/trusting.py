@@ -115,6 +115,16 @@ def may_open(state: State, event: Event) -> bool:
     return True
 
 
+def is_entitled_to_decide(state: State, event: Event) -> bool:
+    """Tell whether a decision is obeyed: where policy names who may decide, one of them signed it."""
+    roles = policy_of(state).may_decide
+    signer = signer_of(state, event)
+    if not roles or (signer is not None and holds_role(state, signer, roles=roles)):
+        return True
+    refuse(state, event, why="it is not signed by somebody who may decide under the policy")
+    return False
+
+
 def on_review(state: State, event: Event) -> None:
     """Take in that somebody reviewed a break-glass resume; who did it themselves, or is unsigned, counts not."""
     signer = signer_of(state, event)

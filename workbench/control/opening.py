@@ -1,0 +1,28 @@
+"""Opens the shared store for commands, signing where this user has a key."""
+
+from __future__ import annotations
+
+from workbench.clock import Clock
+from workbench.control.commands import Control
+from workbench.control.signing import file_signer
+from workbench.control.spooling import Intake
+from workbench.settings import KEY_FILE, Settings
+from workbench.store.store import open_store
+
+
+def open_control(
+    settings: Settings, clock: Clock | None = None, *, role: str | None = None
+) -> Control:
+    """Open the shared store for commands; raises StoreMissing when there is none."""
+    used = clock or settings.clock()
+    control = Control(
+        open_store(settings, used),
+        used,
+        role=role,
+        signer=file_signer(settings.home),
+        anchor_folders=settings.anchor_folders,
+    )
+    control.anchor_key = settings.home / KEY_FILE
+    control.intake = Intake(control.store, (settings.gate, *settings.spool_folders))
+    control.take_in_spooled()
+    return control
