@@ -117,7 +117,7 @@ class Control:
             asker = Asker(self.role, now)
             raise self.intake.keep(request, used_id, asker=asker, cause=exc) from exc
         hold = done.state.holds[_result(done, "hold.place")]
-        observer = observer_after(self.store, done, hold, now=now)
+        observer = observer_after(self.store, done, hold=hold, now=now)
         targets = watch(
             lambda: observer.targets(hold), wait_seconds=wait_seconds, on_progress=on_progress
         )
@@ -280,8 +280,8 @@ class Control:
         with contextlib.suppress(OSError, WorkbenchError):
             found = observation_command(
                 self.store.state(),
-                hold,
                 targets,
+                hold=hold,
                 command_id=self.new_id(None),
                 now=self.clock.now(),
             )

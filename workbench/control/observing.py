@@ -19,7 +19,7 @@ def observer_of(store: Store) -> Observer:
     return Observer(store.state(), store.gate_folder, store.deliveries())
 
 
-def observer_after(store: Store, done: Committed, hold: Hold, *, now: datetime) -> Observer:
+def observer_after(store: Store, done: Committed, *, hold: Hold, now: datetime) -> Observer:
     """Return what looks at a hold just recorded; a store that cannot be read again is known by its last commit."""
     try:
         return observer_of(store)
@@ -37,7 +37,7 @@ def head_after(store: Store, done: Committed) -> HeadNote:
 
 
 def observation_command(
-    state: State, hold: Hold, targets: Iterable[Target], *, command_id: str, now: datetime
+    state: State, targets: Iterable[Target], *, hold: Hold, command_id: str, now: datetime
 ) -> tuple[Command, Change] | None:
     """Return the command that records what is new in the targets, or None where nothing is."""
     new = observation(tuple(targets), state.observed, hold_id=hold.hold_id)

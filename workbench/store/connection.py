@@ -36,13 +36,13 @@ def connect_any_version(path: Path, what_then: str = "") -> Iterator[apsw.Connec
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     except apsw.Error as exc:
-        raise unavailable(path, exc, what_then) from exc
+        raise unavailable(path, exc, what_then=what_then) from exc
     try:
         connection.set_busy_timeout(_BUSY_MILLISECONDS)
         run(connection, "pragma_synchronous_full")
         yield connection
     except apsw.Error as exc:
-        raise unavailable(path, exc, what_then) from exc
+        raise unavailable(path, exc, what_then=what_then) from exc
     finally:
         connection.close()
 
@@ -58,7 +58,7 @@ def library_version() -> str:
     return str(apsw.sqlite_lib_version())
 
 
-def unavailable(path: Path, exc: Exception, what_then: str = "") -> StorageUnavailable:
+def unavailable(path: Path, exc: Exception, *, what_then: str = "") -> StorageUnavailable:
     """Return the error for a store that cannot be used."""
     return StorageUnavailable(f"The store {path} cannot be used: {exc}.{what_then}")
 
