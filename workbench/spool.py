@@ -160,9 +160,7 @@ class Spool:
             os.pwrite(descriptor, content, place + _SLOT.size)
             os.fdatasync(descriptor)
             mark = _SLOT.pack(_MARK, len(content), hashlib.sha256(content).digest())
-            os.pwrite(descriptor, mark, place)
-            _count_change(descriptor)
-            os.fdatasync(descriptor)
+            _put_mark(descriptor, mark, place)
 
     def free(self, command_id: str) -> None:
         """Free the slots of a pause that the store has taken in and published."""
@@ -253,6 +251,23 @@ def tell_gates(gate_folder: Path) -> None:
         touch_spool_word(gate_folder)
     with contextlib.suppress(OSError):
         wake_waiters(gate_folder)
+
+
+def _put_mark(descriptor: int, mark: bytes, place: int) -> None:
+    """Let a slot count, durably; where that fails it counts for nobody, for who asked is told that it does not.
+
+    The change is counted before: a mark that nobody is told to look for would hold gates that look anew, and
+    the store would never take the pause in.
+    """
+    _count_change(descriptor)
+    try:
+        os.pwrite(descriptor, mark, place)
+        os.fdatasync(descriptor)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.pwrite(descriptor, bytes(_SLOT.size), place)
+            _count_change(descriptor)
+        raise
 
 
 def _count_change(descriptor: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from workbench.cli.present import ask, head_line, one_line, store_line
+from workbench.cli.present import ask, closing_line, one_line, store_line
 from workbench.control import open_control
 from workbench.control.deciding import DecideRequest
 from workbench.errors import Refused
@@ -54,4 +54,4 @@ def command(
         form = "--full" if made.decision is VerdictKind.RESTART_FULL else "--only SCOPE --runs N"
         click.echo(f"Next: {LOAD_FIRST}, then")
         click.echo(f"      `workbench resume {made.hold_id} {form} --decision {made.decision_id}`")
-    head_line(control.head_note())
+    closing_line(control)

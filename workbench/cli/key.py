@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
-from workbench.cli.present import as_json, ask, head_line, one_line, store_line, table, when
+from workbench.cli.present import (
+    as_json,
+    ask,
+    closing_line,
+    head_line,
+    one_line,
+    store_line,
+    table,
+    when,
+)
 from workbench.control import open_control
 from workbench.control.enrolling_keys import Enrolment, enrol_key, revoke_key
 from workbench.settings import KEY_FILE, Settings
@@ -50,7 +59,7 @@ def enrol(public_hex: str, person: str, role: str, yes: bool) -> None:
         click.echo(
             "It is the store's first key, enrolled on nobody's word: tell the others its id."
         )
-    head_line(control.head_note())
+    closing_line(control)
 
 
 @command.command("list")
@@ -93,4 +102,4 @@ def revoke(key_id: str, reason: str, yes: bool) -> None:
         ask(f"Revoke key {key_id} for good?")
     key = revoke_key(control, key_id, reason=reason)
     click.echo(f"Key {key.key_id} of {key.person} counts no more, from event {key.revoked_seq}.")
-    head_line(control.head_note())
+    closing_line(control)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.present import as_json, ask, head_line, one_line, store_line, table
+from workbench.cli.present import as_json, ask, closing_line, head_line, one_line, store_line, table
 from workbench.control import open_control
 from workbench.control.approving import apply_policy
 from workbench.errors import Refused
@@ -48,7 +48,7 @@ def apply(file: Path, yes: bool) -> None:
         ask("Let this be the policy?")
     apply_policy(control, policy)
     click.echo(f"The policy of {head.environment} is in force.")
-    head_line(control.head_note())
+    closing_line(control)
 
 
 @command.command("show")

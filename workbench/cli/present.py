@@ -6,13 +6,16 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.errors import UsageFault
+from workbench.errors import StorageUnavailable, UsageFault
 from workbench.records import HeadNote
 from workbench.settings import Settings
+
+if TYPE_CHECKING:
+    from workbench.control import Control
 
 _BIDI = {
     ord(c): None
@@ -100,3 +103,19 @@ def not_delivered(fault: str) -> str:
 def head_line(head: HeadNote) -> None:
     """Print the head note: each copy of it outside the store is evidence."""
     click.echo(click.style(one_line(head.text), dim=True))
+
+
+def undelivered(control: Control) -> str:
+    """Return why gates may not have been told of a command that is recorded, or an empty text."""
+    try:
+        return control.status().publication_fault
+    except StorageUnavailable as exc:
+        return f"whether gates were told cannot be seen. {exc.message}"
+
+
+def closing_line(control: Control) -> None:
+    """Print the head note after a command; a store that cannot be read again takes nothing back of what was said."""
+    try:
+        head_line(control.head_note())
+    except StorageUnavailable as exc:
+        click.echo(f"What is said above is recorded. {one_line(exc.message)}", err=True)

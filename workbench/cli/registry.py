@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.present import ask, head_line, not_delivered, one_line, store_line, table
+from workbench.cli.present import (
+    ask,
+    closing_line,
+    head_line,
+    not_delivered,
+    one_line,
+    store_line,
+    table,
+    undelivered,
+)
 from workbench.control import open_control
 from workbench.registry import read_registry
 from workbench.settings import Settings
@@ -50,6 +59,6 @@ def apply(file: Path, yes: bool, role: str | None) -> None:
         ask(f"Record these {len(found)} changes?")
     count = control.apply_registry(registry)
     click.echo(f"Recorded {count} changes. What was paused stays paused.")
-    if fault := control.status().publication_fault:
+    if fault := undelivered(control):
         click.echo(not_delivered(fault))
-    head_line(control.head_note())
+    closing_line(control)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from workbench.cli.present import head_line, store_line
+from workbench.cli.present import closing_line, store_line
 from workbench.control import open_control
 from workbench.control.reviewing import review_break_glass
 from workbench.settings import Settings
@@ -21,4 +21,4 @@ def command(target: str, reason: str) -> None:
     left = review_break_glass(control, target, reason=reason)
     still = f"{left} more must" if left else "its flag is gone"
     click.echo(f"Recorded your review of {target}; {still}.")
-    head_line(control.head_note())
+    closing_line(control)

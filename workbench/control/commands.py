@@ -15,6 +15,12 @@ from workbench.control.deciding import DecideRequest, ReportEntry, decide_decisi
 from workbench.control.ending import with_endings
 from workbench.control.enrolling import decide_registry, known_registry, registry_command
 from workbench.control.freshness import opening_of, question_about, with_evidence
+from workbench.control.observing import (
+    head_after,
+    observation_command,
+    observer_after,
+    observer_of,
+)
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_resume, trusted
 from workbench.control.signing import (
@@ -26,7 +32,7 @@ from workbench.control.signing import (
 )
 from workbench.control.signoff import with_signoff
 from workbench.control.spooling import Asker, Intake
-from workbench.control.targets import Observer, observation, watch
+from workbench.control.targets import watch
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
 from workbench.errors import NoMatch, NotFound, StorageUnavailable, UsageFault, WorkbenchError
 from workbench.evidence import EvidenceReader, nothing_loaded
@@ -35,7 +41,6 @@ from workbench.registry import Difference, Registry, compare
 from workbench.scope import Proposal, Scope, propose, why_no_match
 from workbench.store.anchors import append_note
 from workbench.store.checkpoint import note_of
-from workbench.store.log import Draft
 from workbench.store.state import State
 from workbench.store.store import Change, Command, Committed, Store
 from workbench.tickets import TicketBook
@@ -117,7 +122,7 @@ class Control:
             asker = Asker(self.role, now)
             raise self.intake.keep(request, used_id, asker=asker, cause=exc) from exc
         hold = done.state.holds[_result(done, "hold.place")]
-        observer = self._observer(self.store.state())
+        observer = observer_after(self.store, done, hold=hold, now=now)
         targets = watch(
             lambda: observer.targets(hold), wait_seconds=wait_seconds, on_progress=on_progress
         )
@@ -128,7 +133,7 @@ class Control:
                 done.state, Scope.parse(hold.scope), hold.mode, except_hold=hold.hold_id
             ),
             targets=targets,
-            head=self.head_note(),
+            head=head_after(self.store, done),
             publication_fault=done.publication_fault,
             is_repeat=done.is_repeat,
             gate_folder=str(self.store.gate_folder),
@@ -141,7 +146,7 @@ class Control:
             raise NotFound(
                 f"There is no hold {hold_id}.", next_step="try `workbench hold list --all`"
             )
-        return self._observer(state).targets(state.holds[hold_id])
+        return observer_of(self.store).targets(state.holds[hold_id])
 
     def observe(self, hold_id: str) -> tuple[Target, ...]:
         """Look at a standing hold again and record what is new, so that it can be proved later."""
@@ -278,29 +283,19 @@ class Control:
         self._said.update(faults)
         return done
 
-    def _observer(self, state: State) -> Observer:
-        return Observer(state, self.store.gate_folder, self.store.deliveries())
-
     def _record_observation(self, hold: Hold, targets: Iterable[Target]) -> None:
-        found = tuple(targets)
-        new = observation(found, self.store.state().observed, hold_id=hold.hold_id)
-        if not new:
-            return
-        now = self.clock.now()
-        content = {"name": "observe", "hold_id": hold.hold_id, "targets": new}
-        draft = Draft(
-            now,
-            "system",
-            "hold.observe",
-            hold.hold_id,
-            correlation_id=hold.hold_id,
-            payload={"targets": new},
-        )
         # The pause itself is durable already; what was seen of it can be looked at again.
         with contextlib.suppress(OSError, WorkbenchError):
-            self._anchored(
-                self.store.transact(Command(self.new_id(None), content), lambda _: Change([draft]))
+            found = observation_command(
+                self.store.state(),
+                targets,
+                hold=hold,
+                command_id=self.new_id(None),
+                now=self.clock.now(),
             )
+            if found is not None:
+                command, change = found
+                self._anchored(self.store.transact(command, lambda _: change))
 
     def _preview(self, state: State, scope: Scope, mode: Mode, *, except_hold: str = "") -> Preview:
         covered = covered_by(scope, state)

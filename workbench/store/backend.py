@@ -10,6 +10,8 @@ from workbench.records import Event
 
 WAIT_SECONDS = 10.0
 """How long a writer waits for its turn."""
+NOTHING_RECORDED = " Nothing was recorded."
+"""Ends the sentence about a store that failed a writer; a reader cannot know what was recorded before it."""
 
 
 @dataclass(frozen=True)

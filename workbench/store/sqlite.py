@@ -15,7 +15,7 @@ from workbench.errors import Refused, StorageUnavailable, StoreMissing
 from workbench.records import Event
 from workbench.snapshot import fsync_folder
 from workbench.store import log
-from workbench.store.backend import WAIT_SECONDS, Upgrade
+from workbench.store.backend import NOTHING_RECORDED, WAIT_SECONDS, Upgrade
 from workbench.store.connection import (
     STORE_FILE,
     apply_steps,
@@ -158,7 +158,10 @@ class SqliteBackend:
     @contextlib.contextmanager
     def writing(self, wait_seconds: float = WAIT_SECONDS) -> Iterator[SqliteSession]:
         """Open a session behind the kernel lock."""
-        with store_lock(self.folder, wait_seconds), connect(self.path) as connection:
+        with (
+            store_lock(self.folder, wait_seconds),
+            connect(self.path, NOTHING_RECORDED) as connection,
+        ):
             yield SqliteSession(connection)
 
     @contextlib.contextmanager
