@@ -6,6 +6,8 @@ SHELL := /bin/sh
 
 VENV := .venv
 BIN := $(VENV)/bin
+# The flag clients that the gate is measured against: never in the environment that ships.
+CLIENTS := .venv-bench
 WORKERS ?= 2
 
 # The first interpreter that is new enough; `make setup PYTHON=/path/to/python3.11` names another.
@@ -43,18 +45,19 @@ test: $(VENV)/.stamp-dev ## run every test (browser tests skip where no Chromium
 check: $(VENV)/.stamp-dev ## lint, format, types, layers, notebooks, budgets
 	@.ci/check
 
-bench: $(VENV)/.stamp-dev ## measure ratios: durable pause, gate check, load
+bench: $(VENV)/.stamp-dev $(CLIENTS)/.stamp ## measure ratios against bare syncs and flag clients, say what is missed
 	@$(BIN)/python -m benchmarks
 
 screenshots: $(VENV)/.stamp-dev ## make the README's pictures again (needs Chromium)
 	@$(BIN)/python docs/screenshots.py
 
-lock: $(VENV)/.stamp-uv ## refresh all three lock files from pyproject.toml
+lock: $(VENV)/.stamp-uv ## refresh all lock files from pyproject.toml and benchmarks/requirements.in
 	@$(UV) --version
 	@echo 'uv' | $(UV) $(COMPILE) --no-annotate - --output-file requirements-uv.lock
 	@$(UV) $(COMPILE) pyproject.toml --extra build --output-file requirements.lock
 	@$(UV) $(COMPILE) pyproject.toml --extra build --extra dev --constraint requirements.lock \
 		--output-file requirements-dev.lock
+	@$(UV) $(COMPILE) benchmarks/requirements.in --output-file benchmarks/requirements.lock
 	@echo 'Locks refreshed; run make test before you commit them.'
 
 COMPILE := pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
@@ -83,4 +86,10 @@ $(VENV)/.stamp-package: pyproject.toml $(VENV)/.stamp-runtime
 $(VENV)/.stamp-dev: requirements-dev.lock $(VENV)/.stamp-package
 	@echo "Installing what the tests need ..."
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(CLIENTS)/.stamp: benchmarks/requirements.lock $(VENV)/.stamp-uv
+	@echo "Installing the flag clients that the gate is measured against into $(CLIENTS) ..."
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(CLIENTS)
+	@$(UV) pip install --quiet --python $(CLIENTS)/bin/python --require-hashes -r benchmarks/requirements.lock
 	@touch $@

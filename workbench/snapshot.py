@@ -16,10 +16,10 @@ import os
 import struct
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 EPOCH_FILE = "epoch"
 SNAPSHOT_FILE = "snapshot.json"
@@ -45,8 +45,7 @@ class SnapshotFault(Exception):
     """The published files cannot be trusted; the text says why."""
 
 
-@dataclass(frozen=True)
-class Published:
+class Published(NamedTuple):
     """A snapshot as read: the log position it stands for and the holds on each automation.
 
     Attributes:
@@ -67,8 +66,8 @@ class Published:
     everything: list[dict[str, Any]]
     named: Mapping[str, list[dict[str, Any]]]
     doubt: str = ""
-    source: Mapping[str, Any] = field(default_factory=dict)
-    scopes: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
+    source: Mapping[str, Any] = MappingProxyType({})
+    scopes: Mapping[str, Mapping[str, list[str]]] = MappingProxyType({})
 
 
 def store_digest(store_id: str) -> bytes:

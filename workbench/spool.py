@@ -16,9 +16,8 @@ import struct
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from workbench.snapshot import fsync_folder, touch_spool_word, wake_waiters
 
@@ -40,8 +39,7 @@ class SpoolFault(Exception):
     """The spool cannot be used; the text says why."""
 
 
-@dataclass(frozen=True)
-class SpooledPause:
+class SpooledPause(NamedTuple):
     """A pause that waits for the store.
 
     Attributes:
@@ -73,8 +71,7 @@ class SpooledPause:
         return {"hold_id": self.name, "mode": str(self.request["mode"]), "probation": None}
 
 
-@dataclass(frozen=True)
-class Spooled:
+class Spooled(NamedTuple):
     """What a spool holds.
 
     Attributes:
@@ -88,8 +85,7 @@ class Spooled:
 NOTHING = Spooled()
 
 
-@dataclass(frozen=True)
-class _Slots:
+class _Slots(NamedTuple):
     """One reading of a spool's file: where each pause begins, how many slots it takes, and what is damaged."""
 
     found: tuple[tuple[int, int, SpooledPause], ...]
@@ -104,8 +100,7 @@ class _Slots:
         return next((i for i in starts if taken.isdisjoint(range(i, i + count))), None)
 
 
-@dataclass(frozen=True)
-class Spool:
+class Spool(NamedTuple):
     """One file of slots, for one store."""
 
     folder: Path
