@@ -84,11 +84,11 @@ class Scene:
 
     def command_unseen(self) -> None:
         """Give commands as the user of the key, without leaving checkpoints, until the log is longer than before."""
-        control, folders = self.control, self.control.anchor_folders
-        control.anchor_folders = ()
+        control, folders = self.control, self.control.store.anchor_folders
+        control.store.anchor_folders = ()
         for scope in ("automation=ticket-reply", "automation=stock-watch", "kind=workflow"):
             pause(control, scope, reason="nothing to see")
-        control.anchor_folders = folders
+        control.store.anchor_folders = folders
 
     def exchange_notes(self, signer: SigningKey | None, signature_of: str = "") -> None:
         """Throw the checkpoints away and leave one of the log as it stands now."""
@@ -252,7 +252,7 @@ def _is_before_people(body: str) -> bool:
 def _own_first_key(scene: Scene) -> None:
     thief = make_key(scene.root / "thief" / "key.json")
     scene.rewrite(lambda bodies: list(takewhile(_is_before_people, bodies)))
-    scene.control.anchor_folders = ()
+    scene.control.store.anchor_folders = ()
     scene.control.signer = file_signer(scene.root / "thief")
     enrol_key(scene.control, Enrolment(thief.public_hex, "mallory", "ops-lead"))
     scene.command_unseen()

@@ -124,7 +124,7 @@ def _with_caches(
         if stale
         else ""
     )
-    head = replace(state.head, place=store.place)
+    head = store.head_of(state)
     finding = f"ok to {state.seq}, {_vouched(anchored, state.seq)}{note}"
     return AuditResult(len(events), None, finding, head, stale, anchored)
 
