@@ -19,11 +19,12 @@ from workbench.snapshot import store_digest
 from workbench.spool import Spool, SpoolFault
 from workbench.store.anchors import newest_notes
 from workbench.store.attesting import signature_words
-from workbench.store.backend import WAIT_SECONDS, Backend, Session
+from workbench.store.backend import WAIT_SECONDS, Backend, Changer, Session
 from workbench.store.documents import Documents
 from workbench.store.folding import fold
 from workbench.store.publishing import GateFolder
 from workbench.store.recording import Change, Command, Committed, project, record, repeated
+from workbench.store.schema import Drift
 from workbench.store.sqlite import SqliteBackend
 from workbench.store.state import State
 
@@ -108,6 +109,16 @@ class Store:
         """Return what the database's own check finds wrong."""
         with self.backend.reading() as session:
             return session.faults()
+
+    def drift(self) -> list[Drift]:
+        """Return in what the schema is not what its migrations make."""
+        with self.backend.reading() as session:
+            return session.drift()
+
+    def changers(self) -> list[Changer]:
+        """Return who the database lets change the log; empty where it knows no roles."""
+        with self.backend.reading() as session:
+            return session.changers()
 
     def head_note(self) -> HeadNote:
         """Return the note of where the log stands."""
