@@ -372,6 +372,7 @@ class HeadNote:
 
     Attributes:
         root: Merkle root over the bodies of all events, in hex, where it was worked out.
+        signature: who signed the checkpoint of exactly this position, in words, or that nobody did.
     """
 
     store_id: str
@@ -380,11 +381,13 @@ class HeadNote:
     hash: str
     place: str = ""
     root: str = ""
+    signature: str = "unsigned"
 
     @property
     def text(self) -> str:
         """Return the note as one line for print-outs and reports."""
-        return f"log head {self.seq} {self.hash[:16]} of store {self.store_id} ({self.environment}), unsigned"
+        where = f"store {self.store_id} ({self.environment})"
+        return f"log head {self.seq} {self.hash[:16]} of {where}, {self.signature}"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from tests.panels.stage import (
     an_automation,
 )
 from workbench.clock import FixedClock
+from workbench.control import open_control
+from workbench.control.enrolling_keys import Enrolment, enrol_key
 from workbench.control.resuming import ResumeRequest
 from workbench.gate import Gate
 from workbench.panels import control_html as html
@@ -27,6 +29,8 @@ from workbench.panels.guard import Message
 from workbench.panels.html_parts import draw_message, element
 from workbench.records import Mode, VerdictKind
 from workbench.registry import Registry
+from workbench.settings import KEY_FILE, Settings
+from workbench.store.keys import make_key
 
 
 class Reader(HTMLParser):
@@ -144,6 +148,21 @@ def test_the_band_takes_its_colour_from_inside_the_store(
         assert part in text_of(drawn)
     assert "ops-lead (os:anna, unverified)" in text_of(drawn)
     assert "DEMO" not in drawn
+
+
+def test_the_panel_says_who_signed_its_head(clock: FixedClock) -> None:
+    """Band and text say unsigned, and once a command was signed the same words as the command line."""
+    control = a_control(clock)
+    for shown in (html.draw_band, write_summary):
+        assert "unsigned" in shown(ControlModel(control))
+    home = Settings.from_environment().home
+    key = make_key(home / KEY_FILE)
+    signing = open_control(Settings.from_environment(), clock)
+    enrol_key(signing, Enrolment(key.public_hex, "ann", "ops-lead"))
+    signed = f"signed by ops-lead (ann, key {key.key_id})"
+    assert signed in text_of(html.draw_band(ControlModel(control)))
+    assert write_summary(ControlModel(control)).splitlines()[3] == control.head_note().text
+    assert control.head_note().text.endswith(f", {signed}")
 
 
 def test_a_recorded_clock_says_demo_and_its_time(control: FaultyControl) -> None:

@@ -42,8 +42,10 @@ class Answer(StrEnum):
     BY_CHAIN = "found by the chain"
     BY_HEAD = "found by the head row"
     BY_CACHES = "found by the caches"
+    BY_SCHEMA = "found by the schema"
     BY_SIGNATURE = "found by a command's signature"
     BY_CHECKPOINT = "found by a checkpoint"
+    NAMED = "named, exit 0"
     SAID = "said: not vouched for"
     MISSED = "**missed**"
     NOTHING = "-"
@@ -84,11 +86,11 @@ class Scene:
 
     def command_unseen(self) -> None:
         """Give commands as the user of the key, without leaving checkpoints, until the log is longer than before."""
-        control, folders = self.control, self.control.anchor_folders
-        control.anchor_folders = ()
+        control, folders = self.control, self.control.store.anchor_folders
+        control.store.anchor_folders = ()
         for scope in ("automation=ticket-reply", "automation=stock-watch", "kind=workflow"):
             pause(control, scope, reason="nothing to see")
-        control.anchor_folders = folders
+        control.store.anchor_folders = folders
 
     def exchange_notes(self, signer: SigningKey | None, signature_of: str = "") -> None:
         """Throw the checkpoints away and leave one of the log as it stands now."""
@@ -136,6 +138,10 @@ def answer_of(result: AuditResult, defence: Defence, *, touches_log: bool) -> An
         return Answer.BY_CHECKPOINT if "checkpoint" in result.finding else Answer.BY_CHAIN
     if result.stale_caches:
         return Answer.BY_CACHES
+    if result.weakened_by:
+        return Answer.BY_SCHEMA
+    if result.drift:
+        return Answer.NAMED
     if defence is Defence.CHAIN:
         return Answer.MISSED if touches_log else Answer.NOTHING
     vouched = result.anchored
@@ -175,10 +181,6 @@ def _fork(scene: Scene) -> None:
 def _regrow(scene: Scene) -> None:
     scene.rewrite(lambda bodies: bodies[:-2])
     scene.command_unseen()
-
-
-def _drop_triggers(scene: Scene) -> None:
-    scene.sql()
 
 
 def _change_behind_new_triggers(scene: Scene) -> None:
@@ -252,7 +254,7 @@ def _is_before_people(body: str) -> bool:
 def _own_first_key(scene: Scene) -> None:
     thief = make_key(scene.root / "thief" / "key.json")
     scene.rewrite(lambda bodies: list(takewhile(_is_before_people, bodies)))
-    scene.control.anchor_folders = ()
+    scene.control.store.anchor_folders = ()
     scene.control.signer = file_signer(scene.root / "thief")
     enrol_key(scene.control, Enrolment(thief.public_hex, "mallory", "ops-lead"))
     scene.command_unseen()
@@ -279,6 +281,10 @@ def _sql(*statements: str) -> Callable[[Scene], None]:
     return lambda scene: scene.sql(*statements)
 
 
+def _shell(*statements: str) -> Callable[[Scene], None]:
+    return lambda scene: raw_sql(scene.control.store, *statements, without_triggers=False)
+
+
 def _rewrite(change: Callable[[list[str]], list[str]]) -> Callable[[Scene], None]:
     return lambda scene: scene.rewrite(change)
 
@@ -286,6 +292,7 @@ def _rewrite(change: Callable[[list[str]], list[str]]) -> Callable[[Scene], None
 CHAIN, HEAD, CACHES = Answer.BY_CHAIN, Answer.BY_HEAD, Answer.BY_CACHES
 SIGNATURE, POINT = Answer.BY_SIGNATURE, Answer.BY_CHECKPOINT
 SAID, MISSED, NOTHING = Answer.SAID, Answer.MISSED, Answer.NOTHING
+SCHEMA, NAMED = Answer.BY_SCHEMA, Answer.NAMED
 _LAST = "(select max(seq) from event)"
 
 WITH_A_SHELL = [
@@ -297,13 +304,25 @@ WITH_A_SHELL = [
     Attack("cut the tail", "F76", _sql(f"delete from event where seq = {_LAST}"), (HEAD,) * 4),
     Attack("cut the tail, head row set back", "F76", _sql(f"delete from event where seq > {_LAST} - 2", f"update head set seq = {_LAST}, hash = (select hash from event where seq = {_LAST})"), (CACHES, POINT, POINT, POINT)),
     Attack("wipe all rows", "F76", _sql("delete from event"), (HEAD,) * 4),
-    Attack("drop the append-only triggers, change nothing", "F76", _drop_triggers, (MISSED,) * 4),
     Attack("drop the triggers, edit, make them again", "F76", _change_behind_new_triggers, (CHAIN,) * 4),
     Attack("`PRAGMA writable_schema`, then edit", "F76", _write_schema, (CHAIN,) * 4),
     Attack("projection says released, the log says active", "F76", _sql("update projection set body = json_set(body, '$.released_seq', 12, '$.released_by', 'ann') where entity = 'hold'"), (CACHES,) * 4),
     Attack("outbox row edited", "F76", _sql("update outbox set desired = 'running'"), (CACHES,) * 4),
 ]  # fmt: skip
 """Somebody with a SQLite shell changes rows as they lie."""
+
+ON_THE_SCHEMA = [
+    Attack("drop the append-only triggers, change nothing", "F76", _sql(), (SCHEMA,) * 4),
+    Attack("a trigger made again, under its name, that refuses nothing", "F76", _shell("drop trigger event_no_delete", "create trigger event_no_delete before delete on event begin select 1; end"), (SCHEMA,) * 4),
+    Attack("a trigger of one's own on the log", "F76", _shell("create trigger note after insert on event begin update outbox set desired = 'running'; end"), (SCHEMA,) * 4),
+    Attack("a generated column dropped", "F76", _shell("alter table event drop column reason"), (SCHEMA,) * 4),
+    Attack("a generated column made again, saying something else", "F76", _shell("alter table event drop column actor", "alter table event add column actor text generated always as ('ann') virtual"), (SCHEMA,) * 4),
+    Attack("a column added to the log", "F76", _shell("alter table event add column note text"), (SCHEMA,) * 4),
+    Attack("an index of one's own on the log", "F76", _shell("create index worded on event (json_extract(body, '$.reason'))"), (SCHEMA,) * 4),
+    Attack("a check taken off by `PRAGMA writable_schema`", "F76", _shell("pragma writable_schema = on", "update sqlite_schema set sql = replace(sql, 'check (only = 1)', '') where name = 'head'", "pragma writable_schema = reset"), (SCHEMA,) * 4),
+    Attack("a table and a view of one's own beside the store's", "F76", _shell("create table mine (a text)", "create view theirs as select body from event"), (NAMED,) * 4),
+]  # fmt: skip
+"""Somebody with a SQLite shell changes what guards the rows, and no row."""
 
 WITH_A_PROGRAM = [
     Attack("edit", "F76", _rewrite(_edited), (MISSED, POINT, POINT, POINT)),
@@ -337,4 +356,35 @@ ON_BOTH = [
 ]  # fmt: skip
 """Somebody who rewrites the store and may write the anchor folder as well."""
 
-ATTACKS = [*WITH_A_SHELL, *WITH_A_PROGRAM, *ON_THE_CHECKPOINTS, *ON_BOTH]
+ATTACKS = [*WITH_A_SHELL, *ON_THE_SCHEMA, *WITH_A_PROGRAM, *ON_THE_CHECKPOINTS, *ON_BOTH]
+
+
+@dataclass(frozen=True)
+class ServerAttack:
+    """One attack on a store in a PostgreSQL database, as its owner or the server's administrator, and its answer."""
+
+    name: str
+    statements: tuple[str, ...]
+    expected: Answer
+
+
+ON_A_SERVER = [
+    ServerAttack("edit a row with the trigger switched off meanwhile", ("alter table workbench.event disable trigger user", "update workbench.event set body = replace(body, 'wrong amounts', 'planned work')", "alter table workbench.event enable trigger user"), CHAIN),
+    ServerAttack("delete the newest row in a replica's session, where no trigger runs", ("set session_replication_role = replica", "delete from workbench.event where seq = (select max(seq) from workbench.event)"), HEAD),
+    ServerAttack("drop a trigger, change nothing", ("drop trigger event_no_change on workbench.event",), SCHEMA),
+    ServerAttack("switch a trigger off", ("alter table workbench.event disable trigger event_no_truncate",), SCHEMA),
+    ServerAttack("a trigger's function made again, that refuses nothing", ("create or replace function workbench.refuse_change() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as 'begin return new; end'",), SCHEMA),
+    ServerAttack("a trigger of one's own on the log", ("create trigger note before insert on workbench.event for each row execute function workbench.refuse_moved()",), SCHEMA),
+    ServerAttack("a rule that turns deletes into nothing", ("create rule quiet as on delete to workbench.outbox do instead nothing",), SCHEMA),
+    ServerAttack("rows hidden by row security", ("alter table workbench.event enable row level security", "create policy few on workbench.event using (seq > 3)"), SCHEMA),
+    ServerAttack("a table that inherits from the log", ("create table workbench.more () inherits (workbench.event)",), SCHEMA),
+    ServerAttack("the log kept without its write-ahead log", ("alter table workbench.event set unlogged",), SCHEMA),
+    ServerAttack("the view of the log made again, with another actor", ("create or replace view workbench.event_fields as select e.seq, e.prev_hash, e.hash, e.body, e.body as occurred_at, 'ann' as actor, e.body as action, e.body as target, e.body as outcome, e.body as reason, e.body as correlation_id from workbench.event as e",), SCHEMA),
+    ServerAttack("writers may change rows", ("grant update, delete on workbench.event to workbench_writer",), SCHEMA),
+    ServerAttack("everybody may add events", ("grant insert on workbench.event to public",), SCHEMA),
+    ServerAttack("one column of the log may be changed by readers", ("grant update (body) on workbench.event to workbench_reader",), SCHEMA),
+    ServerAttack("the log given to another owner", ("alter table workbench.event owner to workbench_writer",), SCHEMA),
+    ServerAttack("readers may not read any more", ("revoke select on workbench.event from workbench_reader",), NAMED),
+    ServerAttack("an auditor's role may read, and a table of its own", ("grant select on workbench.event to pg_monitor", "create table workbench.mine (a text)"), NAMED),
+]  # fmt: skip
+"""Somebody who owns the tables or the server."""

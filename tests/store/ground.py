@@ -24,6 +24,7 @@ from workbench.records import Automation, Category, Decision, Owner, ReportRef, 
 from workbench.registry import Registry
 from workbench.settings import Settings, store_url
 from workbench.store import Store, init_store
+from workbench.store.sqlite import SqliteBackend
 
 START = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 AGENTS = ("invoice-triage", "product-copy", "ticket-reply")
@@ -150,9 +151,15 @@ def a_decision(
     return control.decide(DecideRequest(report.report_id))
 
 
+def file_of(store: Store) -> Path:
+    """Return the file of a store that is in one."""
+    assert isinstance(store.backend, SqliteBackend)
+    return store.backend.path
+
+
 def raw_sql(store: Store, *statements: str, without_triggers: bool = True) -> None:
     """Do to the file what somebody with a SQLite shell could do."""
-    connection = apsw.Connection(str(store.backend.path))
+    connection = apsw.Connection(str(file_of(store)))
     try:
         if without_triggers:
             for name in ("event_no_update", "event_no_delete", "event_in_order"):

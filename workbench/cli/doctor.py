@@ -78,6 +78,8 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
             result.finding,
             "" if result.is_ok else "keep the store as it is; `audit verify --head` compares",
         ),
+        _schema_finding(result),
+        *_rights_findings(store),
         *_file_findings(store, is_server=settings.store_url is not None),
         _anchor_finding(settings, result),
         _gate_finding(settings, store),
@@ -102,6 +104,31 @@ def _library_finding() -> Finding:
     version = library_version()
     mend = "" if has_wal_fix(version) else "install apsw 3.51.3 or newer"
     return Finding("SQLite", not mend, f"version {version}", mend)
+
+
+def _schema_finding(result: AuditResult) -> Finding:
+    """Say whether triggers, columns, indexes and rights are those that the migrations made."""
+    if result.broken_at is not None:
+        return Finding("schema", True, "not looked at: the log comes first")
+    weak = "; ".join(result.weakened_by)
+    beside = "; ".join(one.finding for one in result.drift if one.is_harmless)
+    if weak:
+        mend = "find out who did it, then `workbench store migrate --to PLACE` makes it whole"
+        return Finding("schema", False, weak, mend)
+    return Finding("schema", True, f"WARNING, {beside}" if beside else "as the migrations made it")
+
+
+def _rights_findings(store: Store) -> list[Finding]:
+    """Say who may change the log on a server; that commands are given as one of them is a warning."""
+    found = store.changers()
+    if not found:
+        return []
+    said = ", ".join(map(str, found))
+    own = [who.role for who in found if who.is_own]
+    if not own:
+        return [Finding("who may change the log", True, said)]
+    mend = "give commands as a member of workbench_writer, who may add events and nothing else"
+    return [Finding("who may change the log", True, f"WARNING, also you as {own[0]}: {said}", mend)]
 
 
 def _file_findings(store: Store, *, is_server: bool) -> list[Finding]:

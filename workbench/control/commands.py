@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,7 +59,6 @@ class Control:
         *,
         role: str | None = None,
         signer: Signer = unsigned,
-        anchor_folders: Sequence[Path] = (),
         evidence: EvidenceReader = nothing_loaded,
     ) -> None:
         """Act on a store as this process's user, for a role where one is named, signing where one can.
@@ -67,7 +66,6 @@ class Control:
         `evidence` says what a resume rests on; without it one goes by break-glass only.
         """
         self.evidence = evidence
-        self.anchor_folders = anchor_folders
         self.intake = Intake(store, (store.gate_folder,))
         self.anchor_key: Path | None = None
         self._said: set[str] = set()
@@ -271,11 +269,12 @@ class Control:
 
     def _anchored(self, done: Committed) -> Committed:
         """Copy the new head outside of the store; a copy that fails fails nothing, and is said once."""
-        if not self.anchor_folders or done.is_repeat:
+        folders = self.store.anchor_folders
+        if not folders or done.is_repeat:
             return done
         try:
             note = self.checkpoint(done.state)
-            faults = append_note(self.anchor_folders, done.state.store_id, note=note)
+            faults = append_note(folders, done.state.store_id, note=note)
         except OSError as exc:
             faults = [f"no checkpoint could be made: {exc}"]
         for fault in sorted(set(faults) - self._said):

@@ -20,7 +20,6 @@ def open_control(
         used,
         role=role,
         signer=file_signer(settings.home),
-        anchor_folders=settings.anchor_folders,
     )
     control.anchor_key = settings.home / KEY_FILE
     control.intake = Intake(control.store, (settings.gate, *settings.spool_folders))

@@ -16,7 +16,7 @@ from workbench.control.views import (
     Status,
 )
 from workbench.presence import read_presences
-from workbench.records import Automation, HeadNote, HoldState, Probation
+from workbench.records import Automation, HoldState, Probation
 from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketBook, TicketFault
@@ -96,8 +96,7 @@ def status(store: Store, now: datetime) -> Status:
             AutomationStatus(automation, _state_word(automation, covering, live), tuple(covering))
         )
     fault = store.publication_fault(state)
-    head = HeadNote(state.store_id, state.environment, state.seq, state.head_hash, store.place)
-    return Status(head, now, tuple(rows), holds, flags(state, holds), fault)
+    return Status(store.head_of(state), now, tuple(rows), holds, flags(state, holds), fault)
 
 
 def _state_word(automation: Automation, covering: list[str], live: set[tuple[str, str]]) -> str:
@@ -160,8 +159,7 @@ def card(store: Store, preview: Preview, *, now: datetime) -> Card:
                 in_flight_count=sum(len(p.in_flight) for p in said if p.is_alive),
             )
         )
-    head = HeadNote(state.store_id, state.environment, state.seq, state.head_hash, store.place)
-    return Card(preview.scope, tuple(entries), preview, head)
+    return Card(preview.scope, tuple(entries), preview, store.head_of(state))
 
 
 def _deputy(state: State, automation: Automation) -> str:

@@ -38,7 +38,7 @@ def draw_band(model: ControlModel) -> str:
     facts = (
         ("store", model.head.store_id),
         ("at", model.head.place),
-        ("log head", f"{model.head.seq} {model.head.hash[:12]}"),
+        ("log head", f"{model.head.seq} {model.head.hash[:12]}, {model.head.signature}"),
         ("you are", model.actor),
     )
     shown = "".join(

@@ -103,7 +103,13 @@ def make_report(
     subject = hashlib.sha256(f"{asked.hold_id} {asked.only}".encode()).hexdigest()[:12]
     with shelf.only_maker(f"{name}-{subject}"):
         sealed = take_positions(control, settings, asked=asked)
-        place = shelf.begin({"report": name, "log_head": _head_document(sealed.head)})
+        place = shelf.begin(
+            {
+                "report": name,
+                "log_head": _head_document(sealed.head),
+                "checkpoint": sealed.checkpoint,
+            }
+        )
         pinned = {
             "manifest_version": sealed.manifest_version,
             "log_seq": sealed.head.seq,

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.errors import UsageFault
+from workbench.records import HeadNote
 from workbench.reports.parameters import ReportParameters
 from workbench.reports.seal import Seal, code_digest, package_versions
 from workbench.reports.shelf import Shelf
@@ -19,6 +20,8 @@ from workbench.review.request import QueryCall, ReviewRequest, find_request
 from workbench.review.thresholds import ReviewThresholds, thresholds_under
 from workbench.settings import Settings
 from workbench.store import open_store
+from workbench.store.anchors import read_notes
+from workbench.store.attesting import signature_words
 from workbench.store.audit import verify_events
 from workbench.store.folding import fold
 from workbench.store.state import State
@@ -69,13 +72,22 @@ def open_report(name: str, parameters: ReportParameters, *, queries_of: QueriesO
         seal = Seal(
             report=name,
             manifest_version=snapshot.version,
-            log_head=state.head,
+            log_head=_head(state, ticket, settings),
             query_digests=dict(snapshot.queries_used),
             code_digest=code_digest(),
             package_versions=package_versions(),
             parameters=parameters.asked(),
         )
     return Opened(parameters, request, seal, tables, bool(ticket), settings.demo_clock_at)
+
+
+def _head(state: State, ticket: Mapping[str, Any], settings: Settings) -> HeadNote:
+    """Return the sealed position with who signed its checkpoint: the run's own, else one that was left by a command."""
+    if "checkpoint" in ticket:
+        notes = [str(ticket["checkpoint"])]
+    else:
+        notes = [text for _, _, text in read_notes(settings.anchor_folders, state.store_id)]
+    return replace(state.head, signature=signature_words(state, notes))
 
 
 def _run(snapshot: WarehouseSnapshot, call: QueryCall) -> pd.DataFrame:

@@ -15,6 +15,9 @@ _BETWEEN = "\n----\n"
 _TORN = "\n(torn)"
 """Closes a note whose write was cut short, by a crash or a full disk: it vouches for nothing, and is no finding."""
 
+_NEWEST_BYTES = 8192
+"""Holds two dozen notes: as many as writers at the same time may append out of order."""
+
 
 @dataclass(frozen=True)
 class Anchored:
@@ -82,6 +85,23 @@ def read_notes(folders: Sequence[Path], store_id: str) -> Iterator[tuple[Path, i
         for number, note in enumerate(text.split(_BETWEEN)[:-1], start=1):
             if not note.endswith(_TORN):
                 yield path, number, note
+
+
+def newest_notes(folders: Sequence[Path], store_id: str) -> list[str]:
+    """Return the notes at the end of each file, newest last; a file that cannot be read has none.
+
+    Only the end is read: each print-out asks, and the files grow with each command.
+    """
+    found: list[str] = []
+    for folder in folders:
+        try:
+            with anchor_file(folder, store_id).open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - _NEWEST_BYTES))
+                text = file.read().decode("utf-8", "replace")
+        except OSError:
+            continue
+        found += text.split(_BETWEEN)[:-1]
+    return found
 
 
 def compare(

@@ -13,6 +13,7 @@ from workbench.store.anchors import Anchored, compare, read_notes
 from workbench.store.documents import documents
 from workbench.store.folding import apply, fold
 from workbench.store.publication import desired_by
+from workbench.store.schema import Drift
 from workbench.store.signatures import signer_of
 from workbench.store.state import State
 from workbench.store.store import Store
@@ -31,6 +32,7 @@ class AuditResult:
         finding: one sentence that names the altered row or says that all is well.
         anchored: how far checkpoints outside of the store vouch for it.
         stale_caches: projection rows that differ from the log; the log wins.
+        drift: in what the schema is not what the migrations made: what guarded the log may be gone.
     """
 
     event_count: int
@@ -39,11 +41,17 @@ class AuditResult:
     head: HeadNote | None
     stale_caches: tuple[str, ...] = ()
     anchored: Anchored = UNANCHORED
+    drift: tuple[Drift, ...] = ()
+
+    @property
+    def weakened_by(self) -> tuple[str, ...]:
+        """The differences of the schema that take away from what the log proves."""
+        return tuple(one.finding for one in self.drift if not one.is_harmless)
 
     @property
     def is_ok(self) -> bool:
-        """Tell whether the chain and the caches hold."""
-        return self.broken_at is None and not self.stale_caches
+        """Tell whether the chain and the caches hold, and what guards them is there."""
+        return self.broken_at is None and not self.stale_caches and not self.weakened_by
 
 
 def verify_store(
@@ -53,7 +61,7 @@ def verify_store(
     trusted: Sequence[str] = (),
     witnesses: Sequence[Witness] = (),
 ) -> AuditResult:
-    """Verify the chain from the first event to the head row, the caches, and every checkpoint in the anchors.
+    """Verify the chain from the first event to the head row, the caches, every checkpoint, and the schema.
 
     `witnesses` are head notes from print-outs and reports, to be compared as well.
 
@@ -124,9 +132,17 @@ def _with_caches(
         if stale
         else ""
     )
-    head = replace(state.head, place=store.place)
-    finding = f"ok to {state.seq}, {_vouched(anchored, state.seq)}{note}"
-    return AuditResult(len(events), None, finding, head, stale, anchored)
+    head, drift = store.head_of(state), tuple(store.drift())
+    finding = f"ok to {state.seq}, {_vouched(anchored, state.seq)}{note}{_of_the_schema(drift)}"
+    return AuditResult(len(events), None, finding, head, stale, anchored, drift)
+
+
+def _of_the_schema(drift: Sequence[Drift]) -> str:
+    """Name every difference of the schema; which of them weaken the evidence is in the result."""
+    weak = [one.finding for one in drift if not one.is_harmless]
+    beside = [one.finding for one in drift if one.is_harmless]
+    said = f"; what guards the log was changed: {', '.join(weak)}" if weak else ""
+    return f"{said}; of no harm: {', '.join(beside)}" if beside else said
 
 
 def _vouched(anchored: Anchored, seq: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from workbench.records import Event
+from workbench.store.schema import Drift
 
 WAIT_SECONDS = 10.0
 """How long a writer waits for its turn."""
@@ -25,6 +26,22 @@ class Upgrade:
 
     found: int
     copy: str = ""
+
+
+@dataclass(frozen=True)
+class Changer:
+    """A role of the database's server that may change the log, whatever guards it.
+
+    Attributes:
+        is_own: this process is connected as it.
+    """
+
+    role: str
+    reason: str
+    is_own: bool
+
+    def __str__(self) -> str:
+        return f"{self.role} ({self.reason})"
 
 
 class Session(Protocol):
@@ -62,6 +79,12 @@ class Session(Protocol):
 
     def faults(self) -> list[str]:
         """Return what the database's own check finds wrong."""
+
+    def drift(self) -> list[Drift]:
+        """Return in what the schema is not what its migrations make."""
+
+    def changers(self) -> list[Changer]:
+        """Return who the database lets change the log; empty where it knows no roles."""
 
     def insert_meta(self, name: str, value: str) -> None:
         """Record one fact about the store."""

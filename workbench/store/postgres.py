@@ -13,7 +13,7 @@ from workbench.errors import Refused, StorageUnavailable, StoreMissing
 from workbench.records import Event
 from workbench.settings import StoreUrl
 from workbench.store import log
-from workbench.store.backend import NOTHING_RECORDED, WAIT_SECONDS, Upgrade
+from workbench.store.backend import NOTHING_RECORDED, WAIT_SECONDS, Changer, Upgrade
 from workbench.store.lock import gate_lock
 from workbench.store.migrations import SCHEMA_VERSION, refuse_other_version
 from workbench.store.postgres_connection import (
@@ -24,6 +24,7 @@ from workbench.store.postgres_connection import (
     run,
     schema_version,
 )
+from workbench.store.schema import Drift, Part, differences, expected_on_a_server
 
 
 class PostgresSession:
@@ -94,6 +95,15 @@ class PostgresSession:
     def faults(self) -> list[str]:
         """Return the settings of the server under which what it acknowledges may be lost."""
         return [str(row[0]) for row in run(self._connection, "list_faults")]
+
+    def drift(self) -> list[Drift]:
+        """Return in what the schema of the database, its rights and owners are not what its migrations make."""
+        found = [Part(*map(str, row)) for row in run(self._connection, "list_schema")]
+        return differences(found, expected_on_a_server())
+
+    def changers(self) -> list[Changer]:
+        """Return the superusers, the owner and whoever else has a right to change rows of the log."""
+        return [Changer(*row) for row in run(self._connection, "list_changers")]
 
     def insert_meta(self, name: str, value: str) -> None:
         """Record one fact about the store."""

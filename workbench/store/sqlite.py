@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -15,7 +16,7 @@ from workbench.errors import Refused, StorageUnavailable, StoreMissing
 from workbench.records import Event
 from workbench.snapshot import fsync_folder
 from workbench.store import log
-from workbench.store.backend import NOTHING_RECORDED, WAIT_SECONDS, Upgrade
+from workbench.store.backend import NOTHING_RECORDED, WAIT_SECONDS, Changer, Upgrade
 from workbench.store.connection import (
     STORE_FILE,
     apply_steps,
@@ -27,6 +28,7 @@ from workbench.store.connection import (
 from workbench.store.lock import store_lock
 from workbench.store.migrations import SCHEMA_VERSION, refuse_other_version
 from workbench.store.place import refuse_network_place
+from workbench.store.schema import Drift, Part, differences
 
 
 class SqliteSession:
@@ -78,6 +80,14 @@ class SqliteSession:
     def faults(self) -> list[str]:
         """Return what SQLite's own integrity check finds wrong."""
         return [str(row[0]) for row in run(self._connection, "check_integrity") if row[0] != "ok"]
+
+    def drift(self) -> list[Drift]:
+        """Return in what the schema of the file is not what its migrations make."""
+        return differences(_parts(self._connection), _expected())
+
+    def changers(self) -> list[Changer]:
+        """Return nobody: whoever may write the file may change it, and SQLite knows no roles."""
+        return []
 
     def insert_meta(self, name: str, value: str) -> None:
         """Record one fact about the store."""
@@ -229,6 +239,22 @@ def _new_file(path: Path) -> Iterator[apsw.Connection]:
         run(connection, "pragma_journal_wal")
     finally:
         connection.close()
+
+
+@functools.cache
+def _expected() -> tuple[Part, ...]:
+    """Return the parts of a schema that was just made."""
+    connection = apsw.Connection(":memory:")
+    try:
+        apply_steps(connection, 0)
+        return tuple(_parts(connection))
+    finally:
+        connection.close()
+
+
+def _parts(connection: apsw.Connection) -> Iterator[Part]:
+    for row in run(connection, "list_schema"):
+        yield Part(*map(str, row))
 
 
 def _copy_durably(connection: apsw.Connection, path: Path) -> None:
