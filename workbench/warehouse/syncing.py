@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.engines.interface import Bound, EngineReader, as_row
+from workbench.engines.interface import EngineReader
+from workbench.engines.rows import Bound, as_row
 from workbench.records import Automation
 from workbench.warehouse.batch import LoadReport
 from workbench.warehouse.manifest import Watermark
