@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from workbench.cli.present import ask, head_line, not_delivered, store_line, when
+from workbench.cli.present import ask, head_line, not_delivered, one_line, store_line, when
 from workbench.clock import from_text
 from workbench.control import Control, open_control
 from workbench.control.resuming import ResumeRequest
@@ -51,6 +51,8 @@ def command(hold_id: str, **options: object) -> int:
     request = request_from(control, hold_id, options=options)
     before = control.head_note()
     click.echo(store_line(before, settings))
+    for line in control.forecast(request):
+        click.echo(f"  would start: {one_line(line)}")
     if not options["yes"]:
         what = (
             f"let {request.runs} {'reading ' * (request.effects == 'read')}runs of {request.only} through"
@@ -85,8 +87,11 @@ def _close(control: Control, request: ResumeRequest, before: HeadNote) -> int:
         click.echo("Break-glass: recorded, and flagged in `workbench status`.")
     if status.publication_fault:
         click.echo(not_delivered(f"{status.publication_fault}; nothing runs again until it has."))
-    head_line(status.head)
-    return NotConfirmed.exit_code if status.publication_fault else 0
+    waiting = control.bring_back()
+    for line in waiting:
+        click.echo(one_line(f"not brought back yet: {line}"))
+    head_line(control.head_note())
+    return NotConfirmed.exit_code if status.publication_fault or waiting else 0
 
 
 def request_from(control: Control, hold_id: str, *, options: dict[str, object]) -> ResumeRequest:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from workbench.clock import Clock
 from workbench.control import reading
@@ -29,7 +31,16 @@ from workbench.control.spooling import Asker, Intake
 from workbench.control.targets import Observer, observation, watch
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
 from workbench.errors import NoMatch, NotFound, StorageUnavailable, WorkbenchError
-from workbench.records import Decision, HeadNote, Hold, Mode, Probation, ReportRef, Target
+from workbench.records import (
+    Automation,
+    Decision,
+    HeadNote,
+    Hold,
+    Mode,
+    Probation,
+    ReportRef,
+    Target,
+)
 from workbench.registry import Difference, Registry, compare
 from workbench.scope import Proposal, Scope, propose, why_no_match
 from workbench.settings import KEY_FILE, Settings
@@ -39,6 +50,31 @@ from workbench.store.log import Draft
 from workbench.store.state import State
 from workbench.store.store import Change, Command, Committed, Store, open_store
 from workbench.tickets import TicketBook
+
+Look = Callable[[tuple[Target, ...], Hold], tuple[Target, ...]]
+
+
+class FleetPort(Protocol):
+    """What commands ask of engines; where no file names any, none of it is loaded."""
+
+    def following(self, *, is_waiting: bool) -> AbstractContextManager[Look]:
+        """Deliver while the block lasts, and give what joins the engines' part to targets."""
+
+    def joined(self, targets: tuple[Target, ...], hold: Hold) -> tuple[Target, ...]:
+        """Return targets with what is recorded of the engines' part."""
+
+    def stopped(self, automations: Iterable[Automation], mode: Mode) -> frozenset[str]:
+        """Return the automations that their engines can pause in a mode."""
+
+    def notes(self, automations: Iterable[Automation], mode: Mode) -> tuple[str, ...]:
+        """Say what a pause in a mode does in each engine in question."""
+
+    def forecast(self, automation_ids: Iterable[str]) -> tuple[str, ...]:
+        """Say what would start in the engines if these were brought back now."""
+
+    def bring_back(self) -> tuple[str, ...]:
+        """Deliver a release, and say what is not brought back yet."""
+
 
 CONFIRM_WAIT_SECONDS = 30.0
 """How long a pause waits for its automations to have seen it (SEMANTICS 5)."""
@@ -61,6 +97,7 @@ class Control:
         self.intake = Intake(store, (store.gate_folder,))
         self.anchor_key: Path | None = None
         self._said: set[str] = set()
+        self.fleet: FleetPort | None = None
         self.signer = signer
         self.store = store
         self.clock = clock
@@ -113,9 +150,12 @@ class Control:
             raise self.intake.keep(request, used_id, asker=asker, cause=exc) from exc
         hold = done.state.holds[_result(done, "hold.place")]
         observer = self._observer(self.store.state())
-        targets = watch(
-            lambda: observer.targets(hold), wait_seconds=wait_seconds, on_progress=on_progress
-        )
+        with self._delivering(wait_seconds) as look:
+            targets = watch(
+                lambda: look(observer.targets(hold), hold),
+                wait_seconds=wait_seconds,
+                on_progress=on_progress,
+            )
         self._record_observation(hold, targets)
         return PauseReceipt(
             hold=hold,
@@ -136,7 +176,8 @@ class Control:
             raise NotFound(
                 f"There is no hold {hold_id}.", next_step="try `workbench hold list --all`"
             )
-        return self._observer(state).targets(state.holds[hold_id])
+        found = self._observer(state).targets(state.holds[hold_id])
+        return found if self.fleet is None else self.fleet.joined(found, state.holds[hold_id])
 
     def observe(self, hold_id: str) -> tuple[Target, ...]:
         """Look at a standing hold again and record what is new, so that it can be proved later."""
@@ -214,6 +255,19 @@ class Control:
             ).events
         )
 
+    def forecast(self, request: ResumeRequest) -> tuple[str, ...]:
+        """Say what a resume would start in engines, a sentence for each target; nothing without engines."""
+        state = self.store.state()
+        ids = state.covered.get(request.hold_id, set())
+        if request.only is not None:
+            only = Scope.parse(request.only, state.automations.values())
+            ids = {i for i in ids if i in state.automations and only.covers(state.automations[i])}
+        return self.fleet.forecast(sorted(ids)) if self.fleet is not None else ()
+
+    def bring_back(self) -> tuple[str, ...]:
+        """Deliver to engines what a resume opened, and say what is not there yet."""
+        return self.fleet.bring_back() if self.fleet is not None else ()
+
     def holds(self, *, include_released: bool = False) -> tuple[HoldView, ...]:
         """Return the holds as screens show them, newest first."""
         state = self.store.state()
@@ -270,6 +324,15 @@ class Control:
         self._said.update(faults)
         return done
 
+    @contextlib.contextmanager
+    def _delivering(self, wait_seconds: float) -> Iterator[Look]:
+        """Deliver to engines while the block lasts, and give what joins their part to the gates'."""
+        if self.fleet is None:
+            yield lambda targets, _: targets
+        else:
+            with self.fleet.following(is_waiting=wait_seconds > 0) as look:
+                yield look
+
     def _observer(self, state: State) -> Observer:
         return Observer(state, self.store.gate_folder, self.store.deliveries())
 
@@ -301,7 +364,10 @@ class Control:
             for a in covered
             if any(hold.hold_id != except_hold for hold in state.holds_on(a.automation_id))
         )
-        return Preview(scope, mode, covered, held)
+        if self.fleet is None:
+            return Preview(scope, mode, covered, held)
+        stopped, notes = self.fleet.stopped(covered, mode), self.fleet.notes(covered, mode)
+        return Preview(scope, mode, covered, held, stopped, notes)
 
     def _make_tickets(self, probation_id: str, runs: int) -> None:
         try:
@@ -340,6 +406,11 @@ def open_control(
         anchor_folders=settings.anchor_folders,
     )
     control.anchor_key = settings.home / KEY_FILE
+    if settings.engines_file.exists():
+        # Only here: what speaks HTTP is loaded where engines are switched, not for every pause.
+        from workbench.control.engine_fleet import open_fleet
+
+        control.fleet = open_fleet(settings, control.store, used)
     control.intake = Intake(control.store, (settings.gate, *settings.spool_folders))
     control.take_in_spooled()
     return control

@@ -41,6 +41,7 @@ class Part:
         why: what is in the way, in one sentence.
         in_flight_count: runs that go on working.
         frozen_count: runs that the engine calls running and the pause keeps from their next step.
+        is_final: trying again does not help; somebody has to do something else.
     """
 
     delivered_at: datetime | None = None
@@ -49,6 +50,7 @@ class Part:
     why: str = ""
     in_flight_count: int = 0
     frozen_count: int = 0
+    is_final: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Look:
         fault: why the engine could not be asked, or an empty text.
         parts: automation id -> how far it has come; the id is empty for the whole engine.
         is_settled: nothing is left to bring about.
+        unresumed: what is free and not yet brought back, in words, or an empty text.
     """
 
     engine_id: str
@@ -66,6 +69,7 @@ class Look:
     fault: str = ""
     parts: Mapping[str, Part] = field(default_factory=dict)
     is_settled: bool = True
+    unresumed: str = ""
 
 
 class EnginePass:
@@ -82,13 +86,13 @@ class EnginePass:
         try:
             looks = [self._pause(mode_wants) for mode_wants in by_mode(wants).values()]
             reached = {t for look in looks for t in look.targets}
-            is_open = self._resume(reached, catch_up)
+            unresumed = self._resume(reached, catch_up)
         except EngineError as exc:
             parts = {want.automation_id: Part(why=exc.message) for want in wants}
             return Look(self._id, now, exc.message, parts, is_settled=False)
         parts = {key: part for look in looks for key, part in look.parts.items()}
-        is_settled = is_open and all(part.quiet_at for part in parts.values())
-        return Look(self._id, now, "", parts, is_settled)
+        is_settled = not unresumed and all(part.quiet_at for part in parts.values())
+        return Look(self._id, now, "", parts, is_settled, unresumed)
 
     def _pause(self, wants: Sequence[Want]) -> _Paused:
         """Plan, record the intent, apply, read back and record, for what is wanted in one mode."""
@@ -178,8 +182,8 @@ class EnginePass:
             )
         return drafts
 
-    def _resume(self, wanted_targets: set[str], catch_up: CatchUp) -> bool:
-        """Bring back what our receipts changed and nothing wants paused any more; tells whether all is."""
+    def _resume(self, wanted_targets: set[str], catch_up: CatchUp) -> str:
+        """Bring back what our receipts changed and nothing wants paused any more; says what is not yet."""
         now = self._clock.now()
         self._record(
             stray_receipts(
@@ -196,7 +200,7 @@ class EnginePass:
             )
         ]
         if not free:
-            return True
+            return ""
         plan = self._engine.plan_resume(free, catch_up)
         by_target = {receipt.target_id: receipt for receipt in free}
         begin = kept.begun(
@@ -232,7 +236,9 @@ class EnginePass:
                     kept.closed(self._id, receipt, now=ended_at, why="brought back", is_ours=True)
                 )
         self._record(drafts)
-        return not checked.unmet and not refused
+        lacking = {*checked.unmet, *refused}
+        names = [r.name for t, r in by_target.items() if t in lacking and t not in plan.cannot]
+        return f"{', '.join(sorted(names))} still paused" if names else ""
 
     def _ended(
         self, plan: Plan, outcomes: Sequence[CallOutcome], checked: Verification, hold_id: str
@@ -306,7 +312,7 @@ def _part(
     delivered: datetime | None,
 ) -> Part:
     if why := plan.cannot.get(want.scope.key):
-        return Part(why=why)
+        return Part(why=why, is_final=True)
     ids = plan.members.get(want.scope.key, ())
     own = [readings[target] for target in ids if target in readings]
     if not ids or len(own) < len(ids):

@@ -93,7 +93,7 @@ class Worker:
         for engine_id, engine in self.engines.items():
             with self.store.backend.leasing(f"deliver-{engine_id}") as is_ours:
                 if is_ours:
-                    self.looks[engine_id] = self._pass(engine_id, engine)
+                    self._note(self._pass(engine_id, engine))
                 else:
                     self.others.add(engine_id)
         return self.looks

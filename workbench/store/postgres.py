@@ -215,7 +215,7 @@ class PostgresBackend:
     def leasing(self, name: str) -> Iterator[bool]:
         """Hold an advisory lock of the server; it is free again when this connection is gone."""
         with self._store_connection(WAIT_SECONDS) as connection:
-            yield bool(run(connection, "try_lease", name=name)[0][0])
+            yield bool(run(connection, "try_lease", lease=name)[0][0])
 
     @contextlib.contextmanager
     def making(self) -> Iterator[PostgresSession]:
