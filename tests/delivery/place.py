@@ -10,7 +10,9 @@ from tests.engines.fake_engine import FakeEngine
 from tests.store.ground import SetClock, a_control, an_automation
 from workbench.control import Control
 from workbench.control.placing import PauseRequest
-from workbench.delivery.passing import EnginePass, Look
+from workbench.delivery.hand import Hand
+from workbench.delivery.parts import Look
+from workbench.delivery.passing import pass_over
 from workbench.records import Hold, Mode
 
 JOBS = ("orders", "invoices", "emails")
@@ -31,7 +33,7 @@ class Place:
 
     def go(self) -> Look:
         """One pass, and a moment later."""
-        look = EnginePass("fake", self.engine, self.control.store, clock=self.clock).run()
+        look = pass_over(Hand("fake", self.engine, self.control.store, self.clock))
         self.clock.move(1)
         self.looks.append(look)
         return look

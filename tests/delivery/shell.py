@@ -33,7 +33,7 @@ JOBS = ("orders", "invoices")
 _present: dict[str, FakeEngine] = {}
 
 
-def connect_fake(*_: object) -> FakeEngine:
+def connect_fake(*_: object, clock: object) -> FakeEngine:
     """What the entry point of the fake gives: the engine that the test made."""
     return _present["main"]
 

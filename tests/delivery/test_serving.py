@@ -31,7 +31,7 @@ def fleet_of(place: Place) -> Fleet:
     """Return a fleet whose only engine is the fake."""
     address = EngineAddress("fake", "fake", "http://fake.example:1")
     return Fleet(
-        {"fake": address}, place.control.store, SystemClock(), make=lambda *_: place.engine
+        {"fake": address}, place.control.store, SystemClock(), make=lambda *_, clock: place.engine
     )
 
 
@@ -118,7 +118,7 @@ def test_a_store_that_is_away_is_said_once(place: Place, monkeypatch: pytest.Mon
 def test_an_engine_that_cannot_be_connected_is_said(place: Place) -> None:
     """It is named, the others are delivered to, and each question about it says why."""
 
-    def none(*_: object):  # type: ignore[no-untyped-def]
+    def none(*_: object, clock: object):  # type: ignore[no-untyped-def]
         raise BadSettings("there is no kind n8n.")
 
     fleet = Fleet(
@@ -143,7 +143,9 @@ def test_a_forecast_equals_what_starts(place: Place) -> None:
     place.engine.begin("orders", "queued")
     fleet, state = fleet_of(place), place.control.state()
     told = {
-        policy: {f.name: f.count for f in fleet.forecast(state, ["orders", "emails"], policy)}
+        policy: {
+            f.name: f.count for f in fleet.forecast(state, ["orders", "emails"], catch_up=policy)
+        }
         for policy in CatchUp
     }
     assert told[CatchUp.SKIP] == {"orders": 1, "emails": 0}

@@ -13,7 +13,7 @@ from tests.delivery.place import Place, a_place
 from tests.engines.fake_engine import Tricks
 from tests.store.ground import break_glass
 from workbench.clock import SystemClock
-from workbench.delivery.passing import Look, Part
+from workbench.delivery.parts import Look, Part
 from workbench.delivery.worker import BREAKER_SECONDS, Breaker, Worker
 from workbench.engines.switching import CallResult, NativeCall
 from workbench.errors import EngineError

@@ -59,7 +59,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
     assert str(file) in caught.value.message
 
 
-def make_fake(address: EngineAddress, binding: object, clock: FixedClock) -> FakeEngine:
+def make_fake(address: EngineAddress, binding: object, *, clock: FixedClock) -> FakeEngine:
     """What an entry point of the fake would be."""
     return FakeEngine(clock)
 
@@ -75,7 +75,7 @@ def test_an_adapter_of_any_package_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     assert connecting.kinds() == ("fake", "gone")
 
     def connected(kind: str):  # type: ignore[no-untyped-def]
-        return connecting.connect(EngineAddress("e", kind, "http://h"), None, clock)  # type: ignore[arg-type]
+        return connecting.connect(EngineAddress("e", kind, "http://h"), None, clock=clock)  # type: ignore[arg-type]
 
     assert connected("fake").engine == "fake"
     with pytest.raises(EngineError, match="cannot be loaded"):

@@ -410,7 +410,7 @@ def open_control(
         # Only here: what speaks HTTP is loaded where engines are switched, not for every pause.
         from workbench.control.engine_fleet import open_fleet
 
-        control.fleet = open_fleet(settings, control.store, used)
+        control.fleet = open_fleet(settings, control.store, clock=used)
     control.intake = Intake(control.store, (settings.gate, *settings.spool_folders))
     control.take_in_spooled()
     return control

@@ -59,7 +59,7 @@ class ControlFleet:
     def forecast(self, automation_ids: Iterable[str]) -> tuple[str, ...]:
         """Say what would start in the engines if these were brought back now, a sentence each."""
         state = self.fleet.store.state()
-        found = self.fleet.forecast(state, automation_ids, CatchUp.ALL)
+        found = self.fleet.forecast(state, automation_ids, catch_up=CatchUp.ALL)
         return tuple(f"{firing.name}: {firing.sentence}" for firing in found)
 
     def bring_back(self) -> tuple[str, ...]:
@@ -86,7 +86,9 @@ class ControlFleet:
     ) -> tuple[Target, ...]:
         ids = set(self.fleet.addresses)
         looks = dict(worker.looks) if worker is not None else {}
-        return with_engines(targets, self.fleet.store.state(), hold, engine_ids=ids, looks=looks)
+        return with_engines(
+            targets, hold, state=self.fleet.store.state(), engine_ids=ids, looks=looks
+        )
 
 
 @dataclass
@@ -123,7 +125,7 @@ class NoFleet:
         return (f"What would start in engines cannot be told: {self.why}",)
 
 
-def open_fleet(settings: Settings, store: Store, clock: Clock) -> ControlFleet | NoFleet:
+def open_fleet(settings: Settings, store: Store, *, clock: Clock) -> ControlFleet | NoFleet:
     """Return the engines of the settings' file; a file that cannot be read stops no pause."""
     try:
         addresses = read_addresses(settings.engines_file)

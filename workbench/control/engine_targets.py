@@ -8,16 +8,16 @@ from datetime import datetime
 
 from workbench.clock import from_text
 from workbench.delivery.kept import FLAP_LIMIT
-from workbench.delivery.passing import Look, Part
+from workbench.delivery.parts import Look, Part
 from workbench.records import Hold, Target, TargetState
 from workbench.store.state import State
 
 
 def with_engines(
     targets: tuple[Target, ...],
-    state: State,
     hold: Hold,
     *,
+    state: State,
     engine_ids: Set[str],
     looks: Mapping[str, Look],
 ) -> tuple[Target, ...]:

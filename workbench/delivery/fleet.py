@@ -10,14 +10,12 @@ from workbench.delivery import kept
 from workbench.delivery.worker import Worker
 from workbench.engines.binding import RegistryBinding
 from workbench.engines.connecting import connect
-from workbench.engines.interface import Binding, Engine, EngineAddress
+from workbench.engines.interface import Connect, Engine, EngineAddress
 from workbench.engines.switching import Capability, CatchUp, Firing, OnPause, ScopeKind
 from workbench.errors import WorkbenchError
 from workbench.records import Automation, Mode
 from workbench.store.state import State
 from workbench.store.store import Store
-
-Connector = Callable[[EngineAddress, Binding, Clock], Engine]
 
 
 @dataclass
@@ -31,7 +29,7 @@ class Fleet:
     addresses: Mapping[str, EngineAddress]
     store: Store
     clock: Clock
-    make: Connector = connect
+    make: Connect = connect
     faults: dict[str, str] = field(default_factory=dict)
     _engines: dict[str, Engine] = field(default_factory=dict)
 
@@ -44,7 +42,7 @@ class Fleet:
             automations = list(self.store.state().automations.values())
             binding = RegistryBinding(automations, engine_id)
             try:
-                self._engines[engine_id] = self.make(address, binding, self.clock)
+                self._engines[engine_id] = self.make(address, binding, clock=self.clock)
             except WorkbenchError as exc:
                 self.faults[engine_id] = exc.message
                 return None
@@ -82,7 +80,7 @@ class Fleet:
         return tuple(_in_words(name, mode, self.capability(name, mode)) for name in engine_ids)
 
     def forecast(
-        self, state: State, automation_ids: Iterable[str], catch_up: CatchUp
+        self, state: State, automation_ids: Iterable[str], *, catch_up: CatchUp
     ) -> tuple[Firing, ...]:
         """Say what would start in the engines if these automations were brought back now.
 

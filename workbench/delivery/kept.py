@@ -53,28 +53,13 @@ def begun(engine_id: str, plan: Plan, *, now: datetime, hold_id: str, reason: st
     payload = {
         "mode": str(plan.mode) if plan.mode else "resume",
         "version": plan.version,
-        "calls": [
-            {
-                "call_id": call.call_id,
-                "target_id": call.target_id,
-                "request": f"{call.method} {call.path}",
-                "sentence": call.sentence,
-                "run_id": call.run_id,
-            }
-            for call in plan.calls
-        ],
-        "before": [
-            {
-                "target_id": r.target_id,
-                "name": r.name,
-                "scope": scope_of.get(r.target_id, ""),
-                "is_paused": r.is_paused,
-                "settings": plain(r.settings),
-            }
-            for r in plan.before
-            if r.target_id in switched
-        ],
+        "calls": [_call(call) for call in plan.calls],
+        "before": [_before(r, scope_of) for r in plan.before if r.target_id in switched],
         "cannot": [{"scope": key, "why": why} for key, why in sorted(plan.cannot.items())],
+        "forecast": [
+            {"target_id": f.target_id, "count": f.count, "sentence": f.sentence}
+            for f in plan.forecast
+        ],
     }
     return Draft(
         now,
@@ -88,11 +73,31 @@ def begun(engine_id: str, plan: Plan, *, now: datetime, hold_id: str, reason: st
     )
 
 
+def _call(call: NativeCall) -> dict[str, Any]:
+    return {
+        "call_id": call.call_id,
+        "target_id": call.target_id,
+        "request": f"{call.method} {call.path}",
+        "sentence": call.sentence,
+        "run_id": "" if call.is_lossy else call.run_id,
+    }
+
+
+def _before(reading: Reading, scope_of: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "target_id": reading.target_id,
+        "name": reading.name,
+        "scope": scope_of.get(reading.target_id, ""),
+        "is_paused": reading.is_paused,
+        "settings": plain(reading.settings),
+    }
+
+
 def ended(
     engine_id: str,
     outcomes: Sequence[CallOutcome],
-    unmet: Mapping[str, str],
     *,
+    unmet: Mapping[str, str],
     calls: Sequence[NativeCall],
     now: datetime,
     hold_id: str,
@@ -165,7 +170,7 @@ def closed(engine_id: str, receipt: Receipt, *, now: datetime, why: str, is_ours
     )
 
 
-def drifted(engine_id: str, reading: Reading, receipt: Receipt, *, now: datetime) -> Draft:
+def drifted(engine_id: str, reading: Reading, *, receipt: Receipt, now: datetime) -> Draft:
     """Return the event of a pause that others took away: who and when, where the engine tells."""
     who = reading.changed_by or "somebody the engine does not name"
     when = f" at {to_text(reading.changed_at)}" if reading.changed_at else ""

@@ -7,34 +7,32 @@ without a receipt, and would for ever count as somebody else's.
 from __future__ import annotations
 
 from collections.abc import Set
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from workbench.clock import from_text, to_text
 from workbench.delivery import kept
-from workbench.engines.interface import EngineSwitch
+from workbench.delivery.hand import Hand
 from workbench.engines.switching import EngineScope, ScopeKind
 from workbench.store.log import Draft
-from workbench.store.state import State
 
 LATEST_EFFECT = timedelta(minutes=10)
 """How long after a call that was not answered its effect is looked for."""
 
 
-def stray_receipts(
-    engine_id: str, engine: EngineSwitch, state: State, *, wanted: Set[str], now: datetime
-) -> list[Draft]:
+def stray_receipts(hand: Hand, wanted: Set[str]) -> list[Draft]:
     """Return receipts for targets that an unanswered call of ours paused although nothing wants it now.
 
     Raises EngineError where the engine cannot be asked.
     """
-    drafts = []
+    drafts, now, engine_id = [], hand.clock.now(), hand.engine_id
+    state = hand.state()
     for (own, target), intent in state.intents.items():
         is_ours = own == engine_id and intent["mode"] != "resume" and not intent["was_paused"]
         is_late = now - from_text(intent["begun_at"]) > LATEST_EFFECT
         if not is_ours or is_late or target in wanted or (own, target) in state.receipts:
             continue
         kind = ScopeKind.ENGINE if intent["scope"] in ("", "*") else ScopeKind.WORKFLOW
-        for reading in engine.state([EngineScope(kind, intent["scope"] or "*")]):
+        for reading in hand.engine.state([EngineScope(kind, intent["scope"] or "*")]):
             if reading.target_id == target and reading.is_paused:
                 payload = {
                     "engine": engine_id,

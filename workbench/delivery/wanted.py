@@ -40,7 +40,7 @@ def bound_to(engine_id: str, automations: Iterable[Automation]) -> tuple[Automat
     return tuple(one for one in automations if one.engine == engine_id)
 
 
-def wanted_of(state: State, engine_id: str, instant: datetime) -> tuple[Want, ...]:
+def wanted_of(state: State, engine_id: str, *, instant: datetime) -> tuple[Want, ...]:
     """Return what of an engine is to be paused at an instant; what is not in it is to run.
 
     A narrow restart opens an engine only for an automation that asks the gate, which counts its runs; the
@@ -59,7 +59,7 @@ def wanted_of(state: State, engine_id: str, instant: datetime) -> tuple[Want, ..
     return tuple(found)
 
 
-def is_still_wanted(state: State, automation_ids: Iterable[str], instant: datetime) -> bool:
+def is_still_wanted(state: State, automation_ids: Iterable[str], *, instant: datetime) -> bool:
     """Tell whether a hold still pauses any of these, whatever the registry says of their engine by now."""
     known = ((one, state.automations.get(one)) for one in automation_ids)
     return any(

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from workbench.clock import Clock
-from workbench.delivery.passing import EnginePass, Look
+from workbench.delivery.hand import Hand
+from workbench.delivery.parts import Look
+from workbench.delivery.passing import pass_over
 from workbench.engines.interface import EngineSwitch
 from workbench.errors import EngineError, WorkbenchError
 from workbench.store.store import Store
@@ -118,7 +120,7 @@ class Worker:
 
     def _pass(self, engine_id: str, engine: EngineSwitch) -> Look:
         try:
-            return EnginePass(engine_id, engine, self.store, clock=self.clock).run()
+            return pass_over(Hand(engine_id, engine, self.store, self.clock))
         except EngineError as exc:
             return Look(engine_id, self.clock.now(), exc.message, {}, is_settled=False)
 
