@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from workbench.clock import Clock
 from workbench.control import reading
 from workbench.control.deciding import DecideRequest, ReportEntry, decide_decision, decide_report
 from workbench.control.ending import with_endings
+from workbench.control.engine_port import FleetPort, NoEngines
 from workbench.control.enrolling import decide_registry, known_registry, registry_command
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release, trusted
@@ -32,7 +31,6 @@ from workbench.control.targets import Observer, observation, watch
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
 from workbench.errors import NoMatch, NotFound, StorageUnavailable, WorkbenchError
 from workbench.records import (
-    Automation,
     Decision,
     HeadNote,
     Hold,
@@ -50,31 +48,6 @@ from workbench.store.log import Draft
 from workbench.store.state import State
 from workbench.store.store import Change, Command, Committed, Store, open_store
 from workbench.tickets import TicketBook
-
-Look = Callable[[tuple[Target, ...], Hold], tuple[Target, ...]]
-
-
-class FleetPort(Protocol):
-    """What commands ask of engines; where no file names any, none of it is loaded."""
-
-    def following(self, *, is_waiting: bool) -> AbstractContextManager[Look]:
-        """Deliver while the block lasts, and give what joins the engines' part to targets."""
-
-    def joined(self, targets: tuple[Target, ...], hold: Hold) -> tuple[Target, ...]:
-        """Return targets with what is recorded of the engines' part."""
-
-    def stopped(self, automations: Iterable[Automation], mode: Mode) -> frozenset[str]:
-        """Return the automations that their engines can pause in a mode."""
-
-    def notes(self, automations: Iterable[Automation], mode: Mode) -> tuple[str, ...]:
-        """Say what a pause in a mode does in each engine in question."""
-
-    def forecast(self, automation_ids: Iterable[str]) -> tuple[str, ...]:
-        """Say what would start in the engines if these were brought back now."""
-
-    def bring_back(self) -> tuple[str, ...]:
-        """Deliver a release, and say what is not brought back yet."""
-
 
 CONFIRM_WAIT_SECONDS = 30.0
 """How long a pause waits for its automations to have seen it (SEMANTICS 5)."""
@@ -97,7 +70,7 @@ class Control:
         self.intake = Intake(store, (store.gate_folder,))
         self.anchor_key: Path | None = None
         self._said: set[str] = set()
-        self.fleet: FleetPort | None = None
+        self.fleet: FleetPort = NoEngines()
         self.signer = signer
         self.store = store
         self.clock = clock
@@ -150,7 +123,7 @@ class Control:
             raise self.intake.keep(request, used_id, asker=asker, cause=exc) from exc
         hold = done.state.holds[_result(done, "hold.place")]
         observer = self._observer(self.store.state())
-        with self._delivering(wait_seconds) as look:
+        with self.fleet.following(is_waiting=wait_seconds > 0) as look:
             targets = watch(
                 lambda: look(observer.targets(hold), hold),
                 wait_seconds=wait_seconds,
@@ -176,8 +149,8 @@ class Control:
             raise NotFound(
                 f"There is no hold {hold_id}.", next_step="try `workbench hold list --all`"
             )
-        found = self._observer(state).targets(state.holds[hold_id])
-        return found if self.fleet is None else self.fleet.joined(found, state.holds[hold_id])
+        hold = state.holds[hold_id]
+        return self.fleet.joined(self._observer(state).targets(hold), hold)
 
     def observe(self, hold_id: str) -> tuple[Target, ...]:
         """Look at a standing hold again and record what is new, so that it can be proved later."""
@@ -262,11 +235,11 @@ class Control:
         if request.only is not None:
             only = Scope.parse(request.only, state.automations.values())
             ids = {i for i in ids if i in state.automations and only.covers(state.automations[i])}
-        return self.fleet.forecast(sorted(ids)) if self.fleet is not None else ()
+        return self.fleet.forecast(sorted(ids))
 
     def bring_back(self) -> tuple[str, ...]:
         """Deliver to engines what a resume opened, and say what is not there yet."""
-        return self.fleet.bring_back() if self.fleet is not None else ()
+        return self.fleet.bring_back()
 
     def holds(self, *, include_released: bool = False) -> tuple[HoldView, ...]:
         """Return the holds as screens show them, newest first."""
@@ -324,15 +297,6 @@ class Control:
         self._said.update(faults)
         return done
 
-    @contextlib.contextmanager
-    def _delivering(self, wait_seconds: float) -> Iterator[Look]:
-        """Deliver to engines while the block lasts, and give what joins their part to the gates'."""
-        if self.fleet is None:
-            yield lambda targets, _: targets
-        else:
-            with self.fleet.following(is_waiting=wait_seconds > 0) as look:
-                yield look
-
     def _observer(self, state: State) -> Observer:
         return Observer(state, self.store.gate_folder, self.store.deliveries())
 
@@ -364,8 +328,6 @@ class Control:
             for a in covered
             if any(hold.hold_id != except_hold for hold in state.holds_on(a.automation_id))
         )
-        if self.fleet is None:
-            return Preview(scope, mode, covered, held)
         stopped, notes = self.fleet.stopped(covered, mode), self.fleet.notes(covered, mode)
         return Preview(scope, mode, covered, held, stopped, notes)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from workbench.clock import Clock
+from workbench.control.engine_port import FleetPort, Joining, NoEngines
 from workbench.control.engine_targets import with_engines
 from workbench.delivery.fleet import Fleet
 from workbench.delivery.worker import SOON_SECONDS, Worker
@@ -29,9 +30,7 @@ class ControlFleet:
     fleet: Fleet
 
     @contextlib.contextmanager
-    def following(
-        self, *, is_waiting: bool
-    ) -> Iterator[Callable[[tuple[Target, ...], Hold], tuple[Target, ...]]]:
+    def following(self, *, is_waiting: bool) -> Iterator[Joining]:
         """Deliver while the block lasts, if somebody waits; otherwise `workbench serve` delivers.
 
         Where another worker has the lease, what that one recorded is shown.
@@ -91,44 +90,10 @@ class ControlFleet:
         )
 
 
-@dataclass
-class NoFleet:
-    """Stands where the file of engines cannot be read: it says so at every pause and stops none."""
-
-    why: str
-
-    @contextlib.contextmanager
-    def following(
-        self, *, is_waiting: bool
-    ) -> Iterator[Callable[[tuple[Target, ...], Hold], tuple[Target, ...]]]:
-        """Deliver nothing."""
-        yield lambda targets, _: targets
-
-    def joined(self, targets: tuple[Target, ...], hold: Hold) -> tuple[Target, ...]:
-        """Return targets as gates know them."""
-        return targets
-
-    def stopped(self, automations: Iterable[Automation], mode: Mode) -> frozenset[str]:
-        """Return none: no engine can be told."""
-        return frozenset()
-
-    def notes(self, automations: Iterable[Automation], mode: Mode) -> tuple[str, ...]:
-        """Say why no engine is told."""
-        return (f"No engine is told anything: {self.why}",)
-
-    def bring_back(self) -> tuple[str, ...]:
-        """Say that nothing is brought back."""
-        return (f"engines are not told anything: {self.why}",)
-
-    def forecast(self, automation_ids: Iterable[str]) -> tuple[str, ...]:
-        """Say that it cannot be told."""
-        return (f"What would start in engines cannot be told: {self.why}",)
-
-
-def open_fleet(settings: Settings, store: Store, *, clock: Clock) -> ControlFleet | NoFleet:
+def open_fleet(settings: Settings, store: Store, *, clock: Clock) -> FleetPort:
     """Return the engines of the settings' file; a file that cannot be read stops no pause."""
     try:
         addresses = read_addresses(settings.engines_file)
     except WorkbenchError as exc:
-        return NoFleet(exc.message)
+        return NoEngines(exc.message)
     return ControlFleet(Fleet(addresses, store, clock))
