@@ -59,6 +59,14 @@ def on_receipt_close(state: State, event: Event) -> None:
     state.drifts.pop(key, None)
 
 
+def on_drill(state: State, event: Event) -> None:
+    """Keep what the newest drill found, newest last."""
+    body = {k: v for k, v in event.payload.items() if k != "command"}
+    key = (body["engine"], body["version"], body["kind"], body["mode"], body["environment"])
+    state.drills.pop(key, None)
+    state.drills[key] = {**body, "drilled_by": event.actor}
+
+
 def on_drift(state: State, event: Event) -> None:
     """Count that others took a pause away."""
     key = event.payload["engine"], event.target

@@ -26,6 +26,7 @@ from workbench.store.engine_events import (
     on_delivery_begin,
     on_delivery_end,
     on_drift,
+    on_drill,
     on_receipt_close,
     on_receipt_open,
 )
@@ -293,6 +294,7 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "receipt.open": on_receipt_open,
     "receipt.close": on_receipt_close,
     "target.drift": on_drift,
+    "drill.record": on_drill,
 }
 
 
