@@ -79,6 +79,7 @@ class Settings:
         hub_token: token that the Hub gave it (`JUPYTERHUB_API_TOKEN`); never shown.
         spool: second folder for pauses that the store cannot take (`WORKBENCH_SPOOL`), best on another disk;
             None where only the gate folder has a spool. Gates must have the same setting.
+        engines: file that names the engines to switch (`WORKBENCH_ENGINES`, default `engines.toml` in home).
         is_unattended: no person is at the screen (`WORKBENCH_UNATTENDED=1`); panels render as text.
     """
 
@@ -92,6 +93,7 @@ class Settings:
     hub_token: str = field(default="", repr=False)
     store_url: StoreUrl | None = None
     spool: Path | None = None
+    engines: Path | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -118,7 +120,13 @@ class Settings:
             hub_token=env.get("JUPYTERHUB_API_TOKEN", ""),
             store_url=url,
             spool=next(iter(_folders(env.get("WORKBENCH_SPOOL"))), None),
+            engines=next(iter(_folders(env.get("WORKBENCH_ENGINES"))), None),
         )
+
+    @property
+    def engines_file(self) -> Path:
+        """The file that names the engines to switch, whether or not it is there."""
+        return self.engines or self.home / "engines.toml"
 
     @property
     def spool_folders(self) -> tuple[Path, ...]:
@@ -152,6 +160,8 @@ class Settings:
             found["WORKBENCH_UNATTENDED"] = "1"
         if self.spool:
             found["WORKBENCH_SPOOL"] = str(self.spool)
+        if self.engines:
+            found["WORKBENCH_ENGINES"] = str(self.engines)
         if self.anchors:
             found["WORKBENCH_ANCHORS"] = os.pathsep.join(str(path) for path in self.anchors)
         return found
@@ -200,3 +210,9 @@ def has_desktop(environ: Mapping[str, str] | None = None) -> bool:
     env = os.environ if environ is None else environ
     is_mac = sys.platform == "darwin"
     return is_mac or any(env.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def notify_socket(environ: Mapping[str, str] | None = None) -> str:
+    """Return the socket on which a supervisor such as systemd wants to hear of this process, or an empty text."""
+    env = os.environ if environ is None else environ
+    return env.get("NOTIFY_SOCKET", "")

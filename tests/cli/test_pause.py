@@ -105,7 +105,7 @@ def test_an_automation_that_does_not_ask_is_said_not_to_stop() -> None:
     found = run("pause", "automation=price-lookup", "-r", "x", "-y", "--no-wait")
     assert found.code == 10
     before, _, after = found.out.partition("H-1 placed")
-    assert "NO: not stopped" in before
+    assert "NOTHING: not stopped" in before
     assert "stops automations that ask the gate: 0 of 1; the others are NOT stopped" in before
     assert "does not ask the gate and no engine is bound: NOT stopped" in after
 

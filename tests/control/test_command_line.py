@@ -336,10 +336,10 @@ def test_screens_name_the_store_and_carry_a_head_note(place: Path, say: Any) -> 
 
 
 def test_a_preview_says_what_is_not_stopped(place: Path, say: Any) -> None:
-    """Before a pause every automation is listed with whether it asks the gate."""
+    """Before a pause every automation is listed with what stops it."""
     out = say("pause", "*", "--yes", "-r", "x", "--no-wait").out
     assert "stops automations that ask the gate: 1 of 2; the others are NOT stopped" in out
-    assert "NO: not stopped" in out
+    assert "NOTHING: not stopped" in out
     assert "Nothing new starts; a run in flight stops at its next step" in out
 
 

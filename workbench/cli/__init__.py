@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "review": ("workbench.cli.review:command", "Review a hold: evidence, verdict, next command."),
     "decide": ("workbench.cli.decide:command", "Accept or override the verdict of a report."),
     "audit": ("workbench.cli.audit:command", "Verify and show the audit log."),
+    "serve": ("workbench.cli.serve:command", "Deliver holds to engines, and keep them so."),
     "doctor": (
         "workbench.cli.doctor:command",
         "Say what is wrong with this set-up and what to do.",
@@ -38,6 +39,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "lab": ("workbench.cli.lab:command", "Open JupyterLab on the control panel."),
     "hold": ("workbench.cli.hold:command", "List and release holds."),
     "store": ("workbench.cli.store:command", "Make, upgrade or move the one shared store."),
+    "engine": ("workbench.cli.engine:command", "List and probe the engines to switch."),
     "mirror": (
         "workbench.cli.mirror:command",
         "Bring the store's state to the gates of this host.",

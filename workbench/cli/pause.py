@@ -39,7 +39,7 @@ from workbench.errors import (
     StorageUnavailable,
     UsageFault,
 )
-from workbench.records import Mode, Purpose, TargetState
+from workbench.records import Automation, Mode, Purpose, TargetState
 from workbench.settings import Settings
 
 NOT_CONFIRMED_EXIT_CODE = 10
@@ -168,12 +168,19 @@ def _with_way_out(exc: NoMatch, scope: str) -> NoMatch:
 def show_preview(preview: Preview) -> None:
     """Print every automation that a hold would cover and what it would not stop."""
     rows = [
-        (a.automation_id, a.kind, a.category, a.owner, "yes" if a.asks_gate else "NO: not stopped")
+        (a.automation_id, a.kind, a.category, a.owner, _stopped_by(preview, a))
         for a in preview.automations
     ]
-    click.echo(table(["automation", "kind", "category", "owner", "asks the gate"], rows))
+    click.echo(table(["automation", "kind", "category", "owner", "stopped by"], rows))
     for note in preview.notes:
         click.echo(f"  {one_line(note)}")
+
+
+def _stopped_by(preview: Preview, automation: Automation) -> str:
+    by = ["the gate"] if automation.asks_gate else []
+    if automation.automation_id in preview.stopped_by_engine:
+        by.append(automation.engine)
+    return " and ".join(by) or "NOTHING: not stopped"
 
 
 def receipt_text(receipt: PauseReceipt) -> str:

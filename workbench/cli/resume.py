@@ -11,6 +11,7 @@ from workbench.cli.present import (
     ask,
     closing_line,
     not_delivered,
+    one_line,
     store_line,
     undelivered,
     when,
@@ -60,6 +61,8 @@ def command(hold_id: str, **options: object) -> int:
     request = request_from(control, hold_id, options=options)
     before = control.head_note()
     click.echo(store_line(before, settings))
+    for line in control.forecast(request):
+        click.echo(f"  would start: {one_line(line)}")
     if not options["yes"]:
         what = (
             f"let {request.runs} {'reading ' * (request.effects == 'read')}runs of {request.only} through"
@@ -95,8 +98,11 @@ def _close(control: Control, request: ResumeRequest, before: HeadNote) -> int:
     fault = undelivered(control)
     if fault:
         click.echo(not_delivered(f"{fault}; nothing runs again until it has."))
+    waiting = control.bring_back()
+    for line in waiting:
+        click.echo(one_line(f"not brought back yet: {line}"))
     closing_line(control)
-    return NotConfirmed.exit_code if fault else 0
+    return NotConfirmed.exit_code if fault or waiting else 0
 
 
 def request_from(control: Control, hold_id: str, *, options: dict[str, object]) -> ResumeRequest:

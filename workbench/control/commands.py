@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from pathlib import Path
 
-from workbench.clock import Clock
 from workbench.control import reading
+from workbench.control.commanding import Commander
 from workbench.control.deciding import DecideRequest, ReportEntry, decide_decision, decide_report
-from workbench.control.ending import with_endings
 from workbench.control.enrolling import decide_registry, known_registry, registry_command
 from workbench.control.freshness import opening_of, question_about, with_evidence
 from workbench.control.observing import (
@@ -22,65 +17,27 @@ from workbench.control.observing import (
     observer_of,
 )
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
-from workbench.control.resuming import ResumeRequest, decide_resume, trusted
+from workbench.control.resuming import ResumeRequest, decide_resume
 from workbench.control.signing import (
-    Signer,
     Who,
-    identify,
-    own_key,
-    unsigned,
 )
 from workbench.control.signoff import with_signoff
-from workbench.control.spooling import Asker, Intake
+from workbench.control.spooling import Asker
 from workbench.control.targets import watch
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
 from workbench.errors import NoMatch, NotFound, StorageUnavailable, UsageFault, WorkbenchError
-from workbench.evidence import EvidenceReader, nothing_loaded
-from workbench.records import Decision, HeadNote, Hold, Mode, Probation, ReportRef, Target
+from workbench.records import Decision, Hold, Mode, Probation, ReportRef, Target
 from workbench.registry import Difference, Registry, compare
 from workbench.scope import Proposal, Scope, propose, why_no_match
-from workbench.store.anchors import append_note
-from workbench.store.checkpoint import note_of
 from workbench.store.state import State
-from workbench.store.store import Change, Command, Committed, Store
-from workbench.tickets import TicketBook
+from workbench.store.store import Change, Committed
 
 CONFIRM_WAIT_SECONDS = 30.0
 """How long a pause waits for its automations to have seen it (SEMANTICS 5)."""
 
 
-class Control:
+class Control(Commander):
     """Gives commands to one store; each call opens and closes its own connection, so any thread may call."""
-
-    def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        *,
-        role: str | None = None,
-        signer: Signer = unsigned,
-        evidence: EvidenceReader = nothing_loaded,
-    ) -> None:
-        """Act on a store as this process's user, for a role where one is named, signing where one can.
-
-        `evidence` says what a resume rests on; without it one goes by break-glass only.
-        """
-        self.evidence = evidence
-        self.intake = Intake(store, (store.gate_folder,))
-        self.anchor_key: Path | None = None
-        self._said: set[str] = set()
-        self.signer = signer
-        self.store = store
-        self.clock = clock
-        self.role = role
-
-    def head_note(self) -> HeadNote:
-        """Return where the log stands."""
-        return self.store.head_note()
-
-    def state(self) -> State:
-        """Return the fold of the log."""
-        return self.store.state()
 
     def preview(self, scope_text: str, mode: Mode = Mode.FREEZE) -> Preview:
         """Return what a pause of the scope would cover; raises NoMatch when that is nothing."""
@@ -121,15 +78,17 @@ class Control:
             raise self.intake.keep(request, used_id, asker=asker, cause=exc) from exc
         hold = done.state.holds[_result(done, "hold.place")]
         observer = observer_after(self.store, done, hold=hold, now=now)
-        targets = watch(
-            lambda: observer.targets(hold), wait_seconds=wait_seconds, on_progress=on_progress
-        )
+        with self.fleet.following(is_waiting=wait_seconds > 0) as look:
+            targets = watch(
+                lambda: look(observer.targets(hold), hold),
+                wait_seconds=wait_seconds,
+                on_progress=on_progress,
+            )
         self._record_observation(hold, targets)
+        scope = Scope.parse(hold.scope)
         return PauseReceipt(
             hold=hold,
-            preview=self._preview(
-                done.state, Scope.parse(hold.scope), hold.mode, except_hold=hold.hold_id
-            ),
+            preview=self._preview(done.state, scope, hold.mode, except_hold=hold.hold_id),
             targets=targets,
             head=head_after(self.store, done),
             publication_fault=done.publication_fault,
@@ -144,7 +103,8 @@ class Control:
             raise NotFound(
                 f"There is no hold {hold_id}.", next_step="try `workbench hold list --all`"
             )
-        return observer_of(self.store).targets(state.holds[hold_id])
+        hold = state.holds[hold_id]
+        return self.fleet.joined(observer_of(self.store).targets(hold), hold)
 
     def observe(self, hold_id: str) -> tuple[Target, ...]:
         """Look at a standing hold again and record what is new, so that it can be proved later."""
@@ -176,17 +136,17 @@ class Control:
         command = request.command(self.new_id(command_id))
         state = self.store.state()
         if command.command_id not in state.commands:
-            opening = opening_of(decide_resume(self._trusted(state), request, now=now))
+            opening = opening_of(decide_resume(self.trusted_state(state), request, now=now))
             question = question_about(state, opening, now=now)
             found = self.evidence(question) if question else None
 
         def decided(state: State, who: Who) -> Change:
             change = decide_resume(
-                self._trusted(state),
+                self.trusted_state(state),
                 request,
                 now=now,
                 actor=who.text,
-                prepare_tickets=self._make_tickets,
+                prepare_tickets=self.make_tickets,
             )
             signed = with_signoff(state, change, who=who, now=now)
             return with_evidence(state, signed, found=found, now=now)
@@ -225,6 +185,19 @@ class Control:
             ).events
         )
 
+    def forecast(self, request: ResumeRequest) -> tuple[str, ...]:
+        """Say what a resume would start in engines, a sentence for each target; nothing without engines."""
+        state = self.store.state()
+        ids = state.covered.get(request.hold_id, set())
+        if request.only is not None:
+            only = Scope.parse(request.only, state.automations.values())
+            ids = {i for i in ids if i in state.automations and only.covers(state.automations[i])}
+        return self.fleet.forecast(sorted(ids))
+
+    def bring_back(self) -> tuple[str, ...]:
+        """Deliver to engines what a resume opened, and say what is not there yet."""
+        return self.fleet.bring_back()
+
     def holds(self, *, include_released: bool = False) -> tuple[HoldView, ...]:
         """Return the holds as screens show them, newest first."""
         state = self.store.state()
@@ -241,47 +214,6 @@ class Control:
         preview = self.preview(scope_text)
         return reading.card(self.store, preview, now=self.clock.now())
 
-    def transact(self, command: Command, decide: Callable[[State, Who], Change]) -> Committed:
-        """Give one command, signed where this user has a key: what it decides is recorded, once."""
-        now = self.clock.now()
-        self.take_in_spooled()
-
-        def decided(state: State) -> Change:
-            who = identify(command, state, signer=self.signer, role=self.role, now=now)
-            change = with_endings(
-                state, decide(state, who), gate_folder=self.store.gate_folder, now=now
-            )
-            return replace(change, seal=who.seal)
-
-        return self._anchored(self.store.transact(command, decided))
-
-    def checkpoint(self, state: State) -> str:
-        """Return the note of where the log stood, signed where this user has a key."""
-        head = state.head
-        root, signer = bytes.fromhex(head.root), own_key(self.anchor_key)
-        return note_of(head.store_id, state.event_count, root=root, signer=signer)
-
-    def take_in_spooled(self) -> None:
-        """Record the pauses that wait in the spool; what cannot be recorded now, gates go on holding."""
-        with contextlib.suppress(OSError, WorkbenchError):
-            for done in self.intake.take_in(self.clock.now()):
-                self._anchored(done)
-
-    def _anchored(self, done: Committed) -> Committed:
-        """Copy the new head outside of the store; a copy that fails fails nothing, and is said once."""
-        folders = self.store.anchor_folders
-        if not folders or done.is_repeat:
-            return done
-        try:
-            note = self.checkpoint(done.state)
-            faults = append_note(folders, done.state.store_id, note=note)
-        except OSError as exc:
-            faults = [f"no checkpoint could be made: {exc}"]
-        for fault in sorted(set(faults) - self._said):
-            logging.getLogger(__name__).warning("%s; the command itself is recorded.", fault)
-        self._said.update(faults)
-        return done
-
     def _record_observation(self, hold: Hold, targets: Iterable[Target]) -> None:
         # The pause itself is durable already; what was seen of it can be looked at again.
         with contextlib.suppress(OSError, WorkbenchError):
@@ -294,7 +226,7 @@ class Control:
             )
             if found is not None:
                 command, change = found
-                self._anchored(self.store.transact(command, lambda _: change))
+                self.anchored(self.store.transact(command, lambda _: change))
 
     def _preview(self, state: State, scope: Scope, mode: Mode, *, except_hold: str = "") -> Preview:
         covered = covered_by(scope, state)
@@ -303,25 +235,8 @@ class Control:
             for a in covered
             if any(hold.hold_id != except_hold for hold in state.holds_on(a.automation_id))
         )
-        return Preview(scope, mode, covered, held)
-
-    def _make_tickets(self, probation_id: str, runs: int) -> None:
-        try:
-            TicketBook(self.store.gate_folder, probation_id, runs).create()
-        except OSError as exc:
-            raise StorageUnavailable(
-                f"Tickets cannot be counted in {self.store.gate_folder} ({exc.strerror}); "
-                "nothing was restarted.",
-                next_step="make the gate folder writable",
-            ) from exc
-
-    def _trusted(self, state: State) -> State:
-        return trusted(state, copy_fault=self.store.copy_fault(state))
-
-    @staticmethod
-    def new_id(command_id: str | None) -> str:
-        """Return the id that was given, or a fresh one."""
-        return command_id or uuid.uuid4().hex
+        stopped, notes = self.fleet.stopped(covered, mode), self.fleet.notes(covered, mode)
+        return Preview(scope, mode, covered, held, stopped, notes)
 
 
 def _result(done: Committed, action: str) -> str:

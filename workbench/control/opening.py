@@ -22,6 +22,11 @@ def open_control(
         signer=file_signer(settings.home),
     )
     control.anchor_key = settings.home / KEY_FILE
+    if settings.engines_file.exists():
+        # Only here: what speaks HTTP is loaded where engines are switched, not for every pause.
+        from workbench.control.engine_fleet import open_fleet
+
+        control.fleet = open_fleet(settings, control.store, clock=used)
     control.intake = Intake(control.store, (settings.gate, *settings.spool_folders))
     control.take_in_spooled()
     return control

@@ -79,6 +79,7 @@ class Observer:
 
 
 _PROGRESS = {
+    TargetState.UNREACHABLE: 0,
     TargetState.UNCONFIRMED: 0,
     TargetState.RECORDED: 1,
     TargetState.DELIVERED: 2,

@@ -30,12 +30,16 @@ class Preview:
 
     Attributes:
         already_paused: automations that a hold covers now, a narrow restart of them or not.
+        stopped_by_engine: ids of those that their engines can pause in this mode.
+        engine_notes: what the pause does in each engine, a sentence each.
     """
 
     scope: Scope
     mode: Mode
     automations: tuple[Automation, ...]
     already_paused: tuple[str, ...]
+    stopped_by_engine: frozenset[str] = frozenset()
+    engine_notes: tuple[str, ...] = ()
 
     @property
     def asking(self) -> tuple[Automation, ...]:
@@ -45,18 +49,25 @@ class Preview:
     @property
     def not_stopped(self) -> tuple[Automation, ...]:
         """Automations that a hold covers and does not stop today."""
-        return tuple(a for a in self.automations if not a.asks_gate)
+        return tuple(
+            a
+            for a in self.automations
+            if not a.asks_gate and a.automation_id not in self.stopped_by_engine
+        )
 
     @property
     def sentence(self) -> str:
         """Say how much of the scope a hold stops today."""
-        said = GATE_ONLY.format(asking=len(self.asking), total=len(self.automations))
+        total = len(self.automations)
+        said = GATE_ONLY.format(asking=len(self.asking), total=total)
+        if self.stopped_by_engine:
+            said += f"; their engines pause {len(self.stopped_by_engine)} of {total}"
         return said + OTHERS * bool(self.not_stopped)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Say what the operator should know before the click."""
-        found = [self.mode.in_plain_words, self.sentence]
+        found = [self.mode.in_plain_words, self.sentence, *self.engine_notes]
         if self.mode is Mode.HALT:
             found.append("The gate cannot cancel a run; a run in flight stops when it asks next.")
         if self.already_paused:

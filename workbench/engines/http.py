@@ -4,13 +4,33 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from workbench.errors import EngineError
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an engine said to a call that changes it.
+
+    Attributes:
+        body: the decoded JSON; None where the answer is empty or is no JSON.
+        text: what it said, at most 500 characters, for people.
+    """
+
+    status: int
+    body: Any
+    text: str
+
+
+class Unanswered(EngineError):
+    """A call that changes an engine got no whole answer: whether it took effect has to be read back."""
+
 
 MAX_ANSWER_BYTES = 64 * 1_048_576
 """Unpacked bytes read of one answer; a page of 200 runs is about 0.5 MB."""
@@ -35,8 +55,9 @@ class JsonClient:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Use the engine at this address; nothing is asked yet."""
+        """Use the engine at this address, with credentials in `headers`; nothing is asked yet."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise EngineError(
@@ -50,6 +71,7 @@ class JsonClient:
             transport=transport,
             follow_redirects=False,
             trust_env=False,
+            headers=dict(headers or {}),
         )
 
     def get(self, path: str, **query: str) -> Any:
@@ -59,6 +81,39 @@ class JsonClient:
     def post(self, path: str, body: Any) -> Any:
         """Return the decoded answer of a POST that reads."""
         return self._ask("POST", path, query={}, body=body)
+
+    def send(self, method: str, path: str, *, body: Any = None) -> Answer:
+        """Send a call that changes the engine, once, whatever the answer: a repeat is for who reads back.
+
+        Raises Unanswered where nobody can tell whether it took effect, EngineError where it was not sent.
+        """
+        try:
+            status, content_type, content = self._read(method, path, query={}, body=body)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
+            raise EngineError(f"{self.place} cannot be reached: {exc}") from exc
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            why = type(exc).__name__
+            raise Unanswered(f"{self.place} did not answer {method} {path} ({why})") from exc
+        text = content.decode("utf-8", "replace")[:500]
+        if not content:
+            return Answer(status, None, text)
+        if status < 300 and "json" not in content_type.lower():
+            raise Unanswered(
+                f"{self.place} answers {method} {path} with {content_type or 'no type'} "
+                "instead of JSON; is that a login page?"
+            )
+        try:
+            return Answer(status, json.loads(content), text)
+        except (ValueError, RecursionError) as exc:
+            if status < 300:
+                raise Unanswered(
+                    f"{self.place} answers {method} {path} with broken or cut JSON"
+                ) from exc
+            return Answer(status, None, text)
+
+    def renew(self, headers: Mapping[str, str]) -> None:
+        """Use other headers from now on, such as those with a fresh token."""
+        self._client.headers.update(headers)
 
     def close(self) -> None:
         """Close the connections."""

@@ -13,17 +13,7 @@ from typing import Any
 
 from workbench.clock import to_text
 from workbench.engines.http import JsonClient
-from workbench.engines.interface import (
-    ApprovalRow,
-    AuditRow,
-    Binding,
-    Bound,
-    EngineTarget,
-    Health,
-    RunRow,
-    StateRow,
-    StepRow,
-)
+from workbench.engines.interface import Binding
 from workbench.engines.prefect_words import (
     ERROR_STATUSES,
     OPEN_TYPES,
@@ -34,6 +24,16 @@ from workbench.engines.prefect_words import (
     status_of,
     token_of,
     trigger_of,
+)
+from workbench.engines.rows import (
+    ApprovalRow,
+    AuditRow,
+    Bound,
+    EngineTarget,
+    Health,
+    RunRow,
+    StateRow,
+    StepRow,
 )
 from workbench.errors import EngineError
 

@@ -27,6 +27,7 @@ _STATE_WORDS = {
     TargetState.CONFIRMED: "confirmed",
     TargetState.QUIET: "quiet",
     TargetState.UNCONFIRMED: "UNCONFIRMED",
+    TargetState.UNREACHABLE: "UNREACHABLE",
 }
 
 

@@ -135,6 +135,9 @@ class Backend(Protocol):
     def watching(self) -> AbstractContextManager[Watch]:
         """Begin to watch; raises StorageUnavailable where the store cannot be reached any more."""
 
+    def leasing(self, name: str) -> AbstractContextManager[bool]:
+        """Hold a lease while the block lasts, on whatever host; gives False where another process has it."""
+
     def making(self) -> AbstractContextManager[Session]:
         """Open a session in an empty store that is there, whole, once the block ends well, else not at all.
 

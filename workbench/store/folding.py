@@ -22,6 +22,14 @@ from workbench.records import (
     VerdictKind,
 )
 from workbench.store.documents import automation_from
+from workbench.store.engine_events import (
+    on_delivery_begin,
+    on_delivery_end,
+    on_drift,
+    on_drill,
+    on_receipt_close,
+    on_receipt_open,
+)
 from workbench.store.merkle import grown
 from workbench.store.signatures import signer_of
 from workbench.store.state import State, scope_of
@@ -284,6 +292,12 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "policy.apply": on_policy,
     "signoff.request": on_signoff_request,
     "signoff.give": on_signoff_give,
+    "delivery.begin": on_delivery_begin,
+    "delivery.end": on_delivery_end,
+    "receipt.open": on_receipt_open,
+    "receipt.close": on_receipt_close,
+    "target.drift": on_drift,
+    "drill.record": on_drill,
 }
 
 

@@ -45,6 +45,26 @@ def gate_lock(folder: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[None
 
 
 @contextlib.contextmanager
+def lease(folder: Path, name: str) -> Iterator[bool]:
+    """Hold a lease named by a slug while the block lasts; gives False where another process has it."""
+    try:
+        descriptor = os.open(folder / f"{name}.lease", os.O_RDWR | os.O_CREAT, 0o664)
+    except OSError as exc:
+        raise StorageUnavailable(
+            f"The lease {name} in {folder} cannot be taken ({exc.strerror})."
+        ) from exc
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
 def _held(path: Path, wait_seconds: float, words: tuple[str, str]) -> Iterator[None]:
     about, what_then = words
     try:

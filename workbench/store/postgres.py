@@ -226,6 +226,12 @@ class PostgresBackend:
             yield PostgresWatch(connection)
 
     @contextlib.contextmanager
+    def leasing(self, name: str) -> Iterator[bool]:
+        """Hold an advisory lock of the server; it is free again when this connection is gone."""
+        with self._store_connection(WAIT_SECONDS) as connection:
+            yield bool(run(connection, "try_lease", lease=name)[0][0])
+
+    @contextlib.contextmanager
     def making(self) -> Iterator[PostgresSession]:
         """Make schema, roles and rows in one transaction of an empty database."""
         with self._connection_to_make() as connection:

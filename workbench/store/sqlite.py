@@ -25,7 +25,7 @@ from workbench.store.connection import (
     run,
     schema_version,
 )
-from workbench.store.lock import store_lock
+from workbench.store.lock import lease, store_lock
 from workbench.store.migrations import SCHEMA_VERSION, refuse_other_version
 from workbench.store.place import refuse_network_place
 from workbench.store.schema import Drift, Part, differences
@@ -178,6 +178,12 @@ class SqliteBackend:
     def watching(self) -> Iterator[SqliteWatch]:
         """Begin to watch the file."""
         yield SqliteWatch(self)
+
+    @contextlib.contextmanager
+    def leasing(self, name: str) -> Iterator[bool]:
+        """Hold a kernel lock on a file beside the store; it is free again when this process is gone."""
+        with lease(self.folder, name) as is_held:
+            yield is_held
 
     @contextlib.contextmanager
     def making(self) -> Iterator[SqliteSession]:

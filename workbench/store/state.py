@@ -44,6 +44,10 @@ class State:
         decision_keys: decision id -> enrolled key that signed it; unsigned ones are not in it.
         reviewers: break-glass resume -> persons who reviewed it afterwards.
         refused: seq -> why an event that opens was not obeyed: who gave it was not entitled to.
+        receipts: (engine, native target) -> what our pause changed there, until it is brought back.
+        intents: (engine, native target) -> what it was like before calls whose end is not known.
+        drifts: (engine, native target) -> (seq, words) of each time that others took our pause away.
+        drills: (engine, version, kind, mode, environment) -> what the newest drill found.
         touched: projection rows that the events since the last copy changed.
     """
 
@@ -74,6 +78,10 @@ class State:
     reviewers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
     doubts: dict[int, str] = field(default_factory=dict)
+    receipts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    intents: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    drills: dict[tuple[str, str, str, str, str], dict[str, Any]] = field(default_factory=dict)
+    drifts: dict[tuple[str, str], tuple[tuple[int, str], ...]] = field(default_factory=dict)
     touched: set[tuple[str, str]] = field(default_factory=set)
 
     def copy(self) -> State:

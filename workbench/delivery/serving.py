@@ -1,0 +1,59 @@
+"""Serving: the worker kept awake by the log, and its supervisor told that it lives."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+
+from workbench.delivery.fleet import Fleet
+from workbench.errors import StorageUnavailable
+
+LOOK_SECONDS = 0.25
+"""How often the log is looked at for something new; a delivery begins this late at most."""
+
+
+def serve(
+    fleet: Fleet,
+    over: threading.Event,
+    *,
+    say: Callable[[str], None],
+    period_seconds: float,
+    notify: str = "",
+) -> None:
+    """Deliver until `over` is set; goes on after any failure of store or engines.
+
+    `notify` is the socket of a supervisor that wants to be told, as systemd's `NOTIFY_SOCKET` names it.
+    """
+    worker = fleet.worker(say)
+    worker.period_seconds = period_seconds
+    for engine_id, why in sorted(fleet.faults.items()):
+        say(f"{engine_id}: NOT delivered to: {why}")
+    with worker:
+        tell(notify, "READY=1")
+        say(f"delivering to {', '.join(sorted(worker.engines)) or 'no engine'}")
+        seq, is_away = -1, False
+        while not over.wait(LOOK_SECONDS):
+            tell(notify, "WATCHDOG=1")
+            try:
+                newest, _ = fleet.store.head_row()
+            except StorageUnavailable as exc:
+                if not is_away:
+                    say(f"{exc.message} Engines stay as they are.")
+                is_away = True
+                continue
+            is_away = False
+            if newest != seq:
+                seq = newest
+                worker.wake()
+        tell(notify, "STOPPING=1")
+
+
+def tell(place: str, message: str) -> None:
+    """Send one datagram to a supervisor; where none listens nothing is lost."""
+    if not place:
+        return
+    address = "\0" + place[1:] if place.startswith("@") else place
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+        out.sendto(message.encode(), address)
