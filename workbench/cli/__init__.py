@@ -39,6 +39,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "lab": ("workbench.cli.lab:command", "Open JupyterLab on the control panel."),
     "hold": ("workbench.cli.hold:command", "List and release holds."),
     "store": ("workbench.cli.store:command", "Make, upgrade or move the one shared store."),
+    "drill": ("workbench.cli.drill:command", "Prove in staging what a pause does in an engine."),
     "engine": ("workbench.cli.engine:command", "List and probe the engines to switch."),
     "mirror": (
         "workbench.cli.mirror:command",

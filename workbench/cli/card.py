@@ -65,7 +65,7 @@ def _text(entry: CardEntry) -> str:
         f"  what stops it        {asks}",
         f"  in flight now        {entry.in_flight_count}; last asked the gate {when(entry.last_asked_at)}",
         f"  starts               {f'every {every:,} s' if every else 'at no known interval'}",
-        "  last drill           none on record",
+        f"  last drill           {entry.last_drill or 'none on record'}",
         f"  clean-up             {'; '.join(a.cleanup) or 'none recorded'}",
     ]
     lines += [
@@ -103,6 +103,7 @@ def _document(card: Card) -> dict[str, object]:
                 "checklist": dict(e.automation.checklist),
                 "last_asked_at": e.last_asked_at,
                 "in_flight_count": e.in_flight_count,
+                "last_drill": e.last_drill,
             }
             for e in card.entries
         ],

@@ -6,6 +6,7 @@ import contextlib
 from datetime import datetime
 from pathlib import Path
 
+from workbench.control.drill_words import drill_words
 from workbench.control.views import (
     AutomationStatus,
     Card,
@@ -157,6 +158,7 @@ def card(store: Store, preview: Preview, *, now: datetime) -> Card:
                 hold_ids=row.hold_ids,
                 last_asked_at=max((p.asked_at for p in said), default=None),
                 in_flight_count=sum(len(p.in_flight) for p in said if p.is_alive),
+                last_drill=drill_words(state, automation, now=now),
             )
         )
     return Card(preview.scope, tuple(entries), preview, store.head_of(state))

@@ -176,6 +176,7 @@ class CardEntry:
     hold_ids: tuple[str, ...]
     last_asked_at: datetime | None
     in_flight_count: int
+    last_drill: str = ""
 
 
 @dataclass(frozen=True)

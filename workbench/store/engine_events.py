@@ -10,6 +10,7 @@ from workbench.store.state import State
 def on_delivery_begin(state: State, event: Event) -> None:
     """Keep what each target was like before the calls, until a receipt or the end of a resume settles it."""
     body = event.payload
+    state.engine_versions[event.target] = body["version"]
     for row in body["before"]:
         runs = [call["run_id"] for call in body["calls"] if call["target_id"] == row["target_id"]]
         state.intents.setdefault(

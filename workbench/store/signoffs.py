@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from workbench.policy import Policy, default_policy
-from workbench.records import Decision, EnrolledKey, Event, SignOff
+from workbench.policy import PRODUCTION, Policy, default_policy
+from workbench.records import Decision, EnrolledKey, Event, Purpose, SignOff
 from workbench.store import log
 from workbench.store.signatures import signer_of
 from workbench.store.state import State
@@ -102,12 +102,28 @@ def signoff_fault(
     return "" if found >= wanted else f"{short} (not who asked, decided against or resumes)"
 
 
+def drill_end_fault(state: State, hold_id: str) -> str:
+    """Return why a hold may not be released as the end of a drill, or an empty text.
+
+    A drill's own hold covers made-up work outside production, so no decision and no sign-off is asked for it.
+    """
+    hold = state.holds.get(hold_id)
+    if hold is None or hold.purpose is not Purpose.DRILL:
+        return "only the hold of a drill ends with the drill"
+    if state.environment == PRODUCTION:
+        return "drills are held outside production"
+    real = sorted(set(state.covered.get(hold_id, ())) & set(state.automations))
+    return f"it covers {real[0]}, which is no probe work" if real else ""
+
+
 def opening_fault(state: State, event: Event) -> str:
     """Return why a release or narrow restart in the log is not obeyed, or an empty text.
 
     A log from before keys and policies is obeyed as it stands.
     """
     body = event.payload
+    if body.get("is_drill_end"):
+        return drill_end_fault(state, event.target)
     if not (state.keys or state.policies) or body.get("break_glass_reason"):
         return ""
     decision = state.decisions.get(body.get("decision_id", ""))

@@ -47,6 +47,7 @@ class State:
         receipts: (engine, native target) -> what our pause changed there, until it is brought back.
         intents: (engine, native target) -> what it was like before calls whose end is not known.
         drifts: (engine, native target) -> (seq, words) of each time that others took our pause away.
+        engine_versions: engine -> version that it had when something was last delivered to it.
         drills: (engine, version, kind, mode, environment) -> what the newest drill found.
         touched: projection rows that the events since the last copy changed.
     """
@@ -80,6 +81,7 @@ class State:
     doubts: dict[int, str] = field(default_factory=dict)
     receipts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     intents: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    engine_versions: dict[str, str] = field(default_factory=dict)
     drills: dict[tuple[str, str, str, str, str], dict[str, Any]] = field(default_factory=dict)
     drifts: dict[tuple[str, str], tuple[tuple[int, str], ...]] = field(default_factory=dict)
     touched: set[tuple[str, str]] = field(default_factory=set)
