@@ -51,7 +51,7 @@ class SqliteSession:
         try:
             run(self._connection, "commit")
         except apsw.IOError as exc:
-            if exc.extendedresult != apsw.SQLITE_IOERR_FSYNC:
+            if getattr(exc, "extendedresult", 0) != apsw.SQLITE_IOERR_FSYNC:
                 raise
             raise StorageUnavailable(
                 "The disk failed at the commit; whether the command was recorded is not known.",
