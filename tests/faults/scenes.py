@@ -25,8 +25,8 @@ from workbench.settings import KEY_FILE
 from workbench.store.keys import make_key
 
 NAMES = (*AGENTS, "order-sync", "stock-watch")
-SWEPT = "swept"
-"""Command id of what is swept, where a command takes one."""
+PLACED, RELEASED, NARROWED = "swept pause", "swept release", "swept narrow restart"
+"""Command ids of what is swept, where a command takes one."""
 NEXT = "next"
 """Command id of the command after it, which finds what was left and recovers."""
 REGISTRY_FILE = "automations.toml"
@@ -135,20 +135,20 @@ def _with_store(root: Path) -> None:
 
 def _place_again(control: Control) -> object:
     request = PauseRequest("kind=workflow", "wrong amounts")
-    return control.pause(request, command_id=SWEPT, wait_seconds=0)
+    return control.pause(request, command_id=PLACED, wait_seconds=0)
 
 
 def _release_again(control: Control) -> object:
-    return control.resume_full(break_glass("H-1"), command_id=SWEPT)
+    return control.resume_full(break_glass("H-1"), command_id=RELEASED)
 
 
 def _narrow_again(control: Control) -> object:
     request = ResumeRequest("H-1", "automation=ticket-reply", 2, break_glass_reason="the customer waits")  # fmt: skip
-    return control.resume_narrow(request, command_id=SWEPT)
+    return control.resume_narrow(request, command_id=NARROWED)
 
 
-_PAUSE = ("pause", "kind=workflow", "-r", "wrong amounts", "--command-id", SWEPT, "--yes", "--no-wait")  # fmt: skip
-_GLASS = ("--break-glass", "the customer waits", "--command-id", SWEPT, "--yes")
+_PAUSE = ("pause", "kind=workflow", "-r", "wrong amounts", "--command-id", PLACED, "--yes", "--no-wait")  # fmt: skip
+_GLASS = ("--break-glass", "the customer waits", "--yes", "--command-id")
 SCENES = {
     scene.name: scene
     for scene in (
@@ -157,14 +157,14 @@ SCENES = {
         ),
         Scene(
             "release",
-            ("resume", "H-1", "--full", *_GLASS),
+            ("resume", "H-1", "--full", *_GLASS, RELEASED),
             r"^H-1 released at",
             frozenset({"hold.release"}),
             again=_release_again,
         ),
         Scene(
             "narrow",
-            ("resume", "H-1", "--only", "automation=ticket-reply", "--runs", "2", *_GLASS),
+            ("resume", "H-1", "--only", "automation=ticket-reply", "--runs", "2", *_GLASS, NARROWED),
             r"^P-1: ticket-reply may run",
             frozenset({"probation.start"}),
             again=_narrow_again,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import apsw
 import click
 
 from workbench.cli import main
+from workbench.store import connection
 from workbench.store.publishing import GateFolder
 from workbench.store.sqlite import SqliteSession
 
@@ -59,6 +61,37 @@ def tries_a_failed_sync_of_the_snapshot_again() -> None:
     os.fsync = fsync  # type: ignore[assignment]
 
 
+def commits_without_a_sync() -> None:
+    """The database leaves it to the machine when a commit reaches the disk."""
+    _synchronous("off")
+
+
+def commits_with_few_syncs() -> None:
+    """The database syncs at checkpoints alone, which keeps a file whole and loses the newest commits."""
+    _synchronous("normal")
+
+
+def _synchronous(how: str) -> None:
+    right = connection.run
+
+    def run(opened: Any, name: str, **values: Any) -> list[tuple[Any, ...]]:
+        if name == "pragma_synchronous_full":
+            return list(opened.execute(f"pragma synchronous = {how}"))
+        return right(opened, name, **values)
+
+    connection.run = run
+
+
+def publishes_without_a_sync() -> None:
+    """What gates are told is renamed into its place before it is on the disk."""
+    os.fsync = lambda _: None  # type: ignore[assignment]
+
+
+def leaves_the_epoch_to_the_machine() -> None:
+    """The epoch word is written, and not synced."""
+    mmap.mmap.flush = lambda *_: None  # type: ignore[method-assign]
+
+
 def tells_no_gate() -> None:
     """What is recorded is not published, and nobody hears of it."""
     GateFolder.begin = lambda *_: None  # type: ignore[method-assign]
@@ -74,6 +107,10 @@ BUGS: dict[str, Callable[[], None]] = {
         tries_a_failed_sync_again,
         tries_a_failed_sync_of_the_snapshot_again,
         tells_no_gate,
+        commits_without_a_sync,
+        commits_with_few_syncs,
+        publishes_without_a_sync,
+        leaves_the_epoch_to_the_machine,
     )
 }
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.scenes import NAMES, NEXT, SWEPT, Scene
+from tests.faults.scenes import NAMES, NEXT, Scene
 from tests.faults.tracing import CHANGING, FOLLOWED, Call, Point, Ran, retried_syncs, run_traced
 from tests.store.ground import pause, settings_in
 from workbench.clock import SystemClock
@@ -235,7 +235,8 @@ class Examined:
         if again is None:
             return []
         again(control)
-        own = [e for e in control.store.events() if e.payload["command"]["id"] == SWEPT]
+        events = control.store.events()
+        own = [e for e in events if e.payload["command"]["id"].startswith("swept")]
         count = len(self.ground.scene.own(own))
         return (
             [] if count == self.ground.event_count else [f"given again it is there {count} times"]

@@ -109,15 +109,23 @@ class Ran:
 
 
 def run_traced(
-    words: Sequence[str], environment: Mapping[str, str], *, point: Point | None = None
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    point: Point | None = None,
+    is_whole: bool = False,
 ) -> Ran:
-    """Run a command of this Python under strace, hit at a point where one is given."""
+    """Run a command of this Python under strace, hit at a point where one is given.
+
+    `is_whole` keeps every byte that is written, and leaves reading out.
+    """
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "calls"
-        names = ",".join((*CHANGING, *READING, *FOLLOWED))
+        names = ",".join((*CHANGING, *FOLLOWED, *(() if is_whole else READING)))
+        texts = ["-xx", "-s", "1000000"] if is_whole else ["-s", "32"]
         # Without the filter strace is asked about every call; with it, it delivers no signal.
         options = [] if point and point.fault == "KILL" else ["--seccomp-bpf"]
-        options += ["-f", "-qq", "-y", "-s", "32", "-o", str(log), "-e", f"trace={names}"]  # fmt: skip
+        options += ["-f", "-qq", "-y", *texts, "-o", str(log), "-e", f"trace={names}"]  # fmt: skip
         options += ["-e", point.injection] if point else []
         done = subprocess.run(
             ["strace", *options, sys.executable, *words],

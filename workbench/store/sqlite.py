@@ -45,8 +45,20 @@ class SqliteSession:
         run(self._connection, "begin_write")
 
     def commit(self) -> None:
-        """Make the transaction durable."""
-        run(self._connection, "commit")
+        """Make the transaction durable; raises StorageUnavailable where only the sync failed.
+
+        Then all of it stands in the write-ahead log: this process dropped it, and whoever opens the file anew
+        after a crash may take it for committed.
+        """
+        try:
+            run(self._connection, "commit")
+        except apsw.IOError as exc:
+            if getattr(exc, "extendedresult", 0) != apsw.SQLITE_IOERR_FSYNC:
+                raise
+            raise StorageUnavailable(
+                "The disk failed at the commit; whether the command was recorded is not known.",
+                next_step="look with `workbench status` before you repeat the command",
+            ) from exc
 
     def rollback(self) -> None:
         """Drop the transaction."""
