@@ -86,10 +86,9 @@ class Control(Commander):
                 on_progress=on_progress,
             )
         self._record_observation(hold, targets)
-        scope = Scope.parse(hold.scope)
         return PauseReceipt(
             hold=hold,
-            preview=self._preview(done.state, scope, hold.mode, except_hold=hold.hold_id),
+            preview=self._preview_of(done.state, hold),
             targets=targets,
             head=head_after(self.store, done),
             publication_fault=done.publication_fault,
@@ -228,6 +227,9 @@ class Control(Commander):
             if found is not None:
                 command, change = found
                 self.anchored(self.store.transact(command, lambda _: change))
+
+    def _preview_of(self, state: State, hold: Hold) -> Preview:
+        return self._preview(state, Scope.parse(hold.scope), hold.mode, except_hold=hold.hold_id)
 
     def _preview(self, state: State, scope: Scope, mode: Mode, *, except_hold: str = "") -> Preview:
         covered = covered_by(scope, state)
