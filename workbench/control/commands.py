@@ -74,9 +74,8 @@ class Control(Commander):
                 lambda s, who: decide_pause(s, request, actor=who.text, now=now),
             )
         except StorageUnavailable as exc:
-            raise self.intake.keep(
-                request, used_id, asker=Asker(self.role, now), cause=exc
-            ) from exc
+            asker = Asker(self.role, now)
+            raise self.intake.keep(request, used_id, asker=asker, cause=exc) from exc
         hold = done.state.holds[_result(done, "hold.place")]
         observer = observer_after(self.store, done, hold=hold, now=now)
         with self.fleet.following(is_waiting=wait_seconds > 0) as look:
