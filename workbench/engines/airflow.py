@@ -16,4 +16,4 @@ class Airflow(AirflowReader):
 
 def connect(address: EngineAddress, binding: Binding, clock: Clock, **options: Any) -> Airflow:
     """Return the adapter for one address; nothing is asked yet."""
-    return Airflow(AirflowClient(address, **options), binding, clock)
+    return Airflow(AirflowClient(address, **options), binding, clock=clock)

@@ -62,15 +62,17 @@ def read_audit(
     """Return the audited acts since, oldest first."""
     window = {"before": to_text(until), **({"after": to_text(since)} if since else {})}
     asked = {"order_by": "event_log_id", "excluded_events": STEP_STATES, **window}
-    rows = client.listed(LOG, "event_logs", asked)
+    rows = client.listed(LOG, key="event_logs", query=asked)
     born = _born(client) if any(row.get("event") == BULK for row in rows) else {}
     has_run = _asked_once(client)
     is_pool = any(row.get("event") == "patch_pool" for row in rows)
-    pools = {str(p["name"]) for p in client.listed(f"{API}/pools", "pools")} if is_pool else set()
+    pools = (
+        {str(p["name"]) for p in client.listed(f"{API}/pools", key="pools")} if is_pool else set()
+    )
     found = []
     for row in rows:
         entry = Entry.of(row)
-        reached = matched(entry, dags, born) if entry.event == BULK else []
+        reached = matched(entry, dags, born=born) if entry.event == BULK else []
         found += [_audit_row(entry, dag_id, bound.get(dag_id), "success") for dag_id in reached]
         known = bool(reached) if entry.event == BULK else _is_there(entry, dags, pools, has_run)
         outcome = "failure" if refusal(entry) else "success" if known else "unknown"
@@ -161,7 +163,7 @@ def truth_of(said: Any) -> bool | None:
     return False if word in ("false", "f", "0", "no", "n", "off") else None
 
 
-def matched(entry: Entry, dags: Dags, born: Mapping[str, datetime]) -> list[str]:
+def matched(entry: Entry, dags: Dags, *, born: Mapping[str, datetime]) -> list[str]:
     """Return the dags that a bulk switch matched at its time, as far as Airflow still tells: tags are today's.
 
     Of several tags in one request the log keeps the last alone, so that a switch by two tags may name too many.
@@ -200,7 +202,9 @@ def _has_prefix(dag_id: str, prefix: Any) -> bool:
 def _born(client: AirflowClient) -> dict[str, datetime]:
     """Return since when Airflow knows each dag: from its oldest version on."""
     found: dict[str, datetime] = {}
-    for row in client.listed(f"{API}/dags/~/dagVersions", "dag_versions", {"order_by": "id"}):
+    for row in client.listed(
+        f"{API}/dags/~/dagVersions", key="dag_versions", query={"order_by": "id"}
+    ):
         at = instant_of(row.get("created_at"))
         if at is not None:
             found[str(row["dag_id"])] = min(at, found.get(str(row["dag_id"]), at))
@@ -253,7 +257,7 @@ def _audit_row(entry: Entry, dag_id: str, bound: Bound | None, outcome: str) -> 
     payload = {**entry.said, **({"dag_id": dag_id} if dag_id else {})}
     if run_id and entry.row.get("task_id"):
         index = int(entry.said.get("map_index") or -1)
-        payload["approval_id"] = approval_key(run_id, entry.row["task_id"], index)
+        payload["approval_id"] = approval_key(run_id, entry.row["task_id"], index=index)
     return AuditRow(
         event_id=f"{entry.number}:{dag_id}" if is_one_of_many else str(entry.number),
         occurred_at=entry.at,
@@ -295,7 +299,7 @@ def action_of(entry: Entry) -> str:
 
 
 def switches(
-    client: AirflowClient, dags: Dags, wanted: Sequence[str], *, each_up_to: int = 20
+    client: AirflowClient, dags: Dags, *, wanted: Sequence[str], each_up_to: int = 20
 ) -> Iterator[tuple[str, Entry]]:
     """Give the switches of these dags, the newest first; none where the user may not read the log."""
     newest: Query = {"order_by": "-event_log_id"}
@@ -309,7 +313,7 @@ def switches(
     rows: list[dict[str, Any]] = []
     try:
         for asked, most in questions:
-            rows += client.listed(LOG, "event_logs", {**newest, **asked}, at_most=most)
+            rows += client.listed(LOG, key="event_logs", query={**newest, **asked}, at_most=most)
     except BadStatus as exc:
         if exc.status != 403:
             raise
@@ -317,5 +321,5 @@ def switches(
     for entry in sorted(map(Entry.of, rows), key=lambda one: -one.number):
         if entry.wants_paused is None:
             continue
-        for dag_id in matched(entry, dags, {}) if entry.event == BULK else [entry.dag_id]:
+        for dag_id in matched(entry, dags, born={}) if entry.event == BULK else [entry.dag_id]:
             yield dag_id, entry

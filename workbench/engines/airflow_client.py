@@ -55,7 +55,7 @@ class AirflowClient(JsonClient):
             answer = super().send(method, path, body)
         return answer
 
-    def pages(self, path: str, key: str, query: Query = NOTHING) -> Iterator[dict[str, Any]]:
+    def pages(self, path: str, *, key: str, query: Query = NOTHING) -> Iterator[dict[str, Any]]:
         """Give every row of a list that has cursors, in the order of its ids."""
         cursor, used = "", {""}
         for _ in range(MAX_PAGES):
@@ -71,7 +71,7 @@ class AirflowClient(JsonClient):
         raise EngineError(f"{self.place} repeats a page of {path}; nothing was loaded")
 
     def listed(
-        self, path: str, key: str, query: Query = NOTHING, *, at_most: int | None = None
+        self, path: str, *, key: str, query: Query = NOTHING, at_most: int | None = None
     ) -> list[dict[str, Any]]:
         """Return the rows of a list that has offsets alone, all or the first `at_most`."""
         found: list[dict[str, Any]] = []

@@ -70,7 +70,7 @@ def _of_clock(health: Mapping[str, Any], now: datetime) -> Iterator[str]:
 
 def _overdue(client: AirflowClient, now: datetime) -> Iterator[str]:
     """Name dags that should have started and did not, unless they run as often as they may already."""
-    rows = client.listed(f"{API}/dags", "dags", {"paused": "false", "order_by": "dag_id"})
+    rows = client.listed(f"{API}/dags", key="dags", query={"paused": "false", "order_by": "dag_id"})
     late = []
     for dag in rows:
         due = instant_of(dag.get("next_dagrun_run_after"))

@@ -58,7 +58,7 @@ class AirflowReader:
 
     engine = "airflow"
 
-    def __init__(self, client: AirflowClient, binding: Binding, clock: Clock) -> None:
+    def __init__(self, client: AirflowClient, binding: Binding, *, clock: Clock) -> None:
         """Read through this client; `binding` says which automation a dag is."""
         self.unbound: set[str] = set()
         self._client, self._binding, self._clock = client, binding, clock
@@ -85,7 +85,7 @@ class AirflowReader:
     def runs(self, since: datetime | None, until: datetime) -> Sequence[RunRow]:
         """Return every run that Airflow changed since, each once."""
         changed = {} if since is None else {"updated_at_gte": to_text(since)}
-        found = self._client.pages(f"{API}/dags/~/dagRuns", "dag_runs", changed)
+        found = self._client.pages(f"{API}/dags/~/dagRuns", key="dag_runs", query=changed)
         return self._run_rows(found, until)
 
     def runs_by_id(self, run_ids: Sequence[str], until: datetime) -> Sequence[RunRow]:
@@ -103,7 +103,7 @@ class AirflowReader:
         for begin, end in _windows(wanted.values()):
             asked = {"run_after_gte": to_text(begin), "run_after_lte": to_text(end)}
             path = f"{API}/dags/~/dagRuns/~/taskInstances"
-            for one in self._client.pages(path, "task_instances", asked):
+            for one in self._client.pages(path, key="task_instances", query=asked):
                 if run_key(one.get("dag_id"), one.get("dag_run_id")) in wanted:
                     rows += self._attempts(one)
         unique = {(row.run_id, row.step_id, row.attempt): row for row in rows}
@@ -119,7 +119,7 @@ class AirflowReader:
         """Return what tasks asked people, answered or not."""
         self._learn_dags()
         path = f"{API}/dags/~/dagRuns/~/hitlDetails"
-        found = self._client.listed(path, "hitl_details", {"order_by": "created_at"})
+        found = self._client.listed(path, key="hitl_details", query={"order_by": "created_at"})
         return [self._approval(row) for row in found]
 
     def _run_rows(self, found: Iterable[Row], until: datetime) -> list[RunRow]:
@@ -147,12 +147,9 @@ class AirflowReader:
         )
         due = instant_of(row.get("run_after"))
         decided = instant_of(row.get("last_scheduling_decision"))
-        first = newest(queued) or due or started
+        first = queued or due or started
         if first is None:
-            raise EngineError(
-                f"{self._client.place} gives a run without run_after; nothing was loaded"
-            )
-        versions = [v.get("version_number") for v in row.get("dag_versions") or ()]
+            raise EngineError(f"{self._client.place} gives a run without run_after")
         return RunRow(
             run_id=run_key(row["dag_id"], row["dag_run_id"]),
             automation_id=bound.automation_id,
@@ -172,7 +169,7 @@ class AirflowReader:
             finished_at=max(started, finished) if started and finished else finished,
             updated_at=newest(queued, started, finished, decided) or first,
             triggered_by=row.get("triggering_user_name"),
-            version=row.get("bundle_version") or (str(versions[-1]) if versions else None),
+            version=_version_of(row),
             labels=_labels_of(row),
         )
 
@@ -212,7 +209,7 @@ class AirflowReader:
             raise EngineError(f"{self._client.place} gives an approval without created_at")
         answer = ", ".join(map(str, row.get("chosen_options") or ()))
         return ApprovalRow(
-            approval_id=approval_key(run_id, step.get("task_id"), step.get("map_index", -1)),
+            approval_id=approval_key(run_id, step.get("task_id"), index=step.get("map_index", -1)),
             run_id=run_id,
             automation_id=self._bound(str(step.get("dag_id"))).automation_id,
             action=str(row.get("subject")),
@@ -248,14 +245,16 @@ class AirflowReader:
 
 def read_dags(client: AirflowClient) -> dict[str, dict[str, Any]]:
     """Return every dag by its id, also those whose file is gone: it may come back with its switch as it was."""
-    rows = client.listed(f"{API}/dags", "dags", {"exclude_stale": "false", "order_by": "dag_id"})
+    rows = client.listed(
+        f"{API}/dags", key="dags", query={"exclude_stale": "false", "order_by": "dag_id"}
+    )
     return {str(row["dag_id"]): row for row in rows}
 
 
 def working_runs(client: AirflowClient) -> set[str]:
     """Return the runs of which a worker has a task, or will get one whatever becomes of the dag."""
     path = f"{API}/dags/~/dagRuns/~/taskInstances"
-    found = client.pages(path, "task_instances", {"state": STEPS_AT_WORK})
+    found = client.pages(path, key="task_instances", query={"state": STEPS_AT_WORK})
     return {run_key(one["dag_id"], one["dag_run_id"]) for one in found}
 
 
@@ -277,6 +276,11 @@ def _states_of(run: Row) -> Iterator[StateRow]:
     if ended is not None and raw in ("success", "failed"):
         note = str(run.get("note") or "") or None
         yield StateRow(run_id, ended, run_status(run, ended), raw, message=note)
+
+
+def _version_of(row: Row) -> str | None:
+    versions = [one.get("version_number") for one in row.get("dag_versions") or ()]
+    return row.get("bundle_version") or (str(versions[-1]) if versions else None)
 
 
 def _labels_of(row: Row) -> dict[str, str]:

@@ -79,7 +79,7 @@ def run_key(dag_id: Any, dag_run_id: Any) -> str:
     return f"{dag_id}/{dag_run_id}"
 
 
-def approval_key(run_id: str, step_id: Any, index: Any) -> str:
+def approval_key(run_id: str, step_id: Any, *, index: Any) -> str:
     """Return the id of what a task asked people."""
     own = step_id if int(index) < 0 else f"{step_id}[{index}]"
     return f"{run_id}/{own}"
