@@ -116,6 +116,7 @@ class FakeAirflow:
     pools: dict[str, dict[str, Any]] = field(default_factory=dict)
     backfills: list[dict[str, Any]] = field(default_factory=list)
     approvals: list[dict[str, Any]] = field(default_factory=list)
+    assets: list[dict[str, Any]] = field(default_factory=list)
     import_errors: list[dict[str, Any]] = field(default_factory=list)
     missed: dict[str, list[str]] = field(default_factory=dict)
     version: str = "3.3.2"
@@ -301,6 +302,7 @@ class FakeAirflow:
             return "dag_versions", versions
         return {
             "/dags/~/dagRuns/~/hitlDetails": ("hitl_details", self.approvals),
+            "/assets": ("assets", self.assets),
             "/pools": ("pools", list(self.pools.values())),
             "/importErrors": ("import_errors", self.import_errors),
         }[path]
@@ -344,6 +346,15 @@ class FakeAirflow:
         if path == "/dags":
             self._write("patch_dags", self.now_by, said)
             return self._patch_dags(query, body)
+        if path == "/assets/events":
+            self._write("create_asset_event", self.now_by, said)
+            return httpx.Response(200, json={"id": 1})
+        if found := re.fullmatch(r"/dags/([^/~]+)/dagRuns", path):
+            self._write("trigger_dag_run", self.now_by, said, dag_id=found[1])
+            return httpx.Response(200, json=self._triggered(found[1]))
+        if method == "DELETE" and (found := re.fullmatch(r"/dags/([^/~]+)/dagRuns/(.+)", path)):
+            self._write("delete_dag_run", self.now_by, said, dag_id=found[1], run_id=found[2])
+            return self._delete_run(found[2])
         if found := re.fullmatch(r"/dags/([^/~]+)", path):
             self._write("patch_dag", self.now_by, said, dag_id=found[1])
             if found[1] not in self.dags:
@@ -371,6 +382,17 @@ class FakeAirflow:
             one["is_paused"] = found[2] == "pause"
             return httpx.Response(200, json=one)
         return httpx.Response(404, json={"detail": f"{method} {path}"})
+
+    def _triggered(self, dag_id: str) -> dict[str, Any]:
+        run_id = self.queue(dag_id)
+        return next(run for run in self.runs if run_id.endswith(run["dag_run_id"]))
+
+    def _delete_run(self, dag_run_id: str) -> httpx.Response:
+        found = [run for run in self.runs if run["dag_run_id"] == dag_run_id]
+        if not found or found[0]["state"] == "running":
+            return httpx.Response(409 if found else 404, json={"detail": "cannot be deleted"})
+        self.runs.remove(found[0])
+        return httpx.Response(204)
 
     def _patch_dags(self, query: dict[str, str], body: dict[str, Any]) -> httpx.Response:
         pattern = query.get("dag_id_pattern")

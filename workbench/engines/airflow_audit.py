@@ -323,3 +323,19 @@ def switches(
             continue
         for dag_id in matched(entry, dags, born={}) if entry.event == BULK else [entry.dag_id]:
             yield dag_id, entry
+
+
+def pool_switches(client: AirflowClient) -> dict[str, Entry]:
+    """Return the newest change of each pool that Airflow cannot have refused."""
+    asked: Query = {"order_by": "-event_log_id", "included_events": ["patch_pool"]}
+    try:
+        rows = client.listed(LOG, key="event_logs", query=asked, at_most=200)
+    except BadStatus as exc:
+        if exc.status != 403:
+            raise
+        return {}
+    found: dict[str, Entry] = {}
+    for entry in sorted(map(Entry.of, rows), key=lambda one: -one.number):
+        if not refusal(entry):
+            found.setdefault(str(entry.said.get("pool_name")), entry)
+    return found
