@@ -36,6 +36,7 @@ class Ground:
         work: start a run of a workflow that takes several steps; returns its id when it runs.
         flip: set a workflow's switch as a person at the engine would.
         settle: let the engine go on for a moment (a tick of the fake, real time for a server).
+        mildest: the mildest mode that the engine has for a workflow; drain where it can.
     """
 
     engine: Engine
@@ -45,6 +46,7 @@ class Ground:
     flip: Callable[[str, bool], None]
     settle: Callable[[], None]
     patience_seconds: float = 0.0
+    mildest: Mode = Mode.DRAIN
 
     def scope(self, *names: str) -> list[EngineScope]:
         return [EngineScope(ScopeKind.WORKFLOW, name) for name in names]
@@ -67,13 +69,13 @@ class Ground:
             for call in sorted(plan.calls, key=lambda c: c.stage)
         ]
 
-    def pause(self, *names: str, mode: Mode = Mode.DRAIN) -> tuple[Plan, list[Receipt]]:
+    def pause(self, *names: str, mode: Mode | None = None) -> tuple[Plan, list[Receipt]]:
         """Pause and return the plan with the receipts that delivery would keep."""
-        plan = self.engine.plan_pause(self.scope(*names), mode)
+        plan = self.engine.plan_pause(self.scope(*names), mode or self.mildest)
         assert set(self.carry_out(plan)) <= {CallResult.DONE}
         self.eventually(lambda: not self.engine.verify(plan).unmet, f"{names} never paused")
         after = {r.target_id: r for r in self.engine.verify(plan).readings}
-        changed = {c.target_id for c in plan.calls}
+        changed = {target for c in plan.calls for target in c.covers or (c.target_id,)}
         altered = {
             t: tuple(c.run_id for c in plan.calls if c.run_id and c.target_id == t) for t in changed
         }
@@ -145,7 +147,7 @@ def test_a_pause_is_read_back_and_touches_nothing_else(ground: Ground) -> None:
 
 def test_what_is_paused_already_needs_no_call(ground: Ground) -> None:
     """A pause of what was paused before us sends nothing and opens no receipt."""
-    plan = ground.engine.plan_pause(ground.scope(ground.paused_name), Mode.DRAIN)
+    plan = ground.engine.plan_pause(ground.scope(ground.paused_name), ground.mildest)
     assert [c for c in plan.calls if not c.run_id] == []
     assert not ground.engine.verify(plan).unmet
     _, receipts = ground.pause(ground.paused_name)
@@ -171,15 +173,18 @@ def test_what_others_changed_since_is_left_alone(ground: Ground) -> None:
 
 def test_a_name_it_does_not_have_is_said(ground: Ground) -> None:
     """A scope that stands for nothing is never silently taken for paused."""
-    plan = ground.engine.plan_pause(ground.scope("no-such-workflow"), Mode.DRAIN)
+    plan = ground.engine.plan_pause(ground.scope("no-such-workflow"), ground.mildest)
     assert plan.calls == ()
     assert "no-such-workflow" in plan.cannot
 
 
-def test_a_drained_run_finishes(ground: Ground) -> None:
+def test_a_drained_run_finishes_where_the_engine_can(ground: Ground) -> None:
     """Under drain a run in flight goes on to its end, and the target is quiet then."""
+    if why := cannot(ground, Mode.DRAIN):
+        assert len(why) > 10
+        return
     run_id = ground.work(ground.names[0])
-    _, receipts = ground.pause(ground.names[0])
+    _, receipts = ground.pause(ground.names[0], mode=Mode.DRAIN)
     ground.eventually(
         lambda: run_id not in in_flight(ground.reading(ground.names[0])), "never ended"
     )

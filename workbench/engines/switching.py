@@ -160,6 +160,8 @@ class NativeCall:
         sentence: what it does, in words.
         is_lossy: what it does cannot be undone by a resume.
         run_id: the run that it alters, where it alters one.
+        covers: ids of the targets that a bulk call is to switch, `target_id` being what it names; empty
+            where it switches `target_id` alone.
     """
 
     call_id: str
@@ -171,6 +173,7 @@ class NativeCall:
     stage: int = 1
     is_lossy: bool = False
     run_id: str = ""
+    covers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
