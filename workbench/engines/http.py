@@ -32,6 +32,10 @@ class Unanswered(EngineError):
     """A call that changes an engine got no whole answer: whether it took effect has to be read back."""
 
 
+class NotThere(EngineError):
+    """The engine answers, and does not have what was asked for (404)."""
+
+
 MAX_ANSWER_BYTES = 64 * 1_048_576
 """Unpacked bytes read of one answer; a page of 200 runs is about 0.5 MB."""
 
@@ -163,7 +167,8 @@ class JsonClient:
                 f"{self.place} sends {path} elsewhere ({status}); is that a login page?"
             )
         if status >= 400:
-            raise EngineError(f"{self.place} answers {path} with status {status}")
+            kind = NotThere if status == 404 else EngineError
+            raise kind(f"{self.place} answers {path} with status {status}")
 
     def _decoded(self, content: bytes, content_type: str, *, path: str) -> Any:
         if "json" not in content_type.lower():
