@@ -287,7 +287,7 @@ class FakeTemporal:
         if parts[0].startswith("temporal-sys-scheduler:"):
             one = self.schedules.get(parts[0].partition(":")[2])
             return self._history(one.events if one else [], parts[1], query)
-        if method == "POST" and len(parts) == 1:
+        if method == "POST" and (len(parts) == 1 or parts[1] == "signal-with-start"):
             return self._start(parts[0], body)
         named = body.get("runId") or (body.get("workflowExecution") or {}).get("runId")
         run = self._run(parts[0], named or query.get("execution.runId", ""))
@@ -300,7 +300,6 @@ class FakeTemporal:
 
     def _start(self, workflow_id: str, body: dict[str, Any]) -> dict[str, Any]:
         queue = body["taskQueue"]["name"]
-        self.pollers.discard("nobody")
         delay = body.get("workflowStartDelay")
         due = self.now + timedelta(seconds=float(delay.rstrip("s"))) if delay else None
         run = self.begin(
