@@ -10,9 +10,9 @@ import pytest
 from tests.engines.fake_airflow import FakeAirflow, dag_row, run_row, step_row
 from workbench.engines.airflow_audit import STEP_STATES
 from workbench.engines.airflow_words import run_status, step_status
+from workbench.engines.binding import RegistryBinding
 from workbench.errors import EngineError
 from workbench.records import Automation, RunStatus
-from workbench.warehouse.syncing import RegistryBinding
 
 NOW = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
 TRIAGE = Automation(

@@ -132,7 +132,7 @@ class AirflowProbes:
         return run_id
 
     def _sent(self, method: str, path: str, body: object) -> dict[str, object]:
-        answer = self._client.send(method, path, body)
+        answer = self._client.send(method, path, body=body)
         if answer.status >= 300 or not isinstance(answer.body, dict):
             raise EngineError(
                 f"{self._client.place} refuses {method} {path} ({answer.status} {answer.text})",

@@ -46,6 +46,10 @@ class Unanswered(EngineError):
     """A call that changes an engine got no whole answer: whether it took effect has to be read back."""
 
 
+class NotThere(BadStatus):
+    """The engine answers, and does not have what was asked for (404)."""
+
+
 MAX_ANSWER_BYTES = 64 * 1_048_576
 """Unpacked bytes read of one answer; a page of 200 runs is about 0.5 MB."""
 
@@ -176,7 +180,8 @@ class JsonClient:
         elif status < 400:
             said = f"sends {path} elsewhere ({status}); is that a login page?"
         text = content[:2000].decode("utf-8", "replace")[:500]
-        raise BadStatus(f"{self.place} {said}", status=status, text=text, next_step=then)
+        kind = NotThere if status == 404 else BadStatus
+        raise kind(f"{self.place} {said}", status=status, text=text, next_step=then)
 
     def _decoded(self, content: bytes, content_type: str, *, path: str) -> Any:
         if "json" not in content_type.lower():
