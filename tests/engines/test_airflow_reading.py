@@ -249,7 +249,7 @@ def test_a_bulk_pause_is_told_for_each_dag_that_it_matched(server: FakeAirflow) 
 
 def test_a_bulk_pause_without_a_pattern_did_nothing(server: FakeAirflow) -> None:
     """Trap: it is answered with 200 and logged like any other."""
-    server.engine()._client.send("PATCH", "/api/v2/dags?tags=finance", {"is_paused": True})
+    server.engine()._client.send("PATCH", "/api/v2/dags?tags=finance", body={"is_paused": True})
     assert audit(server) == {"1": ("dag.paused", "tags=finance", "failure")}
 
 
@@ -283,7 +283,7 @@ def test_ordinary_life_is_not_asked_for(server: FakeAirflow) -> None:
 
 def test_the_audit_is_the_same_when_read_again(server: FakeAirflow) -> None:
     """The warehouse keeps the first telling of an event: a later reading must not tell another."""
-    server.engine()._client.send("PATCH", "/api/v2/dags?dag_id_pattern=%25", {"is_paused": True})
+    server.engine()._client.send("PATCH", "/api/v2/dags?dag_id_pattern=%25", body={"is_paused": True})
     engine = server.engine(RegistryBinding([TRIAGE], "airflow"))
     first = engine.audit(None, NOW)
     server.flip("triage", False)
