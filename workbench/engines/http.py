@@ -82,7 +82,7 @@ class JsonClient:
         """Return the decoded answer of a POST that reads."""
         return self._ask("POST", path, query={}, body=body)
 
-    def send(self, method: str, path: str, body: Any = None) -> Answer:
+    def send(self, method: str, path: str, *, body: Any = None) -> Answer:
         """Send a call that changes the engine, once, whatever the answer: a repeat is for who reads back.
 
         Raises Unanswered where nobody can tell whether it took effect, EngineError where it was not sent.
