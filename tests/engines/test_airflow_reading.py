@@ -229,7 +229,7 @@ def test_refused_requests_are_never_told_as_done(server: FakeAirflow) -> None:
         ("PATCH", "/api/v2/dags/triage", {"is_paused": True, "surprise": 1}),
         ("PATCH", "/api/v2/dags/triage", {"is_paused": True}),
     ):
-        client.send(method, path, body)
+        client.send(method, path, body=body)
     outcomes = [row.outcome for row in engine.audit(None, NOW)]
     assert outcomes == [*["failure"] * 4, *["unknown"] * 4, "success"]
 
@@ -239,7 +239,7 @@ def test_a_bulk_pause_is_told_for_each_dag_that_it_matched(server: FakeAirflow) 
     server.dags["triage"]["born"] = "2026-11-01T00:00:00Z"
     server.add("late", tags=("finance",), born="2026-11-28T00:00:00Z")
     server.engine()._client.send(
-        "PATCH", "/api/v2/dags?dag_id_pattern=%25&tags=finance", {"is_paused": True}
+        "PATCH", "/api/v2/dags?dag_id_pattern=%25&tags=finance", body={"is_paused": True}
     )
     assert audit(server) == {
         "1:triage": ("dag.paused", "triage", "success"),
@@ -283,7 +283,9 @@ def test_ordinary_life_is_not_asked_for(server: FakeAirflow) -> None:
 
 def test_the_audit_is_the_same_when_read_again(server: FakeAirflow) -> None:
     """The warehouse keeps the first telling of an event: a later reading must not tell another."""
-    server.engine()._client.send("PATCH", "/api/v2/dags?dag_id_pattern=%25", body={"is_paused": True})
+    server.engine()._client.send(
+        "PATCH", "/api/v2/dags?dag_id_pattern=%25", body={"is_paused": True}
+    )
     engine = server.engine(RegistryBinding([TRIAGE], "airflow"))
     first = engine.audit(None, NOW)
     server.flip("triage", False)

@@ -8,7 +8,8 @@ import pytest
 
 from tests.engines.fake_prefect import FLOW_ID, FakePrefect, event, flow_run, task_run
 from workbench.engines.binding import RegistryBinding
-from workbench.engines.prefect import PAGE, PrefectReader
+from workbench.engines.prefect import PrefectReader
+from workbench.engines.prefect_api import PAGE
 from workbench.engines.prefect_words import status_of
 from workbench.errors import EngineError
 from workbench.records import Automation, RunStatus
