@@ -10,10 +10,10 @@ from pathlib import Path
 from tests.store.ground import (  # fmt: skip
     AGENTS,
     a_control,
-    a_registry,
     an_automation,
     break_glass,
     pause,
+    registry_text,
     settings_in,
 )
 from workbench.clock import SystemClock
@@ -30,17 +30,6 @@ PLACED, RELEASED, NARROWED = "swept pause", "swept release", "swept narrow resta
 NEXT = "next"
 """Command id of the command after it, which finds what was left and recovers."""
 REGISTRY_FILE = "automations.toml"
-REGISTRY = """\
-[owners.ops-lead]
-members = ["ann", "bo"]
-contact = "pager"
-[categories.commerce]
-owner = "ops-lead"
-restart_owner = "ops-lead"
-[categories.support]
-owner = "ops-lead"
-restart_owner = "ops-lead"
-"""
 
 
 def _nothing(root: Path) -> None:
@@ -103,16 +92,7 @@ def _registry_file(root: Path) -> None:
         an_automation("stock-watch", "watcher", category="support"),
         an_automation("price-lookup", "custom_tool"),
     ]
-    assert set(a_registry(found).categories) == {"commerce", "support"}
-    lines = [REGISTRY]
-    for a in found:
-        lines.append(
-            f'[automations.{a.automation_id}]\nkind = "{a.kind}"\ncategory = "{a.category}"'
-        )
-        lines.append('environment = "staging"\nowner = "ops-lead"\nasks_gate = true')
-        lines += [f'provider = "{a.provider}"'] if a.provider else []
-        lines += [f'title = "{a.title}"'] if a.title else []
-    (root / REGISTRY_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (root / REGISTRY_FILE).write_text(registry_text(found), encoding="utf-8")
 
 
 def _key_file(root: Path) -> None:

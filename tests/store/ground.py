@@ -221,3 +221,30 @@ def wait_until(is_so: Any, seconds: float = 10.0) -> None:
     while not is_so():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.005)
+
+
+REGISTRY_HEAD = """\
+[owners.ops-lead]
+members = ["ann", "bo"]
+contact = "pager"
+[categories.commerce]
+owner = "ops-lead"
+restart_owner = "ops-lead"
+[categories.support]
+owner = "ops-lead"
+restart_owner = "ops-lead"
+"""
+
+
+def registry_text(automations: Iterable[Automation]) -> str:
+    """Return the file of a registry with the owner and categories of `a_registry`, as people write one."""
+    lines = [REGISTRY_HEAD]
+    for a in automations:
+        lines.append(
+            f'[automations.{a.automation_id}]\nkind = "{a.kind}"\ncategory = "{a.category}"'
+        )
+        lines.append(f'environment = "{a.environment}"\nowner = "{a.owner}"\nasks_gate = true')
+        lines += [
+            f'{key} = "{value}"' for key in ("provider", "title") if (value := getattr(a, key))
+        ]
+    return "\n".join(lines) + "\n"
