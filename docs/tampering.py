@@ -33,8 +33,8 @@ TAIL = """## What follows
 - The chain by itself finds only those who do not know how to recompute it. Keep checkpoints where who may write the
   store may not write: on another disk, host or user; `workbench doctor` says when all lie on the store's own disk.
 - A folder whose newest checkpoints are cut off with the log's tail shows nothing. A second folder does; so does the
-  last line of any print-out or the log head in a report, given to `workbench audit verify --head`; so does the folder
-  of a report, given to `--anchors`.
+  last line of any print-out or the log head in a report, given to `workbench audit verify --head`; so does a copy of a
+  report, notebook or page, in a folder that is given to `--anchors`: it has note and head note inside.
 - Name the keys that you trust. Those that the log enrolled are as good as the log.
 - A stolen key that still counts signs what its thief likes. Revoke it, and keep older checkpoints.
 - Triggers, columns, indexes and rights are compared with what the migrations make. A difference on a table of the
@@ -52,6 +52,7 @@ SECTIONS = (
     ),
     ("Checkpoints changed, the log untouched", attacks.ON_THE_CHECKPOINTS),
     ("The store rewritten, and its checkpoints exchanged", attacks.ON_BOTH),
+    ("Copies of a report, mailed to somebody, as all that is kept elsewhere", attacks.ON_COPIES),
 )
 
 

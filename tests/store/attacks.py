@@ -6,6 +6,7 @@ compare it with what verification answers, and the script beside the docs prints
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,7 @@ from typing import Any
 
 import apsw
 
+from tests.store.copies import a_copy
 from tests.store.ground import PLAIN_TABLE, pause, raw_sql, settings_in
 from tests.store.test_anchors import anchored, rewritten
 from workbench.control import Control
@@ -44,6 +46,7 @@ class Answer(StrEnum):
     BY_CACHES = "found by the caches"
     BY_SCHEMA = "found by the schema"
     BY_SIGNATURE = "found by a command's signature"
+    BY_WITNESS = "found by a head note"
     BY_CHECKPOINT = "found by a checkpoint"
     NAMED = "named, exit 0"
     SAID = "said: not vouched for"
@@ -135,6 +138,8 @@ def answer_of(result: AuditResult, defence: Defence, *, touches_log: bool) -> An
             return Answer.BY_HEAD
         if "did not sign it" in result.finding:
             return Answer.BY_SIGNATURE
+        if "the head note" in result.finding:
+            return Answer.BY_WITNESS
         return Answer.BY_CHECKPOINT if "checkpoint" in result.finding else Answer.BY_CHAIN
     if result.stale_caches:
         return Answer.BY_CACHES
@@ -225,6 +230,57 @@ def _cut_log_and_notes(scene: Scene) -> None:
         scene.notes.write_text("".join(f"{note}\n----\n" for note in kept))
 
 
+def _only_a_copy(scene: Scene) -> tuple[Path, Path]:
+    """Leave notebook and page of a report as all that is kept elsewhere."""
+    copies = a_copy(scene.control, scene.elsewhere)
+    scene.notes.unlink(missing_ok=True)
+    return copies
+
+
+def _rewritten_behind_a_copy(scene: Scene) -> None:
+    _only_a_copy(scene)
+    scene.rewrite(_edited)
+
+
+def _in_copies(change: Callable[[Scene, str], str]) -> Callable[[Scene], None]:
+    """Return the attack that edits every copy of a report, and leaves the log alone."""
+
+    def attack(scene: Scene) -> None:
+        for path in _only_a_copy(scene):
+            path.write_text(change(scene, path.read_text()))
+
+    return attack
+
+
+def _with_another_root(scene: Scene, text: str) -> str:
+    root = base64.b64encode(root_of(scene.control.state().peaks)).decode()
+    return text.replace(root, base64.b64encode(b"r" * 32).decode())
+
+
+def _with_another_log(scene: Scene, text: str) -> str:
+    return text.replace(f"workbench/{scene.store_id}", "workbench/st-else")
+
+
+def _with_another_head(scene: Scene, text: str) -> str:
+    return text.replace(f"log head {len(scene.control.store.events())} ", "log head 2 ")
+
+
+def _without_witnesses(scene: Scene, text: str) -> str:
+    return (
+        text.replace("wb-note", "wb-not").replace("Log head", "Log").replace('"checkpoint"', '"x"')
+    )
+
+
+def _rewritten_with_its_copies(scene: Scene) -> None:
+    """Rewrite the log, and let every copy say the new head and an unsigned note."""
+    copies = _only_a_copy(scene)
+    scene.rewrite(_edited)
+    scene.control.anchor_key = None
+    for path in copies:
+        path.unlink()
+    a_copy(scene.control, scene.elsewhere)
+
+
 def _own_unsigned_note(scene: Scene) -> None:
     _regrow(scene)
     scene.exchange_notes(None)
@@ -290,7 +346,7 @@ def _rewrite(change: Callable[[list[str]], list[str]]) -> Callable[[Scene], None
 
 
 CHAIN, HEAD, CACHES = Answer.BY_CHAIN, Answer.BY_HEAD, Answer.BY_CACHES
-SIGNATURE, POINT = Answer.BY_SIGNATURE, Answer.BY_CHECKPOINT
+SIGNATURE, POINT, WITNESS = Answer.BY_SIGNATURE, Answer.BY_CHECKPOINT, Answer.BY_WITNESS
 SAID, MISSED, NOTHING = Answer.SAID, Answer.MISSED, Answer.NOTHING
 SCHEMA, NAMED = Answer.BY_SCHEMA, Answer.NAMED
 _LAST = "(select max(seq) from event)"
@@ -356,7 +412,24 @@ ON_BOTH = [
 ]  # fmt: skip
 """Somebody who rewrites the store and may write the anchor folder as well."""
 
-ATTACKS = [*WITH_A_SHELL, *ON_THE_SCHEMA, *WITH_A_PROGRAM, *ON_THE_CHECKPOINTS, *ON_BOTH]
+ON_COPIES = [
+    Attack("the store rewritten behind a copy", "F76", _rewritten_behind_a_copy, (MISSED, WITNESS, WITNESS, WITNESS)),
+    Attack("the note in a copy edited", "F77", _in_copies(_with_another_root), (NOTHING, POINT, POINT, POINT), False),
+    Attack("the note in a copy exchanged for another log's", "F77", _in_copies(_with_another_log), (NOTHING, POINT, POINT, POINT), False),
+    Attack("the head note in a copy edited", "F77", _in_copies(_with_another_head), (NOTHING, WITNESS, WITNESS, WITNESS), False),
+    Attack("note and head note cut out of a copy", "F77", _in_copies(_without_witnesses), (NOTHING, SAID, SAID, SAID), False),
+    Attack("the store rewritten and its copies with it, unsigned", "F77", _rewritten_with_its_copies, (MISSED, MISSED, SAID, SAID)),
+]  # fmt: skip
+"""Somebody who meets nothing elsewhere but notebook and page of one report that was mailed."""
+
+ATTACKS = [
+    *WITH_A_SHELL,
+    *ON_THE_SCHEMA,
+    *WITH_A_PROGRAM,
+    *ON_THE_CHECKPOINTS,
+    *ON_BOTH,
+    *ON_COPIES,
+]
 
 
 @dataclass(frozen=True)

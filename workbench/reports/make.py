@@ -219,7 +219,12 @@ def _write_page(
     folder: Path, notebook: nbformat.NotebookNode, run: Run, *, token: str, because: str | None
 ) -> tuple[Path, Path]:
     """Stamp the notebook and write page and notebook; both names say INCOMPLETE when it is."""
-    stamp(notebook, title=f"{token} {run.parameters.title}", incomplete_because=because)
+    stamp(
+        notebook,
+        title=f"{token} {run.parameters.title}",
+        incomplete_because=because,
+        checkpoint=run.sealed.checkpoint,
+    )
     stem = f"{run.name}.INCOMPLETE" if because else run.name
     (folder / f"{run.name}.ipynb").unlink(missing_ok=True)
     source, page = folder / f"{stem}.ipynb", folder / f"{stem}.html"

@@ -77,6 +77,7 @@ def open_report(name: str, parameters: ReportParameters, *, queries_of: QueriesO
             code_digest=code_digest(),
             package_versions=package_versions(),
             parameters=parameters.asked(),
+            checkpoint=str(ticket.get("checkpoint", "")),
         )
     return Opened(parameters, request, seal, tables, bool(ticket), settings.demo_clock_at)
 

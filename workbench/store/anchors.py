@@ -45,6 +45,17 @@ def anchor_file(folder: Path, store_id: str) -> Path:
     return folder / f"{store_id}.checkpoints"
 
 
+def anchor_files(folders: Sequence[Path], store_id: str) -> list[Path]:
+    """Return the files with notes of a store that are there: those of reports lie one folder deeper."""
+    name = anchor_file(Path(), store_id).name
+    found = [
+        path
+        for folder in folders
+        for path in (folder / name, *sorted(folder.glob(f"[!.]*/{name}")))
+    ]
+    return [path for path in dict.fromkeys(found) if path.is_file()]
+
+
 def append_note(folders: Sequence[Path], store_id: str, *, note: str) -> list[str]:
     """Append a note to the store's file in each folder, durably; returns what failed, for nothing depends on it."""
     faults = []
@@ -73,14 +84,11 @@ def _append(path: Path, content: bytes) -> None:
 
 
 def read_notes(folders: Sequence[Path], store_id: str) -> Iterator[tuple[Path, int, str]]:
-    """Yield file, number and text of each note of a store; a file that is not there has none.
+    """Yield file, number and text of each note of a store, in folders and in the folders right under them.
 
     What follows the last separator is being written now, or was torn.
     """
-    for folder in folders:
-        path = anchor_file(folder, store_id)
-        if not path.exists():
-            continue
+    for path in anchor_files(folders, store_id):
         text = path.read_text(encoding="utf-8", errors="replace")
         for number, note in enumerate(text.split(_BETWEEN)[:-1], start=1):
             if not note.endswith(_TORN):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from workbench.store.anchors import Anchored, compare, read_notes
 from workbench.store.documents import documents
 from workbench.store.folding import apply, fold
 from workbench.store.publication import desired_by
+from workbench.store.reported import Noted, read_reports
 from workbench.store.schema import Drift
 from workbench.store.signatures import signer_of
 from workbench.store.state import State
@@ -63,6 +64,8 @@ def verify_store(
 ) -> AuditResult:
     """Verify the chain from the first event to the head row, the caches, every checkpoint, and the schema.
 
+    Checkpoints are read from the anchor files, and from the notebooks and pages of reports, in `anchors`.
+
     `witnesses` are head notes from print-outs and reports, to be compared as well.
 
     `trusted` names the public keys in hex that count as signers of checkpoints; where it is empty, those that
@@ -72,40 +75,56 @@ def verify_store(
     result = verify_events(events, store_id)
     if result.broken_at is not None:
         return result
-    seq, head_hash = store.head_row()
-    last = events[-1] if events else None
-    if last is None or (seq, head_hash) != (last.seq, last.hash):
-        at = last.seq if last else 0
-        return AuditResult(
-            at, at + 1, f"broken at {at + 1}: the head row says {seq}, the log ends at {at}", None
-        )
-    state = fold(events)
-    against = forged_signature(events) or _against_witnesses(events, store_id, witnesses)
+    against = _another_head(store, events) or forged_signature(events)
     if against is not None:
         return against
+    reported = read_reports(anchors, store_id)
+    found = contradiction(events, store_id, witnesses=[*witnesses, *reported.witnesses])
+    if found is not None:
+        place, why = found
+        return AuditResult(len(events), place, f"broken at {place}: {why}", None)
+    notes = _once([*read_notes(anchors, store_id), *reported.notes])
+    result = _against_notes(store, events, notes=notes, trusted=trusted)
+    count = reported.report_count if result.broken_at is None else 0
+    copies = f"; {count} {'copy' if count == 1 else 'copies'} of reports agree" if count else ""
+    agreed = "; every head note given agrees" if witnesses and result.broken_at is None else ""
+    return replace(result, finding=f"{result.finding}{copies}{agreed}")
+
+
+def _another_head(store: Store, events: Sequence[Event]) -> AuditResult | None:
+    """Return the finding where the log does not end at its head row, or None."""
+    seq, head_hash = store.head_row()
+    at = events[-1].seq if events else 0
+    if events and (seq, head_hash) == (at, events[-1].hash):
+        return None
+    why = f"broken at {at + 1}: the head row says {seq}, the log ends at {at}"
+    return AuditResult(at, at + 1, why, None)
+
+
+def _against_notes(
+    store: Store, events: list[Event], *, notes: Iterable[Noted], trusted: Sequence[str]
+) -> AuditResult:
+    """Return the result for a log whose chain holds: compared with every checkpoint, then its caches."""
+    state = fold(events)
     anchored = compare(
         (event.body for event in events),
-        read_notes(anchors, store_id),
+        notes,
         public_keys=_signers(state, trusted),
-        store_id=store_id,
+        store_id=state.store_id,
     )
     if anchored.fault:
-        place = anchored.broken_at or seq
+        place = anchored.broken_at or state.seq
         where = f"broken at {place}" if anchored.broken_at else "broken at its anchors"
         return AuditResult(len(events), place, f"{where}: {anchored.fault}", None)
-    result = _with_caches(store, events, state, anchored=anchored)
-    agreed = "; every head note given agrees" if witnesses else ""
-    return replace(result, finding=f"{result.finding}{agreed}")
+    return _with_caches(store, events, state, anchored=anchored)
 
 
-def _against_witnesses(
-    events: list[Event], store_id: str, witnesses: Sequence[Witness]
-) -> AuditResult | None:
-    found = contradiction(events, store_id, witnesses=witnesses)
-    if found is None:
-        return None
-    place, why = found
-    return AuditResult(len(events), place, f"broken at {place}: {why}", None)
+def _once(notes: Iterable[Noted]) -> list[Noted]:
+    """Return each note once, as it was found first: copies of one say no more than it does."""
+    found: dict[str, Noted] = {}
+    for note in notes:
+        found.setdefault(note[2].rstrip("\n"), note)
+    return list(found.values())
 
 
 def _signers(state: State, trusted: Sequence[str]) -> dict[str, int | None]:
