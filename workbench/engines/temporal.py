@@ -10,9 +10,10 @@ from workbench.clock import Clock
 from workbench.engines.http import JsonClient
 from workbench.engines.interface import Binding, EngineAddress
 from workbench.engines.temporal_asking import DEFAULT_NAMESPACE, Namespace, headers_of
-from workbench.engines.temporal_probes import PROBE_QUEUE, TemporalProbes
+from workbench.engines.temporal_probes import TemporalProbes
 from workbench.engines.temporal_reading import TemporalReader
 from workbench.engines.temporal_switching import TemporalSwitch
+from workbench.engines.temporal_words import PROBE_QUEUE
 
 
 class Temporal(TemporalReader, TemporalSwitch, TemporalProbes):

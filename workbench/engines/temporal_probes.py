@@ -12,11 +12,17 @@ from uuid import uuid4
 from workbench.engines.switching import ProbeWork, WorkClass
 from workbench.engines.temporal_asking import Namespace
 from workbench.engines.temporal_schedules import limit_of
-from workbench.engines.temporal_words import OPEN_QUERY, encoded, parts_of, quoted, run_id_of
+from workbench.engines.temporal_words import (
+    OPEN_QUERY,
+    PROBE,
+    PROBE_QUEUE,
+    encoded,
+    parts_of,
+    quoted,
+    run_id_of,
+)
 from workbench.errors import EngineError
 
-PROBE = "workbench-probe"
-PROBE_QUEUE = "workbench-probes"
 UNATTENDED = "-unattended"
 """Ending of the task queue that no worker takes from: a run on it stays queued."""
 

@@ -44,6 +44,10 @@ _PENDING = {
 OPEN_QUERY = "CloseTime IS NULL"
 """Finds every run in flight, whatever status later versions may call it."""
 
+PROBE = "workbench-probe"
+PROBE_QUEUE = "workbench-probes"
+"""Workflow type and task queue of made-up work."""
+
 ERROR_STATUSES = ("failed", "crashed")
 
 DEEPEST_CAUSE = 8

@@ -33,13 +33,18 @@ class Unknown(Exception):
 
 
 class AskedRun(NamedTuple):
-    """A run that asks, with what it is about to do and what it does without an answer."""
+    """A run that asks, with what it is about to do and what it does without an answer.
+
+    Attributes:
+        is_in_flight: it was let in before, so that under a drain it goes on.
+    """
 
     automation_id: str
     run_id: str
     effect: Effect = "write"
     on_unknown: OnUnknown = "stop"
     max_age_seconds: float | None = None
+    is_in_flight: bool = False
 
 
 class Bearing(NamedTuple):

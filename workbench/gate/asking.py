@@ -169,12 +169,18 @@ class Gate(Source):
         effect: Effect = "write",
         on_unknown: OnUnknown = "stop",
         max_age_seconds: float | None = None,
+        is_in_flight: bool = False,
     ) -> AsyncIterator[GateAnswer]:
-        """Let one run through as `run` does, without holding up the event loop while the gate is asked."""
+        """Let one run through as `run` does, without holding up the event loop while the gate is asked.
+
+        `is_in_flight`: an engine that carries a run out in pieces says so from the second piece on.
+        """
         from workbench.gate.around import enter_async, leave_async
 
         refuse_other_effects(effect)
-        run = AskedRun(automation_id, str(run_id), effect, on_unknown, max_age_seconds)
+        run = AskedRun(
+            automation_id, str(run_id), effect, on_unknown, max_age_seconds, is_in_flight
+        )
         answer = await enter_async(self, run)
         token = _current.set(run._replace(max_age_seconds=None))
         try:
@@ -216,7 +222,7 @@ class Gate(Source):
 
     def enter(self, run: AskedRun) -> GateAnswer:
         """Let a run in and note it in flight, or raise; whoever enters calls `leave`."""
-        answer = self._admit(run, STARTS)
+        answer = self._admit(run, GOES_ON if run.is_in_flight else STARTS)
         self._raise_unless_clear(run, answer)
         self._presence.started(run.automation_id, run.run_id, seq=answer.as_of_seq)
         return answer
