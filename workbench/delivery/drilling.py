@@ -141,15 +141,17 @@ class Drill:
 
     def _story(self, starter: ProbeStarter) -> tuple[Watched, datetime, Part]:
         self._works = [starter.start(one) for one in WorkClass if one not in NEW_WORK]
-        scope = self._scope()
+        scopes = self._scopes()
         before = self._until_at_work()
         command_at = self.hand.clock.now()
         hold = self.place()
         try:
-            part = self._pause(Want(scope, hold.hold_id, self.mode, hold, (hold.hold_id,)))
+            part = self._pause(
+                [Want(one, one.key, self.mode, hold, (hold.hold_id,)) for one in scopes]
+            )
             self._works += [starter.start(one) for one in NEW_WORK]
             during = self._samples(self.pace.watch_seconds)
-            quiet = self.hand.engine.state([scope])
+            quiet = self.hand.engine.state(scopes)
         finally:
             self.release(hold)
             resume(self.hand, frozenset(), catch_up=CatchUp.ALL)
@@ -158,10 +160,10 @@ class Drill:
             part = Part(part.delivered_at, part.confirmed_at, max(r.observed_at for r in quiet))
         return Watched(before, during, after, part.confirmed_at), command_at, part
 
-    def _scope(self) -> EngineScope:
-        for work in self._works:
-            if work.scope_key:
-                return EngineScope(ScopeKind.WORKFLOW, work.scope_key)
+    def _scopes(self) -> list[EngineScope]:
+        keys = dict.fromkeys(work.scope_key for work in self._works if work.scope_key)
+        if keys:
+            return [EngineScope(ScopeKind.WORKFLOW, key) for key in keys]
         why = "; ".join(f"{work.work_class}: {work.cannot}" for work in self._works)
         raise EngineError(f"{self.hand.engine_id} could start no probe work at all: {why}")
 
@@ -177,10 +179,11 @@ class Drill:
             self.pace.sleep(self.pace.sample_seconds)
             left -= self.pace.sample_seconds
 
-    def _pause(self, want: Want) -> Part:
+    def _pause(self, wants: Sequence[Want]) -> Part:
+        """Pause every workflow of the probes; confirmed when the last of them is."""
         left = self.pace.confirm_seconds
         while True:
-            part = pause(self.hand, [want]).parts[want.automation_id]
+            part = _last(list(pause(self.hand, wants).parts.values()))
             if part.confirmed_at or part.is_final or left <= 0:
                 return part
             self.pace.sleep(self.pace.sample_seconds)
@@ -209,3 +212,18 @@ class Drill:
             if (one.scope_kind, one.mode) == (ScopeKind.WORKFLOW, self.mode):
                 return one.effects
         return ()
+
+
+def _last(parts: Sequence[Part]) -> Part:
+    """Return how far the slowest part is, with the latest instants of all."""
+    slow = next((part for part in parts if part.confirmed_at is None), None)
+    if slow is not None:
+        return slow
+    delivered = [part.delivered_at for part in parts if part.delivered_at]
+    confirmed = [part.confirmed_at for part in parts if part.confirmed_at]
+    quiet = [part.quiet_at for part in parts if part.quiet_at]
+    return Part(
+        max(delivered, default=None),
+        max(confirmed),
+        max(quiet) if len(quiet) == len(parts) else None,
+    )

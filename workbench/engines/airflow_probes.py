@@ -66,7 +66,9 @@ class AirflowProbes:
         if work_class is WorkClass.QUEUED:
             self._trigger(dag_id)  # takes the only place, so that the next one waits
         run_id = self._trigger(dag_id)
-        return ProbeWork(work_class, run_id, f"dag:{dag_id}", f"triggered run {run_id}")
+        return ProbeWork(
+            work_class, run_id, f"dag:{dag_id}", f"triggered run {run_id}", scope_key=dag_id
+        )
 
     def clean_up(self) -> Sequence[str]:
         """End and delete the runs that were started, pause the schedule again, and say what stays."""
@@ -110,7 +112,7 @@ class AirflowProbes:
         self._started.unpaused_at = to_text(self._clock.now())
         self._sent("PATCH", f"{API}/dags/{dag_id}", {"is_paused": False})
         sentence = f"unpaused the schedule of {dag_id}"
-        return ProbeWork(WorkClass.SCHEDULED, "", f"dag:{dag_id}", sentence)
+        return ProbeWork(WorkClass.SCHEDULED, "", f"dag:{dag_id}", sentence, scope_key=dag_id)
 
     def _event(self, dag_id: str) -> ProbeWork:
         asked = {"name_pattern": ASSET, "order_by": "id"}
@@ -122,7 +124,7 @@ class AirflowProbes:
         self._started.event_at = to_text(self._clock.now())
         self._sent("POST", f"{API}/assets/events", {"asset_id": ids[0], "extra": {}})
         sentence = f"gave asset {ASSET} an event"
-        return ProbeWork(WorkClass.NEW_EVENT, "", f"dag:{dag_id}", sentence)
+        return ProbeWork(WorkClass.NEW_EVENT, "", f"dag:{dag_id}", sentence, scope_key=dag_id)
 
     def _trigger(self, dag_id: str) -> str:
         body = {"logical_date": None, "note": "drill"}

@@ -82,13 +82,11 @@ def plan_of_resume(
         elif receipt.target_id.startswith("dag:"):
             backlog = _backlog(client, look, reading=reading, catch_up=catch_up)
             calls += [end_run(reading.target_id, one, stage=FIRST) for one in backlog.dropped]
-            calls.append(unpause(reading, stage=THEN))
             forecast.append(_firing(reading, backlog, catch_up))
         elif receipt.target_id.startswith("pool:"):
-            calls.append(open_pool(reading, int(receipt.before["slots"]), stage=THEN))
             forecast.append(_of_pool(reading))
-        else:
-            calls.append(unpause_backfill(reading, stage=THEN))
+        if reading is not None and receipt.target_id not in cannot:
+            calls.append(_opening(receipt, reading))
     wanted = {receipt.target_id for receipt in receipts}
     return Plan(
         "airflow",
@@ -101,6 +99,15 @@ def plan_of_resume(
         forecast=tuple(forecast),
         members=look.members,
     )
+
+
+def _opening(receipt: Receipt, reading: Reading) -> NativeCall:
+    """Return the call that opens one target again."""
+    if receipt.target_id.startswith("dag:"):
+        return unpause(reading, stage=THEN)
+    if receipt.target_id.startswith("pool:"):
+        return open_pool(reading, int(receipt.before["slots"]), stage=THEN)
+    return unpause_backfill(reading, stage=THEN)
 
 
 def _foreign(receipt: Receipt, reading: Reading) -> str:

@@ -66,7 +66,7 @@ class TemporalProbes:
         run_id = run_id_of({"workflowId": workflow_id, "runId": answer.get("runId")})
         self._probe_runs.append(run_id)
         sentence = f"the run {run_id} {_SENTENCES[work_class]}"
-        return ProbeWork(work_class, run_id, f"run:{run_id}", sentence)
+        return ProbeWork(work_class, run_id, f"run:{run_id}", sentence, scope_key=PROBE)
 
     def clean_up(self) -> Sequence[str]:
         """Delete the schedules and end the runs, theirs included; what cannot be is returned in words."""
@@ -99,7 +99,7 @@ class TemporalProbes:
         self._send("POST", ["schedules", schedule_id], body)
         self._probe_schedules.append(schedule_id)
         said = f"the schedule {schedule_id} starts a run every {TICK}"
-        return ProbeWork(WorkClass.SCHEDULED, "", f"schedule:{schedule_id}", said)
+        return ProbeWork(WorkClass.SCHEDULED, "", f"schedule:{schedule_id}", said, scope_key=PROBE)
 
     def _end(self, run_id: str) -> None:
         found = self._probed.run(run_id)
