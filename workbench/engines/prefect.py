@@ -274,6 +274,10 @@ class PrefectEngine(PrefectReader, PrefectSwitch, PrefectProbes):
         self.engine = address.engine_id
         self._probe_name = address.options.get("probe", "")
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
 
 def connect(address: EngineAddress, binding: Binding, *, clock: Clock) -> PrefectEngine:
     """Return the adapter for a Prefect 3 server; `url` ends in `/api`, the option `probe` is FLOW/DEPLOYMENT."""
