@@ -87,6 +87,7 @@ class TargetState(StrEnum):
     CONFIRMED = "confirmed"
     QUIET = "quiet"
     UNCONFIRMED = "UNCONFIRMED"
+    UNREACHABLE = "UNREACHABLE"
 
 
 class Outcome(StrEnum):

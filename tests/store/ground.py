@@ -25,6 +25,7 @@ from workbench.settings import Settings, store_url
 from workbench.store import Store, init_store
 
 START = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+CLOCK = FixedClock(START)
 AGENTS = ("invoice-triage", "product-copy", "ticket-reply")
 WORKFLOWS = ("order-sync", "stock-watch")
 

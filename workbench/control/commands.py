@@ -14,6 +14,7 @@ from workbench.control import reading
 from workbench.control.deciding import DecideRequest, ReportEntry, decide_decision, decide_report
 from workbench.control.ending import with_endings
 from workbench.control.enrolling import decide_registry, known_registry, registry_command
+from workbench.control.observing import Lookout, observe_command
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release, trusted
 from workbench.control.signing import (
@@ -26,7 +27,7 @@ from workbench.control.signing import (
 )
 from workbench.control.signoff import with_signoff
 from workbench.control.spooling import Asker, Intake
-from workbench.control.targets import Observer, observation, watch
+from workbench.control.targets import watch
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
 from workbench.errors import NoMatch, NotFound, StorageUnavailable, WorkbenchError
 from workbench.records import Decision, HeadNote, Hold, Mode, Probation, ReportRef, Target
@@ -35,7 +36,6 @@ from workbench.scope import Proposal, Scope, propose, why_no_match
 from workbench.settings import KEY_FILE, Settings
 from workbench.store.anchors import append_note
 from workbench.store.checkpoint import note_of
-from workbench.store.log import Draft
 from workbench.store.state import State
 from workbench.store.store import Change, Command, Committed, Store, open_store
 from workbench.tickets import TicketBook
@@ -112,21 +112,22 @@ class Control:
             asker = Asker(self.role, now)
             raise self.intake.keep(request, used_id, asker=asker, cause=exc) from exc
         hold = done.state.holds[_result(done, "hold.place")]
-        observer = self._observer(self.store.state())
+        scope, own = Scope.parse(hold.scope), hold.hold_id
+        lookout = Lookout(self.store, self.store.state())
         targets = watch(
-            lambda: observer.targets(hold), wait_seconds=wait_seconds, on_progress=on_progress
+            lambda: lookout.targets(hold), wait_seconds=wait_seconds, on_progress=on_progress
         )
         self._record_observation(hold, targets)
         return PauseReceipt(
             hold=hold,
-            preview=self._preview(
-                done.state, Scope.parse(hold.scope), hold.mode, except_hold=hold.hold_id
-            ),
+            preview=self._preview(done.state, scope, hold.mode, except_hold=own),
             targets=targets,
             head=self.head_note(),
             publication_fault=done.publication_fault,
             is_repeat=done.is_repeat,
             gate_folder=str(self.store.gate_folder),
+            hosts=reading.host_views(lookout.elsewhere(), hold.placed_seq),
+            has_more_hosts=lookout.hosts.is_cut,
         )
 
     def targets(self, hold_id: str) -> tuple[Target, ...]:
@@ -136,7 +137,7 @@ class Control:
             raise NotFound(
                 f"There is no hold {hold_id}.", next_step="try `workbench hold list --all`"
             )
-        return self._observer(state).targets(state.holds[hold_id])
+        return Lookout(self.store, state).targets(state.holds[hold_id])
 
     def observe(self, hold_id: str) -> tuple[Target, ...]:
         """Look at a standing hold again and record what is new, so that it can be proved later."""
@@ -270,29 +271,15 @@ class Control:
         self._said.update(faults)
         return done
 
-    def _observer(self, state: State) -> Observer:
-        return Observer(state, self.store.gate_folder, self.store.deliveries())
-
     def _record_observation(self, hold: Hold, targets: Iterable[Target]) -> None:
-        found = tuple(targets)
-        new = observation(found, self.store.state().observed, hold_id=hold.hold_id)
-        if not new:
-            return
-        now = self.clock.now()
-        content = {"name": "observe", "hold_id": hold.hold_id, "targets": new}
-        draft = Draft(
-            now,
-            "system",
-            "hold.observe",
-            hold.hold_id,
-            correlation_id=hold.hold_id,
-            payload={"targets": new},
+        state, now = self.store.state(), self.clock.now()
+        news = observe_command(
+            hold, tuple(targets), state=state, now=now, command_id=self.new_id(None)
         )
         # The pause itself is durable already; what was seen of it can be looked at again.
         with contextlib.suppress(OSError, WorkbenchError):
-            self._anchored(
-                self.store.transact(Command(self.new_id(None), content), lambda _: Change([draft]))
-            )
+            if news is not None:
+                self._anchored(self.store.transact(news[0], lambda _: Change([news[1]])))
 
     def _preview(self, state: State, scope: Scope, mode: Mode, *, except_hold: str = "") -> Preview:
         covered = covered_by(scope, state)

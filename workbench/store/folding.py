@@ -260,6 +260,11 @@ def _on_decision(state: State, event: Event) -> None:
     state.touched.add(("decision", event.target))
 
 
+def _on_forget(state: State, event: Event) -> None:
+    state.forgotten[event.target] = event.payload["beaten_at"]
+    state.touched.add(("forgotten_host", event.target))
+
+
 _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "store.init": _on_init,
     "automation.register": _on_automation,
@@ -281,6 +286,7 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "policy.apply": on_policy,
     "signoff.request": on_signoff_request,
     "signoff.give": on_signoff_give,
+    "host.forget": _on_forget,
 }
 
 

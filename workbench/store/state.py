@@ -44,6 +44,7 @@ class State:
         decision_keys: decision id -> enrolled key that signed it; unsigned ones are not in it.
         reviewers: break-glass resume -> persons who reviewed it afterwards.
         refused: seq -> why an event that opens was not obeyed: who gave it was not entitled to.
+        forgotten: host as `name/number` -> the heartbeat that was its last; one that beats again counts again.
         touched: projection rows that the events since the last copy changed.
     """
 
@@ -74,6 +75,7 @@ class State:
     reviewers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
     doubts: dict[int, str] = field(default_factory=dict)
+    forgotten: dict[str, str] = field(default_factory=dict)
     touched: set[tuple[str, str]] = field(default_factory=set)
 
     def copy(self) -> State:

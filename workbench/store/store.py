@@ -21,6 +21,7 @@ from workbench.store import log
 from workbench.store.backend import WAIT_SECONDS, Backend, Session
 from workbench.store.documents import Documents, documents_of
 from workbench.store.folding import apply, fold
+from workbench.store.hosts import Hosts, hosts_of
 from workbench.store.publication import desired_by
 from workbench.store.publishing import GateFolder
 from workbench.store.sqlite import SqliteBackend
@@ -131,6 +132,11 @@ class Store:
             for _, _, hold, desired, at in self.outbox()
             if at and desired == "paused"
         }
+
+    def hosts(self, state: State) -> Hosts:
+        """Return the hosts whose mirrors report, but for those that were struck off."""
+        with self.backend.reading() as session:
+            return hosts_of(session, state)
 
     def head_row(self) -> tuple[int, str]:
         """Return where the log stands according to the head row."""
