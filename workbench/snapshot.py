@@ -21,6 +21,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from workbench.identity import folder_id
+
 EPOCH_FILE = "epoch"
 SNAPSHOT_FILE = "snapshot.json"
 WAKE_FILE = "wake"
@@ -29,7 +31,7 @@ SEEN_FOLDER = "seen"
 TICKET_FOLDER = "tickets"
 FORMAT = 1
 
-_LAYOUT = struct.Struct("=8s16sQQQ16x")  # magic, store digest, epoch, seq, heartbeat, spool
+_LAYOUT = struct.Struct("=8s16sQQQ8xQ")  # magic, store digest, epoch, seq, heartbeat, spool, number
 EPOCH_SIZE_BYTES = _LAYOUT.size
 _MAGIC = b"WBEPOCH1"
 _LARGEST_WORD = 2**64 - 1
@@ -39,6 +41,8 @@ HEARTBEAT_WORD = 5
 """When the source was last verified alive, in nanoseconds since 1970; 0 before the first time."""
 SPOOL_WORD = 6
 """Changes with each change of a spool; apart from the epoch, which the store's lock belongs to."""
+NUMBER_WORD = 7
+"""Random number of the gate folder, drawn when it is made; 0 where an earlier version made it."""
 
 
 class SnapshotFault(Exception):
@@ -84,25 +88,6 @@ def nanoseconds(instant: datetime) -> int:
     """Return an instant as the epoch file holds it; what lies before 1970 is 0."""
     since = instant - datetime(1970, 1, 1, tzinfo=UTC)
     return max(0, since // timedelta(microseconds=1) * 1000)
-
-
-def boot_id() -> str:
-    """Return what tells this machine, since it was started, from every other; empty where nothing does."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
-
-
-def source_of(path: Path) -> dict[str, Any]:
-    """Return what names a store's file to gates of this machine."""
-    found = os.stat(path)
-    return {
-        "path": str(path),
-        "device": found.st_dev,
-        "inode": found.st_ino,
-        "boot_id": boot_id(),
-    }
 
 
 def fsync_folder(folder: Path) -> None:
@@ -151,6 +136,7 @@ class Publisher:
         """Remember the folder; nothing is touched before `prepare`."""
         self.folder = folder
         self.store_id = store_id
+        self._path = folder / EPOCH_FILE
 
     def prepare(self) -> None:
         """Make folder and epoch file where there are none; raises SnapshotFault for another store's."""
@@ -158,9 +144,12 @@ class Publisher:
             folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / EPOCH_FILE
         if not path.exists():
-            blank = _LAYOUT.pack(_MAGIC, store_digest(self.store_id), 1, 0, 0)
+            blank = _LAYOUT.pack(_MAGIC, store_digest(self.store_id), 1, 0, 0, 0)
             write_durably(path, blank)
-        self._check(path.read_bytes())
+        content = path.read_bytes()
+        self._check(content)
+        if not _LAYOUT.unpack(content)[5]:
+            self.renumber()
         if not (self.folder / WAKE_FILE).exists():
             with contextlib.suppress(OSError):  # who waits looks once a second all the same
                 (self.folder / WAKE_FILE).touch()
@@ -202,6 +191,21 @@ class Publisher:
         with self._words() as words:
             words[HEARTBEAT_WORD] = nanoseconds(instant)
 
+    def renumber(self) -> None:
+        """Draw a new number for the folder: from now on it is another one than it was, and than its copies."""
+        with self._words() as words:
+            words[NUMBER_WORD] = int.from_bytes(os.urandom(8)) | 1
+
+    def identity(self) -> tuple[str, str]:
+        """Return the folder's number as text and its id; both are empty before it was prepared."""
+        try:
+            content, found = self._path.read_bytes(), os.stat(self._path)
+            self._check(content)
+        except (OSError, SnapshotFault):
+            return "", ""
+        number = int(_LAYOUT.unpack(content)[5])
+        return (f"{number:016x}" if number else "", folder_id(number, found))
+
     def told(self) -> tuple[int, str]:
         """Return the newest position that gates were told and its hash.
 
@@ -234,7 +238,7 @@ class Publisher:
             found = read_snapshot(self.folder)
         except (OSError, SnapshotFault):
             return None
-        _, _, epoch, seq, _ = _LAYOUT.unpack(content)
+        _, _, epoch, seq, _, _ = _LAYOUT.unpack(content)
         if epoch & 1:
             return None
         is_whole = found.seq == seq and found.store_id == self.store_id

@@ -133,7 +133,9 @@ def test_the_json_receipt_has_exactly_these_fields() -> None:
     found = run("pause", AGENTS, "-r", "x", "--yes", "--json", "--no-wait").document
     assert list(found) == [
         "hold_id", "scope", "mode", "placed_at", "is_repeat", "confirmed_count", "target_count",
-        "publication_fault", "gate_folder", "targets", "head",
+        "publication_fault", "gate_folder", "is_confirmed",
+        "hosts",
+        "targets", "head",
     ]  # fmt: skip
     assert list(found["targets"][0]) == [
         "automation_id", "state", "recorded_at", "delivered_at", "confirmed_at", "quiet_at", "note",

@@ -27,6 +27,7 @@ from workbench.store import Store, init_store
 from workbench.store.sqlite import SqliteBackend
 
 START = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+CLOCK = FixedClock(START)
 AGENTS = ("invoice-triage", "product-copy", "ticket-reply")
 WORKFLOWS = ("order-sync", "stock-watch")
 

@@ -16,6 +16,7 @@ from workbench.settings import Settings
 
 if TYPE_CHECKING:
     from workbench.control import Control
+    from workbench.control.views import HostView
 
 _BIDI = {
     ord(c): None
@@ -98,6 +99,39 @@ def demo_words(settings: Settings) -> str:
 def not_delivered(fault: str) -> str:
     """Say that something stands in the log and gates have not been told."""
     return f"RECORDED, NOT DELIVERED: {one_line(fault)}"
+
+
+def hosts_table(hosts: Sequence[HostView]) -> str:
+    """Return the hosts whose mirrors report, with what gates there were told and when they were heard last."""
+    rows = [
+        (
+            view.label,
+            view.state_in_words,
+            f"{view.host.seq} of {view.wanted_seq}",
+            view.host.last_heard.removeprefix("last heartbeat "),
+            view.host.gate_folder,
+        )
+        for view in hosts
+    ]
+    return table(["host", "gates are", "event", "last heartbeat", "gate folder"], rows)
+
+
+def host_documents(hosts: Sequence[HostView]) -> list[dict[str, Any]]:
+    """Return the hosts whose mirrors report, as plain values."""
+    return [
+        {
+            "host": view.label,
+            "state": view.state_in_words,
+            "seq": view.host.seq,
+            "wanted_seq": view.wanted_seq,
+            "last_heartbeat_at": view.host.beaten_at,
+            "age_seconds": round(view.host.age_seconds, 3),
+            "skew_seconds": round(view.host.skew_seconds, 3),
+            "gate_folder": view.host.gate_folder,
+            "reported_by": view.host.reported_by,
+        }
+        for view in hosts
+    ]
 
 
 def head_line(head: HeadNote) -> None:

@@ -10,12 +10,7 @@ from workbench.control.commanding import Commander
 from workbench.control.deciding import DecideRequest, ReportEntry, decide_decision, decide_report
 from workbench.control.enrolling import decide_registry, known_registry, registry_command
 from workbench.control.freshness import opening_of, question_about, with_evidence
-from workbench.control.observing import (
-    head_after,
-    observation_command,
-    observer_after,
-    observer_of,
-)
+from workbench.control.observing import Lookout, head_after, lookout_after, observation_command
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_resume
 from workbench.control.signing import (
@@ -77,10 +72,10 @@ class Control(Commander):
             asker = Asker(self.role, now)
             raise self.intake.keep(request, used_id, asker=asker, cause=exc) from exc
         hold = done.state.holds[_result(done, "hold.place")]
-        observer = observer_after(self.store, done, hold=hold, now=now)
+        lookout = lookout_after(self.store, done, hold=hold, now=now)
         with self.fleet.following(is_waiting=wait_seconds > 0) as look:
             targets = watch(
-                lambda: look(observer.targets(hold), hold),
+                lambda: look(lookout.targets(hold), hold),
                 wait_seconds=wait_seconds,
                 on_progress=on_progress,
             )
@@ -93,6 +88,8 @@ class Control(Commander):
             publication_fault=done.publication_fault,
             is_repeat=done.is_repeat,
             gate_folder=str(self.store.gate_folder),
+            hosts=reading.host_views(lookout.elsewhere(), hold.placed_seq),
+            has_more_hosts=lookout.hosts.is_cut,
         )
 
     def targets(self, hold_id: str) -> tuple[Target, ...]:
@@ -103,7 +100,7 @@ class Control(Commander):
                 f"There is no hold {hold_id}.", next_step="try `workbench hold list --all`"
             )
         hold = state.holds[hold_id]
-        return self.fleet.joined(observer_of(self.store).targets(hold), hold)
+        return self.fleet.joined(Lookout(self.store, state).targets(hold), hold)
 
     def observe(self, hold_id: str) -> tuple[Target, ...]:
         """Look at a standing hold again and record what is new, so that it can be proved later."""

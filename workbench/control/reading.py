@@ -12,12 +12,14 @@ from workbench.control.views import (
     Card,
     CardEntry,
     HoldView,
+    HostView,
     Preview,
     ProbationView,
     Status,
 )
-from workbench.presence import read_presences
+from workbench.presence import Presence, read_presences
 from workbench.records import Automation, HoldState, Probation
+from workbench.store.hosts import Hosts
 from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketBook, TicketFault
@@ -77,6 +79,12 @@ def hold_views(
     )
 
 
+def host_views(hosts: Hosts, wanted_seq: int) -> tuple[HostView, ...]:
+    """Return the hosts whose mirrors report, those that are not told first."""
+    found = (HostView(hosts.label(host), host, wanted_seq) for host in hosts.known)
+    return tuple(sorted(found, key=lambda v: (v.is_told, not v.host.is_silent, v.label)))
+
+
 def status(store: Store, now: datetime) -> Status:
     """Return the state of every automation, the holds, and what is flagged."""
     state = store.state()
@@ -97,7 +105,9 @@ def status(store: Store, now: datetime) -> Status:
             AutomationStatus(automation, _state_word(automation, covering, live), tuple(covering))
         )
     fault = store.publication_fault(state)
-    return Status(store.head_of(state), now, tuple(rows), holds, flags(state, holds), fault)
+    hosts = host_views(store.hosts(state), state.seq)
+    flagged = (*flags(state, holds), *(v.sentence for v in hosts if v.host.is_silent))
+    return Status(store.head_of(state), now, tuple(rows), holds, flagged, fault, hosts)
 
 
 def _state_word(automation: Automation, covering: list[str], live: set[tuple[str, str]]) -> str:
@@ -143,7 +153,7 @@ def flags(state: State, holds: tuple[HoldView, ...]) -> tuple[str, ...]:
 def card(store: Store, preview: Preview, *, now: datetime) -> Card:
     """Return the page about stopping and restarting what a preview covers."""
     state = store.state()
-    presences = read_presences(store.gate_folder)
+    presences = _presences(store, state)
     rows = {row.automation.automation_id: row for row in status(store, now).automations}
     entries = []
     for automation in preview.automations:
@@ -157,11 +167,20 @@ def card(store: Store, preview: Preview, *, now: datetime) -> Card:
                 state=row.state,
                 hold_ids=row.hold_ids,
                 last_asked_at=max((p.asked_at for p in said), default=None),
-                in_flight_count=sum(len(p.in_flight) for p in said if p.is_alive),
+                in_flight_count=sum(p.in_flight_count for p in said if p.is_alive),
                 last_drill=drill_words(state, automation, now=now),
             )
         )
     return Card(preview.scope, tuple(entries), preview, store.head_of(state))
+
+
+def _presences(store: Store, state: State) -> dict[str, list[Presence]]:
+    """Return what processes said here, and what other hosts reported of theirs."""
+    found = {i: list(said) for i, said in read_presences(store.gate_folder).items()}
+    for host in store.hosts(state).elsewhere(store.gates.identity(state)[1]):
+        for automation_id, said in host.said.items():
+            found.setdefault(automation_id, []).extend(said)
+    return found
 
 
 def _deputy(state: State, automation: Automation) -> str:

@@ -18,6 +18,7 @@ from workbench.records import (
     TargetState,
 )
 from workbench.scope import Scope
+from workbench.store.hosts import Host
 
 GATE_ONLY = "stops automations that ask the gate: {asking} of {total}"
 OTHERS = "; the others are NOT stopped"
@@ -76,8 +77,45 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class HostView:
+    """One host as a screen shows it, measured against a position that its gates should have.
+
+    Attributes:
+        label: its name, with the number of its gate folder where two have one name.
+        wanted_seq: the position that its gates should have been told.
+    """
+
+    label: str
+    host: Host
+    wanted_seq: int
+
+    @property
+    def is_told(self) -> bool:
+        """Tell whether its gates were told."""
+        return self.host.seq >= self.wanted_seq
+
+    @property
+    def state_in_words(self) -> str:
+        """Say whether it is heard of, and whether its gates have what they should have."""
+        if self.host.is_silent:
+            return "UNREACHABLE"
+        return "told" if self.is_told else "not told yet"
+
+    @property
+    def sentence(self) -> str:
+        """Say what is the matter with it."""
+        position = f"gates there have event {self.host.seq} of {self.wanted_seq}"
+        return f"host {self.label} is {self.state_in_words}: {self.host.last_heard}, {position}"
+
+
+@dataclass(frozen=True)
 class PauseReceipt:
-    """What a pause did: the hold, how far it has come at each automation, and where the log stands."""
+    """What a pause did: the hold, how far it has come at each automation, and where the log stands.
+
+    Attributes:
+        hosts: hosts besides this one whose mirrors report, measured against the hold.
+        has_more_hosts: there are more than could be looked at.
+    """
 
     hold: Hold
     preview: Preview
@@ -86,6 +124,13 @@ class PauseReceipt:
     publication_fault: str = ""
     is_repeat: bool = False
     gate_folder: str = ""
+    hosts: tuple[HostView, ...] = ()
+    has_more_hosts: bool = False
+
+    @property
+    def not_told(self) -> tuple[HostView, ...]:
+        """Hosts whose gates were not told of the hold, so that whatever runs there may go on."""
+        return tuple(view for view in self.hosts if not view.is_told)
 
     @property
     def confirmed_count(self) -> int:
@@ -94,8 +139,9 @@ class PauseReceipt:
 
     @property
     def is_confirmed(self) -> bool:
-        """Tell whether every automation that the hold covers has seen it."""
-        return bool(self.targets) and self.confirmed_count == len(self.targets)
+        """Tell whether every automation that the hold covers has seen it, and every host was told."""
+        is_everywhere = not self.not_told and not self.has_more_hosts
+        return bool(self.targets) and self.confirmed_count == len(self.targets) and is_everywhere
 
 
 @dataclass(frozen=True)
@@ -163,6 +209,7 @@ class Status:
     holds: tuple[HoldView, ...]
     flags: tuple[str, ...]
     publication_fault: str = ""
+    hosts: tuple[HostView, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -196,6 +243,7 @@ __all__ = [
     "CardEntry",
     "GateState",
     "HoldView",
+    "HostView",
     "PauseReceipt",
     "Preview",
     "ProbationView",

@@ -15,6 +15,7 @@ from typing import Any
 from workbench.answers import GateAnswer, GateState
 from workbench.clock import Clock, SystemClock, from_text
 from workbench.gate.view import SPOOLED, View
+from workbench.identity import boot_id
 from workbench.settings import Settings
 from workbench.snapshot import (
     EPOCH_FILE,
@@ -25,7 +26,6 @@ from workbench.snapshot import (
     SPOOL_WORD,
     Published,
     SnapshotFault,
-    boot_id,
     published_by,
     read_snapshot,
     store_digest,

@@ -86,6 +86,12 @@ class Session(Protocol):
     def changers(self) -> list[Changer]:
         """Return who the database lets change the log; empty where it knows no roles."""
 
+    def hosts(self, most: int) -> list[tuple[Any, ...]]:
+        """Return what mirrors reported, the newest first, as `list_hosts` has its columns."""
+
+    def report_host(self, row: dict[str, Any]) -> bool:
+        """Take the report of a host; False where another gate folder reports under its name and number."""
+
     def insert_meta(self, name: str, value: str) -> None:
         """Record one fact about the store."""
 

@@ -47,7 +47,7 @@ def connect_any_version(path: Path, what_then: str = "") -> Iterator[apsw.Connec
         connection.close()
 
 
-def run(connection: apsw.Connection, name: str, **values: Any) -> list[tuple[Any, ...]]:
+def run(connection: apsw.Connection, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
     """Run one statement of `queries/store` with its parameters and return its rows."""
     text = load_query(f"store.{name}").sql
     return list(connection.cursor().execute(text, values))

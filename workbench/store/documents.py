@@ -27,6 +27,7 @@ def documents(state: State) -> Documents:
     found += [("command", command_id) for command_id in state.commands]
     found += [("reviewers", target) for target in state.reviewers]
     found += [("refused", str(seq)) for seq in state.refused]
+    found += [("forgotten_host", key) for key in state.forgotten]
     return documents_of(state, found)
 
 
@@ -58,6 +59,8 @@ def _document(state: State, entity: str, key: str) -> dict[str, Any]:
         return {"persons": list(state.reviewers[key])}
     if entity == "refused":
         return {"reason": state.refused[int(key)]}
+    if entity == "forgotten_host":
+        return {"beaten_at": state.forgotten[key]}
     if entity == "target":
         hold_id, _, automation_id = key.partition("/")
         return dict(state.observed[hold_id, automation_id])

@@ -271,6 +271,11 @@ def _on_decision(state: State, event: Event) -> None:
     state.touched.add(("decision", event.target))
 
 
+def _on_forget(state: State, event: Event) -> None:
+    state.forgotten[event.target] = event.payload["beaten_at"]
+    state.touched.add(("forgotten_host", event.target))
+
+
 _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "store.init": _on_init,
     "automation.register": _on_automation,
@@ -298,6 +303,7 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "receipt.close": on_receipt_close,
     "target.drift": on_drift,
     "drill.record": on_drill,
+    "host.forget": _on_forget,
 }
 
 

@@ -105,6 +105,14 @@ class PostgresSession:
         """Return the superusers, the owner and whoever else has a right to change rows of the log."""
         return [Changer(*row) for row in run(self._connection, "list_changers")]
 
+    def hosts(self, most: int) -> list[tuple[Any, ...]]:
+        """Return what mirrors reported, the newest first, as `list_hosts` has its columns."""
+        return run(self._connection, "list_hosts", most=most)
+
+    def report_host(self, row: dict[str, Any]) -> bool:
+        """Take the report of a host; False where another gate folder reports under its name and number."""
+        return bool(run(self._connection, "report_host", **row))
+
     def insert_meta(self, name: str, value: str) -> None:
         """Record one fact about the store."""
         run(self._connection, "insert_meta", key=name, value=value)
@@ -223,6 +231,7 @@ class PostgresBackend:
         """Listen for events over one lasting connection."""
         with self._store_connection(WAIT_SECONDS) as connection:
             run(connection, "listen_event")
+            run(connection, "acknowledge_early")
             yield PostgresWatch(connection)
 
     @contextlib.contextmanager

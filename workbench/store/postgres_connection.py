@@ -69,7 +69,7 @@ def _open(url: StoreUrl) -> Connection:
     return psycopg.connect(address, autocommit=True, prepare_threshold=None)
 
 
-def run(connection: Connection, name: str, **values: Any) -> list[tuple[Any, ...]]:
+def run(connection: Connection, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
     """Run one statement of `queries/store_postgres` with its parameters and return its rows."""
     return _execute(connection, f"store_postgres.{name}", values)
 

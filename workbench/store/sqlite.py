@@ -101,6 +101,14 @@ class SqliteSession:
         """Return nobody: whoever may write the file may change it, and SQLite knows no roles."""
         return []
 
+    def hosts(self, most: int) -> list[tuple[Any, ...]]:
+        """Return what mirrors reported, the newest first, as `list_hosts` has its columns."""
+        return run(self._connection, "list_hosts", most=most)
+
+    def report_host(self, row: dict[str, Any]) -> bool:
+        """Take the report of a host; False where another gate folder reports under its name and number."""
+        return bool(run(self._connection, "report_host", **row))
+
     def insert_meta(self, name: str, value: str) -> None:
         """Record one fact about the store."""
         run(self._connection, "insert_meta", key=name, value=value)

@@ -49,6 +49,7 @@ class State:
         drifts: (engine, native target) -> (seq, words) of each time that others took our pause away.
         engine_versions: engine -> version that it had when something was last delivered to it.
         drills: (engine, version, kind, mode, environment) -> what the newest drill found.
+        forgotten: host as `name/number` -> the heartbeat that was its last; one that beats again counts again.
         touched: projection rows that the events since the last copy changed.
     """
 
@@ -84,6 +85,7 @@ class State:
     engine_versions: dict[str, str] = field(default_factory=dict)
     drills: dict[tuple[str, str, str, str, str], dict[str, Any]] = field(default_factory=dict)
     drifts: dict[tuple[str, str], tuple[tuple[int, str], ...]] = field(default_factory=dict)
+    forgotten: dict[str, str] = field(default_factory=dict)
     touched: set[tuple[str, str]] = field(default_factory=set)
 
     def copy(self) -> State:
