@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test check bench lock screenshots
+.PHONY: help setup demo lab test test-long check bench lock screenshots
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +20,7 @@ UV = export UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=$${UV_LINK_MODE:-copy}; \
 	$(BIN)/uv
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.stamp-package ## install everything, hash-checked, into .venv
 
@@ -37,8 +37,11 @@ demo: setup ## the first two minutes: pause, proof, refusal, reports, narrow res
 lab: setup ## open JupyterLab on the control panel
 	@$(BIN)/workbench lab
 
-test: $(VENV)/.stamp-dev ## run every test (browser tests skip where no Chromium is)
+test: $(VENV)/.stamp-dev ## run every test but the long ones (browser tests skip where no Chromium is)
 	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder
+
+test-long: $(VENV)/.stamp-dev ## kill, fail and cut the power at every call; long histories and walks
+	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder -m long -o faulthandler_timeout=7200
 
 check: $(VENV)/.stamp-dev ## lint, format, types, layers, notebooks, budgets
 	@.ci/check
