@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test test-engines check bench lock screenshots
+.PHONY: help setup demo lab test test-engines test-long check bench lock screenshots
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -39,8 +39,11 @@ demo: setup ## the first two minutes: pause, proof, refusal, reports, narrow res
 lab: setup ## open JupyterLab on the control panel
 	@$(BIN)/workbench lab
 
-test: $(VENV)/.stamp-dev ## run every test (browser tests skip where no Chromium is)
+test: $(VENV)/.stamp-dev ## run every test but the long ones (browser tests skip where no Chromium is)
 	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder
+
+test-long: $(VENV)/.stamp-dev ## kill, fail and cut the power at every call; long histories and walks
+	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder -m long -o faulthandler_timeout=7200
 
 # Engines whose live tests there are: each has its own environment, from its own lock.
 ENGINES := temporal

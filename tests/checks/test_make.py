@@ -12,7 +12,10 @@ import pytest
 
 from tests.checks.tree import REPOSITORY, read
 
-TARGETS = {"setup", "demo", "lab", "test", "test-engines", "check", "bench", "lock", "screenshots"}
+TARGETS = {
+    *("setup", "demo", "lab", "test", "test-engines", "test-long", "check", "bench", "lock"),
+    "screenshots",
+}
 
 
 def make(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
