@@ -131,6 +131,7 @@ def test_an_export_is_made_once_and_verifies(tmp_path: Path) -> None:
     a_hold()
     found = run("audit", "export", str(tmp_path / "out"))
     assert (found.code, "verify.py" in found.out) == (0, True)
+    assert "with 1 different checkpoints as witnesses, 0 of them in reports" in found.out
     done = subprocess.run([sys.executable, "-I", tmp_path / "out" / "verify.py"], check=False)
     assert done.returncode == 0
     refused(run("audit", "export", str(tmp_path / "out")), 3, "is not empty")

@@ -183,7 +183,7 @@ def test_what_cannot_be_computed_is_kept_as_incomplete(scene: Scene, tmp_path: P
     assert names[:2] == [f"{NAME}.INCOMPLETE.html", f"{NAME}.INCOMPLETE.ipynb"]
     assert [Path(name).suffix for name in names[2:]] == [".checkpoints"]
     assert 'data-wb-state="INCOMPLETE"' in made.html.read_text()
-    assert made.html.read_text().count("wb-note\">workbench/") == 1
+    assert made.html.read_text().count('wb-note">workbench/') == 1
     assert "<script" not in made.html.read_text()
     assert not scene.control.state().reports[made.report_id].is_complete
 
