@@ -56,6 +56,7 @@ class Published:
         doubt: why the log behind it cannot be trusted, or an empty text; then nothing is CLEAR.
         source: file that it was published from (path, device, inode, boot_id); empty for a store on a server.
         scopes: automation id -> scope key -> values, so that a scope can be read without the store.
+        clocks: how the clocks of the publishing machine stood; empty where nobody noted it.
     """
 
     store_id: str
@@ -69,6 +70,7 @@ class Published:
     doubt: str = ""
     source: Mapping[str, Any] = field(default_factory=dict)
     scopes: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
+    clocks: Mapping[str, Any] = field(default_factory=dict)
 
 
 def store_digest(store_id: str) -> bytes:
@@ -203,6 +205,20 @@ class Publisher:
         with self._words() as words:
             words[HEARTBEAT_WORD] = nanoseconds(instant)
 
+    def beat_at(self) -> datetime | None:
+        """Return when the source was last said to be alive, or None where nobody said so."""
+        try:
+            content = (self.folder / EPOCH_FILE).read_bytes()
+            self._check(content)
+        except (OSError, SnapshotFault):
+            return None
+        beat = _LAYOUT.unpack(content)[4]
+        return (
+            datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=beat // 1000)
+            if beat
+            else None
+        )
+
     def told(self) -> tuple[int, str]:
         """Return the newest position that gates were told and its hash.
 
@@ -285,6 +301,7 @@ def read_snapshot(folder: Path) -> Published:
             named={k: _holds(v) for k, v in _typed(body["named"], dict).items()},
             doubt=_typed(body.get("doubt", ""), str),
             source=_typed(body.get("source", {}), dict),
+            clocks=_typed(body.get("clocks", {}), dict),
             scopes={k: _typed(v, dict) for k, v in _typed(body.get("scopes", {}), dict).items()},
         )
     except (KeyError, TypeError, ValueError) as exc:
