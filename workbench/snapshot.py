@@ -59,6 +59,7 @@ class Published(NamedTuple):
         doubt: why the log behind it cannot be trusted, or an empty text; then nothing is CLEAR.
         source: file that it was published from (path, device, inode, boot_id); empty for a store on a server.
         scopes: automation id -> scope key -> values, so that a scope can be read without the store.
+        clocks: how the clocks of the publishing machine stood; empty where nobody noted it.
     """
 
     store_id: str
@@ -72,6 +73,7 @@ class Published(NamedTuple):
     doubt: str = ""
     source: Mapping[str, Any] = MappingProxyType({})
     scopes: Mapping[str, Mapping[str, list[str]]] = MappingProxyType({})
+    clocks: Mapping[str, Any] = MappingProxyType({})
 
 
 def store_digest(store_id: str) -> bytes:
@@ -206,6 +208,20 @@ class Publisher:
         number = int(_LAYOUT.unpack(content)[5])
         return (f"{number:016x}" if number else "", folder_id(number, found))
 
+    def beat_at(self) -> datetime | None:
+        """Return when the source was last said to be alive, or None where nobody said so."""
+        try:
+            content = (self.folder / EPOCH_FILE).read_bytes()
+            self._check(content)
+        except (OSError, SnapshotFault):
+            return None
+        beat = _LAYOUT.unpack(content)[4]
+        return (
+            datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=beat // 1000)
+            if beat
+            else None
+        )
+
     def told(self) -> tuple[int, str]:
         """Return the newest position that gates were told and its hash.
 
@@ -288,6 +304,7 @@ def read_snapshot(folder: Path) -> Published:
             named={k: _holds(v) for k, v in _typed(body["named"], dict).items()},
             doubt=_typed(body.get("doubt", ""), str),
             source=_typed(body.get("source", {}), dict),
+            clocks=_typed(body.get("clocks", {}), dict),
             scopes={k: _typed(v, dict) for k, v in _typed(body.get("scopes", {}), dict).items()},
         )
     except (KeyError, TypeError, ValueError) as exc:

@@ -86,13 +86,22 @@ def verify(
 @command.command("export")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def export(folder: Path) -> None:
-    """Write the log to FOLDER with its checkpoints and a verifier that needs no workbench."""
+    """Write the log to FOLDER with its checkpoints and a verifier that needs no workbench.
+
+    The checkpoints are those of WORKBENCH_ANCHORS and of the reports in WORKBENCH_HOME, each once.
+    """
+    from workbench.reports.shelf import Shelf
+
     settings = Settings.from_environment()
     made = export_log(
-        open_store(settings, settings.clock()), folder, anchors=settings.anchor_folders
+        open_store(settings, settings.clock()),
+        folder,
+        anchors=settings.anchor_folders,
+        shelf=Shelf(settings.home).folder,
     )
     click.echo(
-        f"{demo_words(settings)}{made.event_count:,} events and {made.note_count:,} checkpoints in {folder}"
+        f"{demo_words(settings)}{made.event_count:,} events in {one_line(str(folder))}, with "
+        f"{made.note_count:,} different checkpoints as witnesses, {made.reported_count:,} of them in reports"
     )
     click.echo(f"Verify it anywhere: python {folder / VERIFIER}")
     head_line(made.head)

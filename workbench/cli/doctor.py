@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from workbench.cli.doctor_clock import clock_words
 from workbench.cli.present import as_json, demo_words, head_line, printable, table
 from workbench.control.reading import host_views
 from workbench.errors import WorkbenchError
@@ -86,6 +87,7 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
         _schema_finding(result),
         *_rights_findings(store),
         *_file_findings(store, is_server=settings.store_url is not None),
+        Finding("clock", *clock_words(settings, store)),
         _anchor_finding(settings, result),
         _gate_finding(settings, store),
         *_host_findings(store),

@@ -11,7 +11,7 @@ from pathlib import Path
 from workbench.store.checkpoint import Checkpoint, read_note
 from workbench.store.merkle import Peaks, grown, root_of
 
-_BETWEEN = "\n----\n"
+BETWEEN = "\n----\n"
 _TORN = "\n(torn)"
 """Closes a note whose write was cut short, by a crash or a full disk: it vouches for nothing, and is no finding."""
 
@@ -62,7 +62,7 @@ def append_note(folders: Sequence[Path], store_id: str, *, note: str) -> list[st
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _append(anchor_file(folder, store_id), f"{note}{_BETWEEN}".encode())
+            _append(anchor_file(folder, store_id), f"{note}{BETWEEN}".encode())
         except OSError as exc:
             faults.append(f"no checkpoint could be written to {folder}: {exc.strerror}")
     return faults
@@ -72,7 +72,7 @@ def _append(path: Path, content: bytes) -> None:
     """Append with one write, after closing what an earlier write left torn; raises OSError for a short write."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
-        end, mark = os.fstat(descriptor).st_size, _BETWEEN.encode()
+        end, mark = os.fstat(descriptor).st_size, BETWEEN.encode()
         last = os.pread(descriptor, len(mark), max(0, end - len(mark)))
         if end and last != mark:
             content = _TORN.encode() + mark + content
@@ -90,9 +90,14 @@ def read_notes(folders: Sequence[Path], store_id: str) -> Iterator[tuple[Path, i
     """
     for path in anchor_files(folders, store_id):
         text = path.read_text(encoding="utf-8", errors="replace")
-        for number, note in enumerate(text.split(_BETWEEN)[:-1], start=1):
+        for number, note in enumerate(text.split(BETWEEN)[:-1], start=1):
             if not note.endswith(_TORN):
                 yield path, number, note
+
+
+def notes_in(content: str) -> list[str]:
+    """Return the notes of an anchor file's content, without those whose write was cut short."""
+    return [note for note in content.split(BETWEEN)[:-1] if not note.endswith(_TORN)]
 
 
 def newest_notes(folders: Sequence[Path], store_id: str) -> list[str]:
@@ -108,7 +113,7 @@ def newest_notes(folders: Sequence[Path], store_id: str) -> list[str]:
                 text = file.read().decode("utf-8", "replace")
         except OSError:
             continue
-        found += text.split(_BETWEEN)[:-1]
+        found += text.split(BETWEEN)[:-1]
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from workbench.records import Event
@@ -82,6 +83,9 @@ class Session(Protocol):
 
     def drift(self) -> list[Drift]:
         """Return in what the schema is not what its migrations make."""
+
+    def server_time(self) -> datetime | None:
+        """Return what the clock of the database's server says; None where that is this machine's."""
 
     def changers(self) -> list[Changer]:
         """Return who the database lets change the log; empty where it knows no roles."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,11 @@ class PostgresSession:
         """Return in what the schema of the database, its rights and owners are not what its migrations make."""
         found = [Part(*map(str, row)) for row in run(self._connection, "list_schema")]
         return differences(found, expected_on_a_server())
+
+    def server_time(self) -> datetime | None:
+        """Return what the server's clock says now."""
+        found: datetime = run(self._connection, "get_server_time")[0][0]
+        return found
 
     def changers(self) -> list[Changer]:
         """Return the superusers, the owner and whoever else has a right to change rows of the log."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from workbench.clock import Clock
 from workbench.identity import source_of
-from workbench.snapshot import Publisher, SnapshotFault
+from workbench.snapshot import Publisher, SnapshotFault, read_snapshot
 from workbench.store.backend import Session
+from workbench.store.clocks import read_clocks
 from workbench.store.descent import copy_fault
 from workbench.store.publication import published_document
 from workbench.store.state import State
@@ -53,10 +57,22 @@ class GateFolder:
             publisher.prepare()
             publisher.begin(state.seq)
             source = source_of(self._source) if self._source else None
-            publisher.complete(published_document(state, self.clock.now(), source=source))
+            document = published_document(state, self.clock.now(), source=source)
+            publisher.complete({**document, "clocks": read_clocks()})
         except (OSError, SnapshotFault) as exc:
             return f"the gate folder {self.folder} cannot be written: {exc}"
         return ""
+
+    def clocks_then(self) -> Mapping[str, Any]:
+        """Return how the clocks stood at the last publication; empty where that is not known."""
+        try:
+            return read_snapshot(self.folder).clocks
+        except SnapshotFault:
+            return {}
+
+    def beat_at(self, state: State) -> datetime | None:
+        """Return when somebody last said here that the store is alive, or None."""
+        return self._publisher(state).beat_at()
 
     def beat(self, state: State) -> str:
         """Say that the source of what gates were told is alive now; returns why not, or an empty text."""

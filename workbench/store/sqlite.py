@@ -7,6 +7,7 @@ import functools
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,10 @@ class SqliteSession:
     def drift(self) -> list[Drift]:
         """Return in what the schema of the file is not what its migrations make."""
         return differences(_parts(self._connection), _expected())
+
+    def server_time(self) -> datetime | None:
+        """Return None: the file is of this machine."""
+        return None
 
     def changers(self) -> list[Changer]:
         """Return nobody: whoever may write the file may change it, and SQLite knows no roles."""
