@@ -36,7 +36,7 @@ def command(scope: str, is_json: bool) -> None:
             r.automation.kind,
             r.automation.category,
             r.automation.owner,
-            r.state,
+            r.state_in_words,
             ", ".join(r.hold_ids) or "-",
         )
         for r in rows
@@ -119,17 +119,20 @@ def _document(found: Status, rows: list[Any]) -> dict[str, Any]:
             }
             for r in rows
         ],
-        "holds": [
-            {
-                "hold_id": v.hold.hold_id,
-                "scope": v.hold.scope,
-                "state": str(v.state),
-                "mode": str(v.hold.mode),
-                "reason": v.hold.reason,
-                "probations": [_restart_document(p) for p in v.live_probations],
-            }
-            for v in found.holds
-        ],
+        "holds": [_hold_document(view) for view in found.holds],
         "flags": list(_flags(found)),
         "head": {"seq": head.seq, "hash": head.hash},
+    }
+
+
+def _hold_document(view: HoldView) -> dict[str, Any]:
+    hold = view.hold
+    return {
+        "hold_id": hold.hold_id,
+        "scope": hold.scope,
+        "state": str(view.state),
+        "mode": str(hold.mode),
+        "reason": hold.reason,
+        "probations": [_restart_document(p) for p in view.live_probations],
+        **({"lacks": list(view.lacks)} if hold.is_first_run else {}),
     }

@@ -14,9 +14,11 @@ from workbench.control.views import (
     Preview,
     ProbationView,
     Status,
+    first_run_words,
 )
 from workbench.presence import read_presences
 from workbench.records import Automation, HeadNote, HoldState, Probation
+from workbench.store.readiness import hold_lacks, lacks
 from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketBook, TicketFault
@@ -70,6 +72,7 @@ def hold_views(
             probations=tuple(p for p in probations if p.probation.hold_id == hold.hold_id),
             decisions=tuple(d for d in state.decisions.values() if d.hold_id == hold.hold_id),
             changed_seq=state.hold_changed_seq[hold.hold_id],
+            lacks=hold_lacks(state, hold),
         )
         for hold in reversed(state.holds.values())
         if include_released or hold.released_seq is None
@@ -92,9 +95,10 @@ def status(store: Store, now: datetime) -> Status:
         covering = [h.hold_id for h in state.holds_on(automation_id)]
         if automation.is_retired and not covering:
             continue
-        rows.append(
-            AutomationStatus(automation, _state_word(automation, covering, live), tuple(covering))
-        )
+        word = _state_word(automation, covering, live)
+        guards = [v for v in holds if v.hold.hold_id in covering and v.hold.is_first_run]
+        first_run = first_run_words(guards[0].lacks) if guards else ""
+        rows.append(AutomationStatus(automation, word, tuple(covering), first_run))
     fault = store.publication_fault(state)
     head = HeadNote(state.store_id, state.environment, state.seq, state.head_hash, store.place)
     return Status(head, now, tuple(rows), holds, flags(state, holds), fault)
@@ -137,7 +141,20 @@ def flags(state: State, holds: tuple[HoldView, ...]) -> tuple[str, ...]:
         for seq, why in state.doubts.items()
     ]
     found += [f"NOT OBEYED, event {seq}: {why}" for seq, why in state.refused.items()]
-    return tuple(found)
+    return (*found, *_taken_over(state))
+
+
+def _taken_over(state: State) -> list[str]:
+    """Return what was taken over as already running and would not be let into production today."""
+    unready: dict[str, list[str]] = {}
+    for automation_id, why in sorted(state.waived.items()):
+        automation = state.automations.get(automation_id)
+        if automation is not None and not automation.is_retired and lacks(state, automation):
+            unready.setdefault(why, []).append(automation_id)
+    return [
+        f"taken over as already running, not ready for a first run: {', '.join(ids)} ({why})"
+        for why, ids in unready.items()
+    ]
 
 
 def card(store: Store, preview: Preview, *, now: datetime) -> Card:
@@ -158,10 +175,16 @@ def card(store: Store, preview: Preview, *, now: datetime) -> Card:
                 hold_ids=row.hold_ids,
                 last_asked_at=max((p.asked_at for p in said), default=None),
                 in_flight_count=sum(len(p.in_flight) for p in said if p.is_alive),
+                first_run=row.first_run or _waiver(state, automation.automation_id),
             )
         )
     head = HeadNote(state.store_id, state.environment, state.seq, state.head_hash, store.place)
     return Card(preview.scope, tuple(entries), preview, head)
+
+
+def _waiver(state: State, automation_id: str) -> str:
+    why = state.waived.get(automation_id, "")
+    return f"taken over as already running by {why}" if why else ""
 
 
 def _deputy(state: State, automation: Automation) -> str:
