@@ -56,6 +56,17 @@ class Evidence:
     marks: tuple[SourceMark, ...]
 
 
+@dataclass(frozen=True)
+class LoadedRun:
+    """A run as the warehouse has it: what a person reviewed before a first run in production."""
+
+    source_id: str
+    run_id: str
+    automation_id: str
+    status: str
+    run_mode: str
+
+
 EvidenceReader = Callable[[EvidenceQuestion], Evidence]
 """Reads how far the sources of some automations are loaded; `workbench.opening` has the warehouse's."""
 

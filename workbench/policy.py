@@ -31,6 +31,9 @@ class Policy:
     evidence_max_age_seconds: int = 900
     pause_latency_seconds: int = 5
     clean_runs: int = 59
+    is_first_run_guarded: bool = False
+    reviewed_runs: int = 3
+    is_drill_required: bool = False
 
     @property
     def named_roles(self) -> set[str]:
@@ -50,20 +53,28 @@ MEANING: Mapping[str, str] = {
     "evidence_max_age_seconds": "age at which loaded evidence is too old",
     "pause_latency_seconds": "a pause that takes longer was slow, and what runs later leaked",
     "clean_runs": "runs without a failure that a full restart needs in production",
+    "is_first_run_guarded": "what comes to production is held until it is ready",
+    "reviewed_runs": "read-only or staging runs that a person reviewed, to be ready",
+    "is_drill_required": "a drill certificate, to be ready: no drill can give one yet",
 }
 """Setting -> what it says; roles that are not named mean everybody, and named ones need an enrolled key."""
 
 ROLES = tuple(name for name in MEANING if name.startswith("may_"))
-_LEAST = {"signoffs_required": 0}
+_LEAST = {"signoffs_required": 0, "reviewed_runs": 0}
 _NAMES = set(MEANING)
-_FIRST = _NAMES - {"may_decide", "evidence_max_age_seconds", "pause_latency_seconds", "clean_runs"}
+_FIRST = {name for name in ROLES if name != "may_decide"} | {
+    "signoffs_required",
+    "signoff_valid_seconds",
+    "is_override_signed",
+}
 """Settings that every policy in a log has."""
 
 
 def default_policy(environment: str) -> Policy:
-    """Return what holds before a policy was applied: production asks for a sign-off, others do not."""
-    is_production = environment == PRODUCTION
-    return Policy(environment, int(is_production), is_override_signed=is_production)
+    """Return what holds before a policy was applied: production asks for a sign-off and guards first runs."""
+    if environment != PRODUCTION:
+        return Policy(environment)
+    return Policy(environment, 1, is_override_signed=True, is_first_run_guarded=True)
 
 
 def policy_from(body: Mapping[str, Any]) -> Policy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +49,8 @@ def two_roles(root: Path, **policy: object) -> tuple[Control, Control]:
 def forge(control: Control, draft: Draft) -> None:
     """Write an event past the command path, unsigned."""
     payload = dict(draft.payload or {})
-    control.store.transact(Command(f"forged {draft.action}", payload), lambda _: Change([draft]))
+    command = Command(f"forged {uuid.uuid4().hex}", payload)
+    control.store.transact(command, lambda _: Change([draft]))
 
 
 def check_who_decides(root: Path) -> None:

@@ -46,7 +46,10 @@ VERBS: dict[str, tuple[str, str]] = {
         "Bring the store's state to the gates of this host.",
     ),
     "key": ("workbench.cli.key:command", "Make, enrol, list and revoke signing keys."),
-    "reviewed": ("workbench.cli.reviewed:command", "Review a break-glass resume afterwards."),
+    "reviewed": (
+        "workbench.cli.reviewed:command",
+        "Review a break-glass resume, or a run before a first run.",
+    ),
     "policy": ("workbench.cli.policy:command", "Check, apply and show who may do what."),
     "signoff": ("workbench.cli.signoff:command", "Ask for and give two-person approval."),
     "registry": ("workbench.cli.registry:command", "Apply the file of automations and owners."),

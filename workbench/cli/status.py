@@ -46,7 +46,7 @@ def command(scope: str, is_json: bool) -> None:
             r.automation.kind,
             r.automation.category,
             r.automation.owner,
-            r.state,
+            r.state_in_words,
             ", ".join(r.hold_ids) or "-",
         )
         for r in rows
@@ -110,17 +110,6 @@ def _flags(found: Status) -> tuple[str, ...]:
     return (*found.flags, *([found.publication_fault] if found.publication_fault else []))
 
 
-def _hold_document(view: HoldView) -> dict[str, Any]:
-    return {
-        "hold_id": view.hold.hold_id,
-        "scope": view.hold.scope,
-        "state": str(view.state),
-        "mode": str(view.hold.mode),
-        "reason": view.hold.reason,
-        "probations": [_restart_document(p) for p in view.live_probations],
-    }
-
-
 def _document(found: Status, rows: list[Any]) -> dict[str, Any]:
     head = found.head
     return {
@@ -146,4 +135,17 @@ def _document(found: Status, rows: list[Any]) -> dict[str, Any]:
         "hosts": host_documents(found.hosts),
         "flags": list(_flags(found)),
         "head": {"seq": head.seq, "hash": head.hash},
+    }
+
+
+def _hold_document(view: HoldView) -> dict[str, Any]:
+    hold = view.hold
+    return {
+        "hold_id": hold.hold_id,
+        "scope": hold.scope,
+        "state": str(view.state),
+        "mode": str(hold.mode),
+        "reason": hold.reason,
+        "probations": [_restart_document(p) for p in view.live_probations],
+        **({"lacks": list(view.lacks)} if hold.is_first_run else {}),
     }

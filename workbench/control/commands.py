@@ -131,7 +131,7 @@ class Control(Commander):
         now, found = self.clock.now(), None
         command = request.command(self.new_id(command_id))
         state = self.store.state()
-        if command.command_id not in state.commands:
+        if request.decision_id and command.command_id not in state.commands:
             opening = opening_of(decide_resume(self.trusted_state(state), request, now=now))
             question = question_about(state, opening, now=now)
             found = self.evidence(question) if question else None
@@ -171,15 +171,19 @@ class Control(Commander):
         """Return what applying a registry would record."""
         return compare(registry, known_registry(self.store.state()))
 
-    def apply_registry(self, registry: Registry, *, command_id: str | None = None) -> int:
-        """Record what a registry changes and return the number of events."""
-        now = self.clock.now()
-        command = registry_command(registry, self.new_id(command_id))
-        return len(
-            self.transact(
-                command, lambda s, who: decide_registry(s, registry, who=who, now=now)
-            ).events
+    def apply_registry(
+        self, registry: Registry, *, already_running: str = "", command_id: str | None = None
+    ) -> int:
+        """Record what a registry changes and return the number of events.
+
+        What is new in production and not ready is held, or taken over as `already_running`, with that reason.
+        """
+        now, told = self.clock.now(), {"already_running": already_running}
+        command = registry_command(registry, self.new_id(command_id), **told)
+        done = self.transact(
+            command, lambda s, who: decide_registry(s, registry, who=who, now=now, **told)
         )
+        return len(done.events)
 
     def forecast(self, request: ResumeRequest) -> tuple[str, ...]:
         """Say what a resume would start in engines, a sentence for each target; nothing without engines."""

@@ -16,10 +16,12 @@ from workbench.control.views import (
     Preview,
     ProbationView,
     Status,
+    first_run_words,
 )
 from workbench.presence import Presence, read_presences
 from workbench.records import Automation, HoldState, Probation
 from workbench.store.hosts import Hosts
+from workbench.store.readiness import hold_lacks, lacks
 from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketBook, TicketFault
@@ -73,6 +75,7 @@ def hold_views(
             probations=tuple(p for p in probations if p.probation.hold_id == hold.hold_id),
             decisions=tuple(d for d in state.decisions.values() if d.hold_id == hold.hold_id),
             changed_seq=state.hold_changed_seq[hold.hold_id],
+            lacks=hold_lacks(state, hold),
         )
         for hold in reversed(state.holds.values())
         if include_released or hold.released_seq is None
@@ -101,9 +104,10 @@ def status(store: Store, now: datetime) -> Status:
         covering = [h.hold_id for h in state.holds_on(automation_id)]
         if automation.is_retired and not covering:
             continue
-        rows.append(
-            AutomationStatus(automation, _state_word(automation, covering, live), tuple(covering))
-        )
+        word = _state_word(automation, covering, live)
+        guards = [v for v in holds if v.hold.hold_id in covering and v.hold.is_first_run]
+        first_run = first_run_words(guards[0].lacks) if guards else ""
+        rows.append(AutomationStatus(automation, word, tuple(covering), first_run))
     fault = store.publication_fault(state)
     hosts = host_views(store.hosts(state), state.seq)
     flagged = (*flags(state, holds), *(v.sentence for v in hosts if v.host.is_silent))
@@ -147,7 +151,20 @@ def flags(state: State, holds: tuple[HoldView, ...]) -> tuple[str, ...]:
         for seq, why in state.doubts.items()
     ]
     found += [f"NOT OBEYED, event {seq}: {why}" for seq, why in state.refused.items()]
-    return tuple(found)
+    return (*found, *_taken_over(state))
+
+
+def _taken_over(state: State) -> list[str]:
+    """Return what was taken over as already running and would not be let into production today."""
+    unready: dict[str, list[str]] = {}
+    for automation_id, why in sorted(state.waived.items()):
+        automation = state.automations.get(automation_id)
+        if automation is not None and not automation.is_retired and lacks(state, automation):
+            unready.setdefault(why, []).append(automation_id)
+    return [
+        f"taken over as already running, not ready for a first run: {', '.join(ids)} ({why})"
+        for why, ids in unready.items()
+    ]
 
 
 def card(store: Store, preview: Preview, *, now: datetime) -> Card:
@@ -169,6 +186,7 @@ def card(store: Store, preview: Preview, *, now: datetime) -> Card:
                 last_asked_at=max((p.asked_at for p in said), default=None),
                 in_flight_count=sum(p.in_flight_count for p in said if p.is_alive),
                 last_drill=drill_words(state, automation, now=now),
+                first_run=row.first_run or _waiver(state, automation.automation_id),
             )
         )
     return Card(preview.scope, tuple(entries), preview, store.head_of(state))
@@ -181,6 +199,11 @@ def _presences(store: Store, state: State) -> dict[str, list[Presence]]:
         for automation_id, said in host.said.items():
             found.setdefault(automation_id, []).extend(said)
     return found
+
+
+def _waiver(state: State, automation_id: str) -> str:
+    why = state.waived.get(automation_id, "")
+    return f"taken over as already running by {why}" if why else ""
 
 
 def _deputy(state: State, automation: Automation) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from workbench.clock import to_text
+from workbench.control.first_run import refuse_unready
 from workbench.control.placing import next_id, standing_hold, storable
 from workbench.errors import AuditBroken, NoMatch, NotFound, Refused, UsageFault
 from workbench.records import Automation, Decision, Hold, VerdictKind
@@ -209,7 +210,8 @@ def _hold_as_seen(state: State, request: ResumeRequest) -> Hold:
 
 def _why(decision: Decision | None, request: ResumeRequest) -> str:
     if decision is None:
-        return f"break-glass: {storable(request.break_glass_reason)}"
+        reason = storable(request.break_glass_reason)
+        return f"break-glass: {reason}" if reason else "ready for its first run"
     return f"{decision.decision_id}: {decision.reason}" if decision.reason else decision.decision_id
 
 
@@ -221,6 +223,10 @@ def _entitled(
         if request.decision_id:
             raise UsageFault("Give either a decision or a break-glass reason, not both.")
         return None
+    if hold.is_first_run:
+        refuse_unready(state, hold, effects="write" if request.only is None else request.effects)
+        if request.only is None and not request.decision_id:
+            return None
     if not request.decision_id:
         raise Refused(
             f"{hold.hold_id} is not resumed without a decision: a quiet alert is not evidence.",

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from workbench.clock import to_text
 from workbench.control.entitling import check_role, require_role
+from workbench.control.first_run import refuse_lonely
 from workbench.control.freshness import opening_of
 from workbench.control.placing import next_id, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_resume
@@ -32,6 +33,9 @@ def with_signoff(state: State, change: Change, *, who: Who, now: datetime) -> Ch
     opening = opening_of(change)
     body = dict(opening.payload or {})
     if body["break_glass_reason"]:
+        return change
+    if not body["decision_id"]:
+        refuse_lonely(state, state.holds[opening.target], who=who)
         return change
     decision, roles = state.decisions[body["decision_id"]], roles_for(state, body)
     is_full = opening.action == "hold.release"
@@ -117,7 +121,13 @@ def _rehearsed(state: State, request: ResumeRequest, who: Who, now: datetime) ->
             "A break-glass resume has no sign-off; it is reviewed afterwards.",
             next_step="leave `--break-glass` out",
         )
-    return opening_of(decide_resume(state, request, actor=who.text, now=now))
+    opening = opening_of(decide_resume(state, request, actor=who.text, now=now))
+    if not (opening.payload or {})["decision_id"]:
+        raise Refused(
+            f"{request.hold_id} is a first-run hold: the reviews of its runs are its sign-offs.",
+            next_step=f"`workbench hold release {request.hold_id}`",
+        )
+    return opening
 
 
 def decide_signoff_give(state: State, signoff_id: str, *, who: Who, now: datetime) -> Change:

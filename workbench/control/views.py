@@ -165,7 +165,11 @@ class ProbationView:
 
 @dataclass(frozen=True)
 class HoldView:
-    """A hold as a screen shows it."""
+    """A hold as a screen shows it.
+
+    Attributes:
+        lacks: what keeps a first-run hold from being released.
+    """
 
     hold: Hold
     state: HoldState
@@ -173,6 +177,7 @@ class HoldView:
     probations: tuple[ProbationView, ...]
     decisions: tuple[Decision, ...]
     changed_seq: int
+    lacks: tuple[str, ...] = ()
 
     @property
     def live_probations(self) -> tuple[ProbationView, ...]:
@@ -187,16 +192,29 @@ class HoldView:
             HoldState.LAPSED: "overdue, still paused",
             HoldState.RELEASED: "released",
         }[self.state]
+        if self.hold.is_first_run and self.state is not HoldState.RELEASED:
+            words = first_run_words(self.lacks)
         return f"{words}, part in a narrow restart" if self.live_probations else words
+
+
+def first_run_words(lacks: tuple[str, ...]) -> str:
+    """Say what a first-run hold waits for."""
+    return f"not ready: lacks {'; '.join(lacks)}" if lacks else "ready, a person may release it"
 
 
 @dataclass(frozen=True)
 class AutomationStatus:
-    """One automation with the holds on it."""
+    """One automation with the holds on it; `first_run` says what a first-run hold on it waits for."""
 
     automation: Automation
     state: str
     hold_ids: tuple[str, ...]
+    first_run: str = ""
+
+    @property
+    def state_in_words(self) -> str:
+        """Say the state as screens do."""
+        return f"{self.state}, {self.first_run}" if self.first_run else self.state
 
 
 @dataclass(frozen=True)
@@ -224,6 +242,7 @@ class CardEntry:
     last_asked_at: datetime | None
     in_flight_count: int
     last_drill: str = ""
+    first_run: str = ""
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,8 @@ def draw_automations(model: ControlModel) -> str:
 
 def _automation_row(status: AutomationStatus) -> str:
     automation = status.automation
-    css, state = ("wb-chip wb-chip-held" if status.hold_ids else "wb-chip"), status.state
+    css = "wb-chip wb-chip-held" if status.hold_ids else "wb-chip"
+    state = status.state_in_words
     if status.hold_ids and not automation.asks_gate:
         css, state = "wb-chip wb-chip-warn", "held, NOT STOPPED"
     restarts = automation.restart_owner or automation.owner

@@ -48,6 +48,7 @@ def _tables(state: State) -> Mapping[str, Mapping[str, Any]]:
         "key": state.keys,
         "policy": state.policies,
         "signoff": state.signoffs,
+        "run_review": state.run_reviews,
     }
 
 
@@ -71,6 +72,8 @@ def _document(state: State, entity: str, key: str) -> dict[str, Any]:
         found["covered"] = sorted(state.covered[key])
         if not found["taken_over_by"]:  # rows of older stores do not have it either
             del found["taken_over_by"]
+        if not found["is_first_run"]:
+            del found["is_first_run"]
     if entity == "report":  # what a report did not tell is not in the rows of older stores either
         found = {key: value for key, value in found.items() if value is not None}
     if entity == "probation":

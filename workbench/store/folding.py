@@ -40,8 +40,10 @@ from workbench.store.trusting import (
     on_policy,
     on_review,
     on_revoke,
+    on_run_review,
     on_signoff_give,
     on_signoff_request,
+    on_waiver,
     refuse,
 )
 
@@ -142,6 +144,7 @@ def _on_place(state: State, event: Event) -> None:
         placed_seq=event.seq,
         review_by=_instant(body["review_by"]),
         covered_at_placement=ids,
+        is_first_run=bool(body.get("is_first_run")),
     )
     state.covered[event.target] = covered
     state.hold_changed_seq[event.target] = event.seq
@@ -294,6 +297,8 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "key.enrol": on_enrol,
     "key.revoke": on_revoke,
     "break_glass.review": on_review,
+    "run.review": on_run_review,
+    "first_run.waive": on_waiver,
     "policy.apply": on_policy,
     "signoff.request": on_signoff_request,
     "signoff.give": on_signoff_give,

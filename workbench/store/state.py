@@ -18,6 +18,7 @@ from workbench.records import (
     Owner,
     Probation,
     ReportRef,
+    RunReview,
     SignOff,
 )
 from workbench.scope import Scope
@@ -43,6 +44,8 @@ class State:
         doubts: seq -> why that event cannot be trusted or taken in; gates then never say CLEAR.
         decision_keys: decision id -> enrolled key that signed it; unsigned ones are not in it.
         reviewers: break-glass resume -> persons who reviewed it afterwards.
+        run_reviews: `source_id/run_id` -> review of that run before a first run in production.
+        waived: automation id -> who took it over as already running, without a first-run hold, and why.
         refused: seq -> why an event that opens was not obeyed: who gave it was not entitled to.
         receipts: (engine, native target) -> what our pause changed there, until it is brought back.
         intents: (engine, native target) -> what it was like before calls whose end is not known.
@@ -78,6 +81,8 @@ class State:
     signoffs: dict[str, SignOff] = field(default_factory=dict)
     decision_keys: dict[str, str] = field(default_factory=dict)
     reviewers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    run_reviews: dict[str, RunReview] = field(default_factory=dict)
+    waived: dict[str, str] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
     doubts: dict[int, str] = field(default_factory=dict)
     receipts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)

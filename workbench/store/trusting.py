@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from workbench.clock import from_text
 from workbench.policy import policy_from
-from workbench.records import EnrolledKey, Event, SignOff
+from workbench.records import EnrolledKey, Event, RunReview, SignOff
+from workbench.store.readiness import release_fault, unready
 from workbench.store.signatures import signer_of
 from workbench.store.signoffs import holds_role, opening_fault, policy_of
 from workbench.store.state import State
@@ -105,7 +106,7 @@ def on_signoff_give(state: State, event: Event) -> None:
 
 def may_open(state: State, event: Event) -> bool:
     """Tell whether a release or narrow restart is obeyed, and note the sign-off that it uses up."""
-    if why := opening_fault(state, event):
+    if why := _fault_of(state, event):
         refuse(state, event, why=why)
         return False
     found = state.signoffs.get(event.payload.get("signoff_id", ""))
@@ -113,6 +114,19 @@ def may_open(state: State, event: Event) -> bool:
         state.signoffs[found.signoff_id] = replace(found, used_seq=event.seq)
         state.touched.add(("signoff", found.signoff_id))
     return True
+
+
+def _fault_of(state: State, event: Event) -> str:
+    """Return why what opens is not obeyed; a first-run hold that is ready needs reviewers, not a decision."""
+    body = event.payload
+    hold = state.holds.get(body.get("hold_id", event.target))
+    if hold is None or not hold.is_first_run or body["break_glass_reason"]:
+        return opening_fault(state, event)
+    if why := unready(state, hold, effects=body.get("effects", "write")):
+        return why
+    if body["decision_id"] or "covered" not in body:
+        return opening_fault(state, event)
+    return release_fault(state, hold, releaser=signer_of(state, event))
 
 
 def is_entitled_to_decide(state: State, event: Event) -> bool:
@@ -136,3 +150,26 @@ def on_review(state: State, event: Event) -> None:
     if signer.person not in known:
         state.reviewers[event.target] = (*known, signer.person)
         state.touched.add(("reviewers", event.target))
+
+
+def on_run_review(state: State, event: Event) -> None:
+    """Take in that somebody reviewed a run; whether it counts is asked when a first-run hold would open."""
+    body, signer = event.payload, signer_of(state, event)
+    key = f"{body['source_id']}/{body['run_id']}"
+    names = ("source_id", "run_id", "automation_id", "run_mode")
+    known = state.run_reviews.get(key) or RunReview(**{name: body[name] for name in names})
+    if known.automation_id != body["automation_id"]:
+        refuse(state, event, why=f"the run was reviewed as one of {known.automation_id}")
+        return
+    if signer is not None:
+        known = replace(known, key_ids=tuple(dict.fromkeys((*known.key_ids, signer.key_id))))
+    else:
+        known = replace(known, unsigned=tuple(dict.fromkeys((*known.unsigned, event.actor))))
+    state.run_reviews[key] = known
+    state.touched.add(("run_review", key))
+
+
+def on_waiver(state: State, event: Event) -> None:
+    """Take in that automations were taken over as already running: it opens nothing, and screens show it."""
+    for automation_id in event.payload["automation_ids"]:
+        state.waived[automation_id] = f"{event.actor}: {event.reason}"

@@ -9,7 +9,8 @@ from shlex import quote
 import pandas as pd
 
 from workbench.clock import FixedClock
-from workbench.evidence import Evidence, EvidenceQuestion, SourceMark
+from workbench.errors import NotFound, Refused
+from workbench.evidence import Evidence, EvidenceQuestion, LoadedRun, SourceMark
 from workbench.review.check_freshness import ALSO_SERVED_BY, SERVED_BY
 from workbench.warehouse.manifest import Watermark
 from workbench.warehouse.shelf import Warehouse
@@ -30,6 +31,30 @@ def read_evidence(home: Path, question: EvidenceQuestion) -> Evidence:
         )
         marks = snapshot.watermarks()
     return Evidence(question.automation_ids, tuple(_serving(known, marks)))
+
+
+def find_run(home: Path, run_id: str, *, source_id: str = "") -> LoadedRun:
+    """Return a loaded run; raises NotFound where there is none, and Refused where several sources know one."""
+    with Warehouse.open(home).snapshot() as snapshot:
+        rows = snapshot.query("load.named_run", run_id=run_id)
+    rows = rows.astype(object).where(rows.notna(), "")
+    found = [LoadedRun(*map(str, row)) for row in rows.itertuples(index=False)]
+    mine = [run for run in found if source_id in ("", run.source_id)]
+    if not mine:
+        elsewhere = ", ".join(run.source_id for run in found)
+        known = f"; {elsewhere} knows one" if elsewhere else ""
+        of_source = f" of {source_id}" if source_id else ""
+        raise NotFound(
+            f"No run {run_id}{of_source} is loaded{known}.",
+            next_step="load it with `workbench sync` or `workbench load`, then review it",
+        )
+    if len(mine) > 1:
+        names = ", ".join(run.source_id for run in mine)
+        raise Refused(
+            f"Several sources know a run {run_id}: {names}.",
+            next_step=f"`workbench reviewed {quote(run_id)} --source {quote(mine[0].source_id)} --reason TEXT`",
+        )
+    return mine[0]
 
 
 def _serving(known: pd.DataFrame, marks: tuple[Watermark, ...]) -> Iterator[SourceMark]:
