@@ -16,6 +16,7 @@ from workbench.engines.temporal_words import (
     OPEN_QUERY,
     PROBE,
     PROBE_QUEUE,
+    UNATTENDED,
     encoded,
     parts_of,
     quoted,
@@ -23,15 +24,12 @@ from workbench.engines.temporal_words import (
 )
 from workbench.errors import EngineError
 
-UNATTENDED = "-unattended"
-"""Ending of the task queue that no worker takes from: a run on it stays queued."""
-
 IDENTITY = "drill through the workbench"
 TICK = "10s"
 
 _SENTENCES = {
     WorkClass.RUNNING: "takes several steps of a few seconds",
-    WorkClass.QUEUED: "waits on a task queue that no worker takes from",
+    WorkClass.QUEUED: "waits on a task queue from which a worker takes it late",
     WorkClass.RETRYING: "fails and is tried again every few seconds",
     WorkClass.WAITING: "sleeps, then takes a step",
     WorkClass.NEW_MANUAL: "was started by hand and takes several steps",
@@ -66,7 +64,7 @@ class TemporalProbes:
         run_id = run_id_of({"workflowId": workflow_id, "runId": answer.get("runId")})
         self._probe_runs.append(run_id)
         sentence = f"the run {run_id} {_SENTENCES[work_class]}"
-        return ProbeWork(work_class, run_id, f"run:{run_id}", sentence)
+        return ProbeWork(work_class, run_id, f"run:{run_id}", sentence, scope_key=PROBE)
 
     def clean_up(self) -> Sequence[str]:
         """Delete the schedules and end the runs, theirs included; what cannot be is returned in words."""
@@ -99,7 +97,7 @@ class TemporalProbes:
         self._send("POST", ["schedules", schedule_id], body)
         self._probe_schedules.append(schedule_id)
         said = f"the schedule {schedule_id} starts a run every {TICK}"
-        return ProbeWork(WorkClass.SCHEDULED, "", f"schedule:{schedule_id}", said)
+        return ProbeWork(WorkClass.SCHEDULED, "", f"schedule:{schedule_id}", said, scope_key=PROBE)
 
     def _end(self, run_id: str) -> None:
         found = self._probed.run(run_id)
