@@ -306,10 +306,18 @@ def test_a_run_that_begins_later_is_not_taken_for_held(
     (why,) = engine.verify(plan).unmet.values()
     assert "begins at 2026-11-27 09:05:00 UTC by itself" in why
     assert "temporal workflow cancel" in why
-    halt = engine.plan_pause(ORDERS, Mode.HALT)
-    done(engine, halt)
-    server.step()
-    assert run.status == "CANCELED"
+    done(engine, engine.plan_pause(ORDERS, Mode.HALT))
+    assert run.status == "TERMINATED"
+
+
+def test_a_halt_ends_at_once_what_no_worker_has_taken_up(
+    server: FakeTemporal, engine: Temporal
+) -> None:
+    """A cancel would wait for a worker for ever; no code of the run has begun, so there is nothing to clean up."""
+    run = server.begin("orders", queue="nobody")
+    plan, _ = paused(engine, ORDERS, Mode.HALT)
+    assert run.status == "TERMINATED"
+    assert not engine.verify(plan).unmet
 
 
 def test_where_pausing_runs_is_off_a_freeze_is_refused_in_words(

@@ -66,8 +66,8 @@ class Calls:
         if mode is Mode.FREEZE:
             is_open = run.word != "PAUSED" and run.begins_at is None
             return self.run(run, "pause") if is_open else None
-        if run.word == "PAUSED":
-            # A cancel would act only once the run goes on again.
+        if run.word == "PAUSED" or not run.has_begun:
+            # A cancel would act only once the run goes on, or is taken up; who has not begun has nothing to clean up.
             return self.run(run, "terminate")
         if not run.is_cancel_requested:
             return self.run(run, "cancel")

@@ -19,7 +19,7 @@ BY_HAND = (
     "Temporal has no switch for a workflow type: what clients start goes on starting. "
     "A worker with workbench.hooks.temporal stops it at its first activity"
 )
-_SIGNALLED = "a signal to a run that is paused is recorded and acts at the resume; signal-with-start starts a run"
+_SIGNALLED = "signal-with-start starts a run; a signal to a run that is paused is recorded, and acts at the resume"
 _TICK = "starts that are due during the pause are not made up; those that wait in a schedule's buffer are lost"
 _LATER = (
     "a run with a start delay begins at its time; Temporal cannot pause it before, halt cancels it"
@@ -38,7 +38,7 @@ _DRAIN: dict[WorkClass, _Pair] = {
     WorkClass.RETRYING: _GOES_ON,
     WorkClass.WAITING: _GOES_ON,
     WorkClass.NEW_MANUAL: (OnPause.CONTINUES, OnResume.NONE, BY_HAND),
-    WorkClass.NEW_EVENT: _GOES_ON,
+    WorkClass.NEW_EVENT: (OnPause.CONTINUES, OnResume.NONE, _SIGNALLED),
 }
 _FREEZE: dict[WorkClass, _Pair] = {
     **_DRAIN,
@@ -54,7 +54,6 @@ _FREEZE: dict[WorkClass, _Pair] = {
         OnResume.CONTINUES,
         "a timer that fires is recorded, and acts at the resume",
     ),
-    WorkClass.NEW_EVENT: (OnPause.WAITS, OnResume.CONTINUES, _SIGNALLED),
 }
 _HALT: dict[WorkClass, _Pair] = {
     **_DRAIN,
@@ -64,22 +63,23 @@ _HALT: dict[WorkClass, _Pair] = {
         "asked to cancel, so that its code can clean up; ended after 30 s or while it is paused. "
         "A step under way is not broken off unless it heartbeats",
     ),
-    WorkClass.QUEUED: _ENDS,
+    WorkClass.QUEUED: (
+        OnPause.CANCELLED,
+        OnResume.LOST,
+        "no code of it has run: it is ended at once",
+    ),
     WorkClass.RETRYING: _ENDS,
     WorkClass.WAITING: _ENDS,
-    WorkClass.NEW_EVENT: (
-        OnPause.DROPPED,
-        OnResume.LOST,
-        "a signal to a run that is over is refused",
-    ),
 }
+_BEFORE_ITS_STEP: _Pair = (
+    OnPause.FINISHES_STEP_THEN_WAITS,
+    OnResume.CONTINUES,
+    f"starts, and waits before its first activity, {_EAGER}",
+)
 _QUEUE_FREEZE: dict[WorkClass, _Pair] = {
     **_FREEZE,
-    WorkClass.NEW_MANUAL: (
-        OnPause.FINISHES_STEP_THEN_WAITS,
-        OnResume.CONTINUES,
-        f"starts, and waits before its first activity, {_EAGER}",
-    ),
+    WorkClass.NEW_MANUAL: _BEFORE_ITS_STEP,
+    WorkClass.NEW_EVENT: _BEFORE_ITS_STEP,
 }
 _MODES = {Mode.DRAIN: _DRAIN, Mode.FREEZE: _FREEZE, Mode.HALT: _HALT}
 
@@ -101,7 +101,7 @@ def effects_of(kind: ScopeKind, mode: Mode) -> tuple[Effect, ...]:
         pairs = dict(_QUEUE_FREEZE)
     if kind is ScopeKind.RUN:
         elsewhere = "nothing but this run is touched"
-        for one in (WorkClass.SCHEDULED, WorkClass.NEW_MANUAL):
+        for one in (WorkClass.SCHEDULED, WorkClass.NEW_MANUAL, WorkClass.NEW_EVENT):
             pairs[one] = (OnPause.CONTINUES, OnResume.NONE, elsewhere)
     return tuple(
         Effect(work, on_pause, on_resume, Evidence.DOCUMENTED, SEEN_ON, note=note)

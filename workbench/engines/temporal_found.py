@@ -39,6 +39,7 @@ class OpenRun:
 
     Attributes:
         begins_at: when it begins, where that lies ahead; no code of it has run then.
+        has_begun: a worker took it up; before, no code of it has run.
         is_working: an attempt or a turn of its code is under way, which a pause lets finish.
         version: grows with whatever happens to the run.
     """
@@ -49,6 +50,7 @@ class OpenRun:
     schedule_id: str
     word: str
     begins_at: datetime | None = None
+    has_begun: bool = True
     is_working: bool = False
     paused_by: str = ""
     paused_at: str = ""
@@ -254,12 +256,13 @@ class Finding:
         paused = more.get("pauseInfo") or {}
         turn = (found.get("pendingWorkflowTask") or {}).get("state")
         states = [one.get("state") for one in found.get("pendingActivities") or ()]
+        is_in_turn = word_of(turn, "PENDING_WORKFLOW_TASK_STATE_") == "STARTED"
         return replace(
             self._from_list(row),
-            is_working=any(
-                word_of(state, "PENDING_ACTIVITY_STATE_") in _WORKING for state in states
-            )
-            or word_of(turn, "PENDING_WORKFLOW_TASK_STATE_") == "STARTED",
+            # Begun and put on its queue: a run of two events has been taken up by nobody.
+            has_begun=is_in_turn or int(row.get("historyLength") or 3) > 2,
+            is_working=is_in_turn
+            or any(word_of(state, "PENDING_ACTIVITY_STATE_") in _WORKING for state in states),
             paused_by=str(paused.get("identity") or ""),
             paused_at=str(paused.get("pausedTime") or ""),
             is_cancel_requested=bool(more.get("cancelRequested")),

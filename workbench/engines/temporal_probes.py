@@ -16,6 +16,7 @@ from workbench.engines.temporal_words import (
     OPEN_QUERY,
     PROBE,
     PROBE_QUEUE,
+    UNATTENDED,
     encoded,
     parts_of,
     quoted,
@@ -23,15 +24,12 @@ from workbench.engines.temporal_words import (
 )
 from workbench.errors import EngineError
 
-UNATTENDED = "-unattended"
-"""Ending of the task queue that no worker takes from: a run on it stays queued."""
-
 IDENTITY = "drill through the workbench"
 TICK = "10s"
 
 _SENTENCES = {
     WorkClass.RUNNING: "takes several steps of a few seconds",
-    WorkClass.QUEUED: "waits on a task queue that no worker takes from",
+    WorkClass.QUEUED: "waits on a task queue from which a worker takes it late",
     WorkClass.RETRYING: "fails and is tried again every few seconds",
     WorkClass.WAITING: "sleeps, then takes a step",
     WorkClass.NEW_MANUAL: "was started by hand and takes several steps",

@@ -48,6 +48,9 @@ PROBE = "workbench-probe"
 PROBE_QUEUE = "workbench-probes"
 """Workflow type and task queue of made-up work."""
 
+UNATTENDED = "-unattended"
+"""Ending of the task queue from which the worker takes made-up work late, so that it is queued for a while."""
+
 ERROR_STATUSES = ("failed", "crashed")
 
 DEEPEST_CAUSE = 8

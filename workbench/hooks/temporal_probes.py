@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.common import RetryPolicy
 from temporalio.worker import Worker
 
-from workbench.engines.temporal_words import PROBE, PROBE_QUEUE
+from workbench.engines.temporal_words import PROBE, PROBE_QUEUE, UNATTENDED
 
-STEPS = 5
-STEP_SECONDS = 2.0
-RETRY_SECONDS = 3.0
+STEPS = 3
+STEP_SECONDS = 6.0
+RETRY_SECONDS = 8.0
+ATTEMPTS = 3
 SLEEP_SECONDS = 10.0
+QUEUED_SECONDS = 25.0
+"""How long a queued run waits before the worker takes it up."""
 
 
 @activity.defn(name="workbench-probe-step")
@@ -31,8 +34,9 @@ async def take_step(number: int) -> int:
 
 @activity.defn(name="workbench-probe-stumble")
 async def stumble() -> None:
-    """Fail, each time."""
-    raise RuntimeError(f"made to fail, attempt {activity.info().attempt}")
+    """Fail, but for the last attempt."""
+    if activity.info().attempt < ATTEMPTS:
+        raise RuntimeError(f"made to fail, attempt {activity.info().attempt}")
 
 
 @workflow.defn(name=PROBE)
@@ -53,6 +57,7 @@ class Probe:
             await workflow.execute_activity(
                 stumble, start_to_close_timeout=timedelta(minutes=1), retry_policy=again
             )
+            return work_class
         if work_class == "waiting":
             await workflow.sleep(SLEEP_SECONDS)
         for number in range(1 if work_class == "waiting" else STEPS):
@@ -62,15 +67,28 @@ class Probe:
         return work_class
 
 
+def _worker(client: Client, queue: str) -> Worker:
+    activities = [take_step, stumble]
+    return Worker(client, task_queue=queue, workflows=[Probe], activities=activities)
+
+
+async def _take_up_late(client: Client, queue: str) -> None:
+    """Take queued runs up once they have waited for long enough."""
+    # Asked for by status: this package fails on the status of a paused run.
+    query = f"TaskQueue = '{queue}' AND ExecutionStatus = 'Running'"
+    while True:
+        await asyncio.sleep(1.0)
+        latest = datetime.now(UTC) - timedelta(seconds=QUEUED_SECONDS)
+        waiting = [run async for run in client.list_workflows(query) if run.start_time < latest]
+        if waiting:
+            async with _worker(client, queue):
+                await asyncio.sleep(STEPS * STEP_SECONDS)
+
+
 async def _work(arguments: argparse.Namespace) -> None:
     client = await Client.connect(arguments.address, namespace=arguments.namespace)
-    async with Worker(
-        client,
-        task_queue=arguments.task_queue,
-        workflows=[Probe],
-        activities=[take_step, stumble],
-    ):
-        await asyncio.Event().wait()
+    async with _worker(client, arguments.task_queue):
+        await _take_up_late(client, arguments.task_queue + UNATTENDED)
 
 
 def main() -> None:
