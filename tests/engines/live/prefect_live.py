@@ -132,6 +132,8 @@ class Server:
             "work_pool_name": "main",
             "enforce_parameter_schema": False,
             "schedules": [{"active": True, "schedule": hourly}],
+            # What `serve` and `deploy` send as well, so that deploying again opens what was paused.
+            "paused": False,
             "concurrency_limit": None,
             **other,
         }
@@ -147,8 +149,12 @@ class Server:
         if after_seconds is not None:
             due = {"scheduled_time": in_seconds(after_seconds)}
             body["state"] = {"type": "SCHEDULED", "state_details": due}
-        path = f"/deployments/{self.deployment(flow)['id']}/create_flow_run"
-        return str(self.send("POST", path, body)["id"])
+        return self.make_of(self.deployment(flow)["id"], body)
+
+    def make_of(self, deployment_id: str, body: Row | None = None) -> str:
+        """Make a run of a deployment; returns its id."""
+        path = f"/deployments/{deployment_id}/create_flow_run"
+        return str(self.send("POST", path, body or {})["id"])
 
     def begin(self, flow: str, **parameters: Any) -> str:
         """Make a run by hand and wait until it is in its first step; returns its id."""
