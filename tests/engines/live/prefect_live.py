@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -208,6 +209,24 @@ class Server:
             return httpx.get(f"{self.url}/health", timeout=5, trust_env=False).json() is True
         except (httpx.HTTPError, ValueError):
             return False
+
+
+def plugin_environment(home: Path, gate: Path) -> Row:
+    """Return the variables that let Prefect's processes find this checkout's plugin, as if it were installed."""
+    entry_points = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"][
+        "entry-points"
+    ]
+    said = [f"{name} = {value}" for name, value in entry_points["prefect.plugins"].items()]
+    folder = home / "installed" / "workbench-0.dist-info"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: workbench\nVersion: 0\n")
+    (folder / "entry_points.txt").write_text("\n".join(["[prefect.plugins]", *said]) + "\n")
+    return {
+        "PREFECT_PLUGINS_ENABLED": "true",
+        "PREFECT_PLUGINS_STRICT": "true",
+        "PYTHONPATH": f"{folder.parent}{os.pathsep}{REPOSITORY}",
+        "WORKBENCH_GATE": str(gate),
+    }
 
 
 def in_seconds(seconds: float) -> str:

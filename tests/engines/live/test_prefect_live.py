@@ -5,13 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from tests.engines.contract import *  # noqa: F403 - the same promises as for the fake
 from tests.engines.contract import NOTE, Ground
-from tests.engines.live.prefect_live import PATIENCE_SECONDS, Server, end_group, running, until
+from tests.engines.live.prefect_live import (
+    PATIENCE_SECONDS,
+    Server,
+    end_group,
+    plugin_environment,
+    running,
+    until,
+)
 from tests.engines.prefect_ground import NameBinding
+from tests.unit.published import a_hold, publish
 from workbench.clock import SystemClock
 from workbench.engines.interface import EngineAddress
 from workbench.engines.prefect import connect
@@ -269,6 +278,43 @@ def test_a_drill_finds_its_work_running_queued_and_retrying(ground: Ground, serv
     finally:
         left = ground.engine.clean_up()
     assert left == []
+
+
+# The gate inside Prefect: tests/hooks has the same hook in memory.
+
+
+def test_a_run_stops_at_its_next_step_while_its_automation_is_held(
+    server: Server, tmp_path: Path
+) -> None:
+    """Only variables are set: a run at work waits before its next step, a new one waits to begin, no step is repeated."""
+    publish(tmp_path, 1, automations={"shop-orders": []})
+    variables = plugin_environment(server.home, tmp_path)
+    key = server.deploy(
+        "orders",
+        "gated",
+        schedules=[],
+        tags=["automation:shop-orders"],
+        job_variables={"env": variables},
+    )
+    run_id = server.make_of(key, {"parameters": {"seconds": 4.0}})
+    until(lambda: bool(server.steps(run_id)), lambda: server.log("worker"))
+    publish(tmp_path, 2, automations={"shop-orders": [a_hold()]})
+    new = server.make_of(key, {"parameters": {"seconds": 0.2}})
+    until(
+        lambda: all(state == "Completed" for _, state in server.steps(run_id)),
+        lambda: "the step that it was in does not end",
+    )
+    done = server.steps(run_id)
+    time.sleep(60)
+    assert server.steps(run_id) == done
+    assert 0 < len(done) < 3
+    assert server.run(run_id)["state_name"] == "Running"
+    assert (server.run(new)["state_type"], server.steps(new)) == ("PENDING", [])
+    assert "Waiting at the gate: shop-orders is paused by H-1" in server.log("worker")
+    publish(tmp_path, 3, automations={"shop-orders": []})
+    for one in (run_id, new):
+        server.wait_for(one, "Completed")
+        assert server.steps(one) == [("step", "Completed")] * 3
 
 
 def names(ground: Ground) -> set[str]:
