@@ -46,7 +46,7 @@ test-long: $(VENV)/.stamp-dev ## kill, fail and cut the power at every call; lon
 	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder -m long -o faulthandler_timeout=7200
 
 # Engines whose live tests there are: each has its own environment, from its own lock.
-ENGINES := temporal
+ENGINES := prefect temporal
 
 test-engines: $(VENV)/.stamp-dev $(ENGINES:%=.venv-%/.stamp) ## run the tests against real engines, on loopback
 	@$(BIN)/pytest -m live tests/engines/live

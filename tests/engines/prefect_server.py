@@ -269,6 +269,8 @@ class PrefectServer(FakePrefect):
             found = super().answer(request)
         except (StopIteration, KeyError):
             return httpx.Response(404, json={"detail": "not found"})
+        if request.url.path.removeprefix("/api") in self.overrides:
+            return found
         # A row that is no dictionary of Prefect's is an answer with a status of its own.
         said = json.loads(found.content) if found.content else None
         if isinstance(said, dict) and set(said) == {"_status", "_body"}:

@@ -48,3 +48,7 @@ def kept(seconds: float = 0.2) -> None:
 def shaky() -> None:
     """Fail, and be tried again in the same process."""
     raise RuntimeError("made up")
+
+
+if __name__ == "__main__":
+    attic.serve(name="served")

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -132,6 +133,8 @@ class Server:
             "work_pool_name": "main",
             "enforce_parameter_schema": False,
             "schedules": [{"active": True, "schedule": hourly}],
+            # What `serve` and `deploy` send as well, so that deploying again opens what was paused.
+            "paused": False,
             "concurrency_limit": None,
             **other,
         }
@@ -147,8 +150,12 @@ class Server:
         if after_seconds is not None:
             due = {"scheduled_time": in_seconds(after_seconds)}
             body["state"] = {"type": "SCHEDULED", "state_details": due}
-        path = f"/deployments/{self.deployment(flow)['id']}/create_flow_run"
-        return str(self.send("POST", path, body)["id"])
+        return self.make_of(self.deployment(flow)["id"], body)
+
+    def make_of(self, deployment_id: str, body: Row | None = None) -> str:
+        """Make a run of a deployment; returns its id."""
+        path = f"/deployments/{deployment_id}/create_flow_run"
+        return str(self.send("POST", path, body or {})["id"])
 
     def begin(self, flow: str, **parameters: Any) -> str:
         """Make a run by hand and wait until it is in its first step; returns its id."""
@@ -202,6 +209,24 @@ class Server:
             return httpx.get(f"{self.url}/health", timeout=5, trust_env=False).json() is True
         except (httpx.HTTPError, ValueError):
             return False
+
+
+def plugin_environment(home: Path, gate: Path) -> Row:
+    """Return the variables that let Prefect's processes find this checkout's plugin, as if it were installed."""
+    entry_points = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"][
+        "entry-points"
+    ]
+    said = [f"{name} = {value}" for name, value in entry_points["prefect.plugins"].items()]
+    folder = home / "installed" / "workbench-0.dist-info"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: workbench\nVersion: 0\n")
+    (folder / "entry_points.txt").write_text("\n".join(["[prefect.plugins]", *said]) + "\n")
+    return {
+        "PREFECT_PLUGINS_ENABLED": "true",
+        "PREFECT_PLUGINS_STRICT": "true",
+        "PYTHONPATH": f"{folder.parent}{os.pathsep}{REPOSITORY}",
+        "WORKBENCH_GATE": str(gate),
+    }
 
 
 def in_seconds(seconds: float) -> str:
