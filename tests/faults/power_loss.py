@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from tests.faults.disk import SECTORS, Disk, Ended, Said, Step, Sync
 from tests.faults.recording import EPOCH, Recorder, files_in, record
 from tests.faults.scenes import NAMES, NEXT, PLACED, SCENES, Scene
 from tests.faults.sweep import SPOOLED_CODE
-from tests.faults.tracing import Point
+from tests.faults.tracing import Point, warm_up
 from tests.store.ground import pause, settings_in
 from workbench.clock import SystemClock
 from workbench.control import open_control
@@ -97,6 +99,7 @@ def tell_story(
     A point hits the last. `is_read`: somebody has the store open all the time, so that no command that ends
     brings the write-ahead log into the file.
     """
+    _warmed()
     scenes = [SCENES[name] for name in names]
     before = scenes[0].make(root)
     for scene in scenes[1:]:
@@ -120,6 +123,16 @@ def tell_story(
         )
     events = () if _is_broken(root) else _log(root)
     return Story(files, tuple(steps), tuple(commands), events, len(before), scenes[0])
+
+
+@functools.cache
+def _warmed() -> None:
+    """Run one recorded command on a store of its own, so that the others find everything compiled."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "root"
+        SCENES["pause"].make(root)
+        line = ["-m", "tests.faults.recorded", "", *SCENES["pause"].line(root)]
+        warm_up(line, settings_in(root).as_environment())
 
 
 def replayed(files: Mapping[str, bytes], steps: Iterable[Step]) -> dict[str, bytes]:

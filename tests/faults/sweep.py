@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.scenes import NAMES, NEXT, Scene
-from tests.faults.tracing import CHANGING, FOLLOWED, Call, Point, Ran, retried_syncs, run_traced
+from tests.faults.tracing import (
+    CHANGING,
+    FOLLOWED,
+    Call,
+    Point,
+    Ran,
+    retried_syncs,
+    run_traced,
+    warm_up,
+)
 from tests.store.ground import pause, settings_in
 from workbench.clock import SystemClock
 from workbench.control import Control, open_control
@@ -81,6 +90,9 @@ def lay_ground(scene: Scene, folder: Path) -> Ground:
     """Make a scene's store, and run its command once undisturbed on a copy of it."""
     root = folder / "given"
     before = scene.make(root)
+    warm = Path(shutil.copytree(root, folder / "warm"))
+    _asking_gate(warm)
+    warm_up(["-m", "workbench", *scene.line(warm)], settings_in(warm).as_environment())
     trial = Path(shutil.copytree(root, folder / "trial"))
     _asking_gate(trial)
     ran = run_words(scene, trial)

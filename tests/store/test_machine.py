@@ -1,4 +1,4 @@
-"""The invariants I1 to I6 and I14 on random walks, and the seeded bugs that the walk must catch."""
+"""The invariants I1 to I7 and I14 on random walks, and the seeded bugs that the walk must catch."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_what_is_paused_follows_from_the_log_alone() -> None:
 
 @pytest.mark.slow
 def test_the_same_holds_for_a_store_on_a_server(postgres_server: Server) -> None:
-    """The same walks, fewer of them, with the store in a PostgreSQL database (I1 to I6, I14)."""
+    """The same walks, fewer of them, with the store in a PostgreSQL database (I1 to I7, I14)."""
 
     class MachineOnServer(Machine):
         def choose_database(self) -> None:

@@ -73,12 +73,7 @@ class Control(Commander):
             raise self.intake.keep(request, used_id, asker=asker, cause=exc) from exc
         hold = done.state.holds[_result(done, "hold.place")]
         lookout = lookout_after(self.store, done, hold=hold, now=now)
-        with self.fleet.following(is_waiting=wait_seconds > 0) as look:
-            targets = watch(
-                lambda: look(lookout.targets(hold), hold),
-                wait_seconds=wait_seconds,
-                on_progress=on_progress,
-            )
+        targets = self._follow(lookout, hold, wait_seconds=wait_seconds, on_progress=on_progress)
         self._record_observation(hold, targets)
         return PauseReceipt(
             hold=hold,
@@ -91,6 +86,22 @@ class Control(Commander):
             hosts=reading.host_views(lookout.elsewhere(), hold.placed_seq),
             has_more_hosts=lookout.hosts.is_cut,
         )
+
+    def _follow(
+        self,
+        lookout: Lookout,
+        hold: Hold,
+        *,
+        wait_seconds: float,
+        on_progress: Callable[[tuple[Target, ...]], None] | None,
+    ) -> tuple[Target, ...]:
+        """Deliver to engines and look at gates until all that can confirm have."""
+        with self.fleet.following(is_waiting=wait_seconds > 0) as look:
+            return watch(
+                lambda: look(lookout.targets(hold), hold),
+                wait_seconds=wait_seconds,
+                on_progress=on_progress,
+            )
 
     def targets(self, hold_id: str) -> tuple[Target, ...]:
         """Return how far a hold has come at each automation, those not yet there first."""

@@ -74,11 +74,9 @@ def plan_of_resume(
     forecast: list[Firing] = []
     for receipt in receipts:
         reading = look.readings.get(receipt.target_id)
-        if reading is None or (why := _foreign(receipt, reading)):
-            gone = f"does not have {receipt.name} any more, so there is nothing to resume"
-            cannot[receipt.target_id] = (
-                f"Airflow at {client.place} {gone if reading is None else why}"
-            )
+        if reading is None or _foreign(receipt, reading):
+            why = _foreign(receipt, reading) if reading else _gone(receipt)
+            cannot[receipt.target_id] = f"Airflow at {client.place} {why}"
         elif receipt.target_id.startswith("dag:"):
             backlog = _backlog(client, look, reading=reading, catch_up=catch_up)
             calls += [end_run(reading.target_id, one, stage=FIRST) for one in backlog.dropped]
@@ -99,6 +97,10 @@ def plan_of_resume(
         forecast=tuple(forecast),
         members=look.members,
     )
+
+
+def _gone(receipt: Receipt) -> str:
+    return f"does not have {receipt.name} any more, so there is nothing to resume"
 
 
 def _opening(receipt: Receipt, reading: Reading) -> NativeCall:
