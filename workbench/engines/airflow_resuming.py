@@ -77,26 +77,30 @@ def plan_of_resume(
         if reading is None or _foreign(receipt, reading):
             why = _foreign(receipt, reading) if reading else _gone(receipt)
             cannot[receipt.target_id] = f"Airflow at {client.place} {why}"
-        elif receipt.target_id.startswith("dag:"):
+            continue
+        calls.append(_opening(receipt, reading))
+        if receipt.target_id.startswith("dag:"):
             backlog = _backlog(client, look, reading=reading, catch_up=catch_up)
             calls += [end_run(reading.target_id, one, stage=FIRST) for one in backlog.dropped]
             forecast.append(_firing(reading, backlog, catch_up))
         elif receipt.target_id.startswith("pool:"):
             forecast.append(_of_pool(reading))
-        if reading is not None and receipt.target_id not in cannot:
-            calls.append(_opening(receipt, reading))
-    wanted = {receipt.target_id for receipt in receipts}
     return Plan(
         "airflow",
         version,
         tuple(dict.fromkeys(map(scope_of, receipts))),
         None,
-        tuple(one for target_id, one in look.readings.items() if target_id in wanted),
+        _read(look, receipts),
         tuple(sorted(calls, key=lambda call: call.stage)),
         cannot=cannot,
         forecast=tuple(forecast),
         members=look.members,
     )
+
+
+def _read(look: Look, receipts: Sequence[Receipt]) -> tuple[Reading, ...]:
+    ids = dict.fromkeys(receipt.target_id for receipt in receipts)
+    return tuple(look.readings[one] for one in ids if one in look.readings)
 
 
 def _gone(receipt: Receipt) -> str:
