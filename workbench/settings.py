@@ -189,6 +189,12 @@ def child_environment(settings: Settings, **extra: str) -> dict[str, str]:
     return {**os.environ, **settings.as_environment(), **extra}
 
 
+def notify_socket(environ: Mapping[str, str] | None = None) -> str:
+    """Return where a supervisor listens for signs of life (`NOTIFY_SOCKET`); empty where none does."""
+    env = os.environ if environ is None else environ
+    return env.get("NOTIFY_SOCKET", "")
+
+
 def is_place_named(environ: Mapping[str, str] | None = None) -> bool:
     """Tell whether the environment says where the store or private things are."""
     env = os.environ if environ is None else environ
