@@ -221,6 +221,12 @@ def child_environment(settings: Settings, **extra: str) -> dict[str, str]:
     return {**os.environ, **settings.as_environment(), **extra}
 
 
+def notify_socket(environ: Mapping[str, str] | None = None) -> str:
+    """Return where a supervisor listens for signs of life (`NOTIFY_SOCKET`); empty where none does."""
+    env = os.environ if environ is None else environ
+    return env.get("NOTIFY_SOCKET", "")
+
+
 def is_place_named(environ: Mapping[str, str] | None = None) -> bool:
     """Tell whether the environment says where the store or private things are."""
     env = os.environ if environ is None else environ
@@ -232,9 +238,3 @@ def has_desktop(environ: Mapping[str, str] | None = None) -> bool:
     env = os.environ if environ is None else environ
     is_mac = sys.platform == "darwin"
     return is_mac or any(env.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
-
-
-def notify_socket(environ: Mapping[str, str] | None = None) -> str:
-    """Return the socket on which a supervisor such as systemd wants to hear of this process, or an empty text."""
-    env = os.environ if environ is None else environ
-    return env.get("NOTIFY_SOCKET", "")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +15,7 @@ from tests.delivery.place import Place, a_place
 from tests.store.ground import break_glass
 from workbench.clock import SystemClock
 from workbench.delivery.fleet import Fleet
-from workbench.delivery.serving import serve, tell
+from workbench.delivery.serving import serve
 from workbench.engines.interface import EngineAddress
 from workbench.engines.switching import CatchUp
 from workbench.errors import BadSettings, StorageUnavailable
@@ -36,7 +36,7 @@ def fleet_of(place: Place) -> Fleet:
 
 
 @contextmanager
-def serving(place: Place, said: list[str], **more: str) -> Iterator[None]:
+def serving(place: Place, said: list[str], **more: Any) -> Iterator[None]:
     """Serve in a thread while the block lasts."""
     over = threading.Event()
     thread = threading.Thread(
@@ -72,28 +72,12 @@ def test_a_new_event_wakes_it(place: Place) -> None:
         wait_for(lambda: "orders" not in place.paused())
 
 
-def test_its_supervisor_is_told(place: Place, tmp_path: Path) -> None:
-    """READY, then WATCHDOG again and again, then STOPPING reach the socket that systemd names."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    listener.settimeout(20)
-    path = tmp_path / "notify"
-    listener.bind(str(path))
-    heard = []
-    try:
-        with serving(place, [], notify=str(path)):
-            while heard.count("WATCHDOG=1") < 2:
-                heard.append(listener.recv(100).decode())
-        while heard[-1] != "STOPPING=1":
-            heard.append(listener.recv(100).decode())
-    finally:
-        listener.close()
-    assert heard[0] == "READY=1"
-
-
-def test_nobody_to_tell_is_no_failure(tmp_path: Path) -> None:
-    """A socket that is not there costs nothing, nor does none, nor an abstract one."""
-    for place in ("", str(tmp_path / "nobody"), "@workbench-nobody-listens"):
-        assert tell(place, "READY=1") is None
+def test_its_supervisor_is_told(place: Place) -> None:
+    """READY, then WATCHDOG again and again, then STOPPING."""
+    heard: list[str] = []
+    with serving(place, [], tell=heard.append):
+        wait_for(lambda: heard.count("WATCHDOG=1") >= 2)
+    assert (heard[0], heard[-1]) == ("READY=1", "STOPPING=1")
 
 
 def test_a_store_that_is_away_is_said_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

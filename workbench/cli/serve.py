@@ -9,6 +9,7 @@ import threading
 import click
 
 from workbench.cli.present import one_line, store_line
+from workbench.cli.supervised import Supervisor
 from workbench.delivery.fleet import Fleet
 from workbench.delivery.serving import serve
 from workbench.engines.addresses import read_addresses
@@ -48,7 +49,7 @@ def command(once: bool, period: float) -> int:
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
-    serve(fleet, over, say=_say, period_seconds=period, notify=notify_socket())
+    serve(fleet, over, say=_say, period_seconds=period, tell=Supervisor(notify_socket()).tell)
     return 0
 
 

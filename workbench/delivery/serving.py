@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import threading
 from collections.abc import Callable
 
@@ -20,22 +18,22 @@ def serve(
     *,
     say: Callable[[str], None],
     period_seconds: float,
-    notify: str = "",
+    tell: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Deliver until `over` is set; goes on after any failure of store or engines.
 
-    `notify` is the socket of a supervisor that wants to be told, as systemd's `NOTIFY_SOCKET` names it.
+    `tell` takes signs of life for a supervisor, in the words of sd_notify(3).
     """
     worker = fleet.worker(say)
     worker.period_seconds = period_seconds
     for engine_id, why in sorted(fleet.faults.items()):
         say(f"{engine_id}: NOT delivered to: {why}")
     with worker:
-        tell(notify, "READY=1")
+        tell("READY=1")
         say(f"delivering to {', '.join(sorted(worker.engines)) or 'no engine'}")
         seq, is_away = -1, False
         while not over.wait(LOOK_SECONDS):
-            tell(notify, "WATCHDOG=1")
+            tell("WATCHDOG=1")
             try:
                 newest, _ = fleet.store.head_row()
             except StorageUnavailable as exc:
@@ -47,13 +45,4 @@ def serve(
             if newest != seq:
                 seq = newest
                 worker.wake()
-        tell(notify, "STOPPING=1")
-
-
-def tell(place: str, message: str) -> None:
-    """Send one datagram to a supervisor; where none listens nothing is lost."""
-    if not place:
-        return
-    address = "\0" + place[1:] if place.startswith("@") else place
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-        out.sendto(message.encode(), address)
+        tell("STOPPING=1")
