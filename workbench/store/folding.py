@@ -30,6 +30,7 @@ from workbench.store.trusting import (
     may_open,
     on_enrol,
     on_policy,
+    on_request,
     on_review,
     on_revoke,
     on_run_review,
@@ -287,6 +288,8 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "run.review": on_run_review,
     "first_run.waive": on_waiver,
     "policy.apply": on_policy,
+    "policy.request": on_request,
+    "key.request": on_request,
     "signoff.request": on_signoff_request,
     "signoff.give": on_signoff_give,
 }
