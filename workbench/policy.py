@@ -77,6 +77,24 @@ def default_policy(environment: str) -> Policy:
     return Policy(environment, 1, is_override_signed=True, is_first_run_guarded=True)
 
 
+_LESS_ASKS_LESS = {"signoffs_required", "clean_runs", "reviewed_runs"}
+
+
+def weaker_fields(old: Policy, new: Policy) -> tuple[str, ...]:
+    """Return the settings in which a policy asks for less than another, or lets more people."""
+    return tuple(
+        name for name in MEANING if _is_weaker(name, getattr(old, name), getattr(new, name))
+    )
+
+
+def _is_weaker(name: str, old: Any, new: Any) -> bool:
+    if name in ROLES:  # none named lets everybody
+        return bool(old) and (not new or not set(new) <= set(old))
+    if name.startswith("is_") or name in _LESS_ASKS_LESS:
+        return bool(new < old)
+    return bool(new > old)
+
+
 def policy_from(body: Mapping[str, Any]) -> Policy:
     """Read a policy from plain values, as events hold it."""
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in body.items()}

@@ -386,6 +386,23 @@ class RunReview:
 
 
 @dataclass(frozen=True)
+class TwoPersonRequest:
+    """One person's word for what another person must do: a weaker policy, or a key in another's name.
+
+    Attributes:
+        request_id: digest of exactly what is asked; `action` is the event that does it.
+    """
+
+    request_id: str
+    action: str
+    about: str
+    requester_key: str
+    requested_seq: int
+    expires_at: datetime
+    used_seq: int | None = None
+
+
+@dataclass(frozen=True)
 class HeadNote:
     """Where the log stood: a copy of it outside the store is the evidence against tampering.
 

@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.control.test_keys import a_person
+from tests.control.test_keys import a_person, by_two, enrol_all
 from tests.control.test_policy import agrees, forge
 from tests.store.ground import SetClock, a_registry, a_store, an_automation, break_glass, pause
 from workbench.clock import Clock
 from workbench.control import Control, first_run
 from workbench.control.approving import apply_policy, request_signoff
-from workbench.control.enrolling_keys import Enrolment, enrol_key
 from workbench.control.first_run import guards_of
 from workbench.control.resuming import ResumeRequest
 from workbench.control.reviewing import review_run
@@ -56,8 +55,7 @@ def a_company(root: Path, *names: str) -> list[Control]:
     plain = Control(a_store(root, clock, environment="production"), clock)
     plain.apply_registry(registry())
     people = [a_person(plain, root, name) for name in names]
-    for name, (_, public_hex) in zip(names, people, strict=True):
-        enrol_key(people[0][0], Enrolment(public_hex, name, "ops-lead"))
+    enrol_all(people, names)
     return [person for person, _ in people]
 
 
@@ -150,8 +148,8 @@ def check_the_fold_obeys_no_early_release(root: Path) -> None:
 
 def check_what_runs_is_left_alone(root: Path) -> None:
     """Neither an edit, a policy that asks for more, nor the same file again holds what is in production already."""
-    ann, _ = a_company(root, "ann", "bo")
-    apply_policy(ann, replace(default_policy("production"), is_first_run_guarded=False))
+    ann, bo = a_company(root, "ann", "bo")
+    by_two(ann, bo, replace(default_policy("production"), is_first_run_guarded=False))
     ann.apply_registry(registry(*production("old-agent")))
     assert ann.state().holds == {}
     apply_policy(ann, replace(default_policy("production"), is_drill_required=True))
@@ -357,8 +355,8 @@ def test_what_runs_already_is_taken_over_and_flagged(tmp_path: Path) -> None:
 
 def test_what_lacks_nothing_is_not_held(tmp_path: Path) -> None:
     """A policy that asks for no reviewed run holds only whose checklist has gaps, and names them."""
-    (ann,) = a_company(tmp_path, "ann")
-    apply_policy(ann, Policy("production", 0, is_first_run_guarded=True, reviewed_runs=0))
+    ann, bo = a_company(tmp_path, "ann", "bo")
+    by_two(ann, bo, Policy("production", 0, is_first_run_guarded=True, reviewed_runs=0))
     wanted = registry(*production("whole"), *production("gappy", checklist={"trigger": "x"}))
     (guard,) = guards_of(ann, wanted)
     assert guard.automation_id == "gappy"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from tests.review.world import calm_tables, ground, request, rows, watermarks, w
 from workbench.control.approving import apply_policy
 from workbench.control.enrolling_keys import Enrolment, enrol_key
 from workbench.control.signing import file_signer
-from workbench.policy import Policy
+from workbench.policy import Policy, default_policy
 from workbench.records import CheckStatus
 from workbench.reports.make import take_positions
 from workbench.reports.opened import open_report
@@ -107,16 +107,16 @@ def test_the_ground_is_the_policy_of_the_sealed_position(
     key = make_key(settings.home / KEY_FILE)
     control.signer = file_signer(settings.home)
     enrol_key(control, Enrolment(key.public_hex, "ops-lead", "ops-lead"))
-    apply_policy(control, POLICY)
+    apply_policy(control, replace(default_policy("production"), pause_latency_seconds=2))
     asked = {"hold_id": "H-1", "as_of": story.text_at(story.END_MINUTE)}
-    for log_seq, latency in ((before, 5.0), (control.head_note().seq, 30.0)):
+    for log_seq, latency in ((before, 5.0), (control.head_note().seq, 2.0)):
         parameters = check_parameters("restart-decision", {**asked, "log_seq": log_seq})
         take_positions(control, settings, asked=parameters)
         opened = open_report("restart-decision", parameters, queries_of=restart_queries)
         assert opened.request.thresholds.pause_effective_seconds == latency
         review = assess_restart(opened.request, opened.tables)
         said = next(c for c in review.checks if c.name == "pause_held").threshold_source
-        assert (said == SAID) is (latency == 30.0)
+        assert (said == SAID) is (latency == 2.0)
 
 
 def test_the_usual_thresholds_are_those_of_the_default_policy() -> None:

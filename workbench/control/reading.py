@@ -6,6 +6,7 @@ import contextlib
 from datetime import datetime
 from pathlib import Path
 
+from workbench.control.countersigning import waiting
 from workbench.control.drill_words import drill_words
 from workbench.control.views import (
     AutomationStatus,
@@ -110,7 +111,7 @@ def status(store: Store, now: datetime) -> Status:
         rows.append(AutomationStatus(automation, word, tuple(covering), first_run))
     fault = store.publication_fault(state)
     hosts = host_views(store.hosts(state), state.seq)
-    flagged = (*flags(state, holds), *(v.sentence for v in hosts if v.host.is_silent))
+    flagged = (*flags(state, holds, now=now), *(v.sentence for v in hosts if v.host.is_silent))
     return Status(store.head_of(state), now, tuple(rows), holds, flagged, fault, hosts)
 
 
@@ -124,7 +125,7 @@ def _state_word(automation: Automation, covering: list[str], live: set[tuple[str
     return "paused"
 
 
-def flags(state: State, holds: tuple[HoldView, ...]) -> tuple[str, ...]:
+def flags(state: State, holds: tuple[HoldView, ...], *, now: datetime) -> tuple[str, ...]:
     """Return what somebody should look at: break-glass resumes, overrides and overdue holds."""
     found = [
         f"{view.hold.hold_id} is overdue, still paused"
@@ -151,7 +152,15 @@ def flags(state: State, holds: tuple[HoldView, ...]) -> tuple[str, ...]:
         for seq, why in state.doubts.items()
     ]
     found += [f"NOT OBEYED, event {seq}: {why}" for seq, why in state.refused.items()]
-    return (*found, *_taken_over(state))
+    return (*found, *_taken_over(state), *_asked(state, now))
+
+
+def _asked(state: State, now: datetime) -> list[str]:
+    """Return what one person asked for and another must do."""
+    return [
+        f"{request.about}; another person may do it until {request.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+        for request in waiting(state, now=now)
+    ]
 
 
 def _taken_over(state: State) -> list[str]:

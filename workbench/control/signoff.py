@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from workbench.clock import to_text
+from workbench.control.countersigning import Wish, decide_request, refuse_alone
 from workbench.control.entitling import check_role, require_role
 from workbench.control.first_run import refuse_lonely
 from workbench.control.freshness import opening_of
@@ -13,8 +14,9 @@ from workbench.control.placing import next_id, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_resume
 from workbench.control.signing import Who, key_of
 from workbench.errors import NotFound, Refused
-from workbench.policy import Policy, policy_to
+from workbench.policy import Policy
 from workbench.records import SignOff
+from workbench.store.countersigning import POLICY, policy_content, weakened
 from workbench.store.log import Draft
 from workbench.store.signoffs import (
     decision_digest,
@@ -176,5 +178,35 @@ def decide_policy(state: State, policy: Policy, *, who: Who, now: datetime) -> C
             f"The policy names {', '.join(unknown)}; registered roles: {', '.join(state.owners)}.",
             next_step="mend the file, or register the role first with `workbench registry apply`",
         )
-    payload = {"policy": policy_to(policy)}
+    wish = policy_wish(state, policy)
+    if wish is not None:
+        refuse_alone(state, wish, doer=key, now=now)
+    payload = policy_content(policy)
     return Change([Draft(now, who.text, "policy.apply", policy.environment, payload=payload)])
+
+
+def policy_wish(state: State, policy: Policy) -> Wish | None:
+    """Return what two persons are asked for where a policy is weaker than the present one; else None."""
+    weaker = weakened(state, policy)
+    if not weaker:
+        return None
+    return Wish(
+        POLICY,
+        policy_content(policy),
+        about=f"a policy that is weaker in {', '.join(weaker)}",
+        ask="`workbench policy request FILE`",
+        do="`workbench policy apply FILE`",
+    )
+
+
+def decide_policy_request(state: State, policy: Policy, *, who: Who, now: datetime) -> Change:
+    """Return the event that asks another person for a weaker policy; raises Refused where none is needed."""
+    key = key_of(who, "A request for a policy")
+    check_role(state, key, roles=policy_of(state).may_change_policy, doing="change the policy")
+    wish = policy_wish(state, policy)
+    if wish is None:
+        raise Refused(
+            "This policy is weaker in nothing that needs a second person.",
+            next_step="`workbench policy apply FILE`",
+        )
+    return decide_request(state, wish, who=who, now=now)

@@ -49,6 +49,7 @@ def _tables(state: State) -> Mapping[str, Mapping[str, Any]]:
         "policy": state.policies,
         "signoff": state.signoffs,
         "run_review": state.run_reviews,
+        "request": state.requests,
     }
 
 

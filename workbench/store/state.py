@@ -20,6 +20,7 @@ from workbench.records import (
     ReportRef,
     RunReview,
     SignOff,
+    TwoPersonRequest,
 )
 from workbench.scope import Scope
 from workbench.store.merkle import Peaks, root_of
@@ -44,6 +45,7 @@ class State:
         doubts: seq -> why that event cannot be trusted or taken in; gates then never say CLEAR.
         decision_keys: decision id -> enrolled key that signed it; unsigned ones are not in it.
         reviewers: break-glass resume -> persons who reviewed it afterwards.
+        requests: id -> what one person asked another to do; `policy_seq` is where the policy last changed.
         run_reviews: `source_id/run_id` -> review of that run before a first run in production.
         waived: automation id -> who took it over as already running, without a first-run hold, and why.
         refused: seq -> why an event that opens was not obeyed: who gave it was not entitled to.
@@ -81,6 +83,8 @@ class State:
     signoffs: dict[str, SignOff] = field(default_factory=dict)
     decision_keys: dict[str, str] = field(default_factory=dict)
     reviewers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    requests: dict[str, TwoPersonRequest] = field(default_factory=dict)
+    policy_seq: int = 0
     run_reviews: dict[str, RunReview] = field(default_factory=dict)
     waived: dict[str, str] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)

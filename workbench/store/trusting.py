@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from workbench.clock import from_text
 from workbench.policy import policy_from
-from workbench.records import EnrolledKey, Event, RunReview, SignOff
+from workbench.records import EnrolledKey, Event, RunReview, SignOff, TwoPersonRequest
+from workbench.store.countersigning import (
+    KEY,
+    POLICY,
+    enrolment_content,
+    expiry,
+    is_for_another,
+    policy_content,
+    request_id,
+    second_fault,
+    weakened,
+)
 from workbench.store.readiness import release_fault, unready
 from workbench.store.signatures import signer_of
 from workbench.store.signoffs import holds_role, opening_fault, policy_of
@@ -29,6 +42,12 @@ def on_enrol(state: State, event: Event) -> None:
     if event.target in state.keys:
         refuse(state, event, why="the key was enrolled before; a key is enrolled once")
         return
+    if signer is not None and is_for_another(
+        state, signer, person=body["person"], role=body["role"]
+    ):
+        content = enrolment_content(body)
+        if not _is_by_two(state, event, KEY, content=content, doer=signer):
+            return
     state.keys[event.target] = EnrolledKey(
         key_id=event.target,
         public_hex=body["public_hex"],
@@ -67,8 +86,47 @@ def on_policy(state: State, event: Event) -> None:
         refuse(state, event, why="it is not signed by somebody who may change the policy")
         return
     policy = policy_from(event.payload["policy"])
+    content = policy_content(policy)
+    if weakened(state, policy) and not _is_by_two(
+        state, event, POLICY, content=content, doer=signer
+    ):
+        return
     state.policies[policy.environment] = policy
+    state.policy_seq = event.seq
     state.touched.add(("policy", policy.environment))
+
+
+def _is_by_two(
+    state: State, event: Event, action: str, *, content: Mapping[str, Any], doer: EnrolledKey
+) -> bool:
+    """Tell whether another person asked for what an event does, and use that request up; else it is not obeyed."""
+    why = second_fault(state, action, content=content, doer=doer, now=event.occurred_at)
+    if why:
+        refuse(state, event, why=f"two persons are asked for: {why}")
+        return False
+    name = request_id(action, content)
+    state.requests[name] = replace(state.requests[name], used_seq=event.seq)
+    state.touched.add(("request", name))
+    return True
+
+
+def on_request(state: State, event: Event) -> None:
+    """Take in what one person asks another to do; an unsigned request counts for nothing."""
+    signer = signer_of(state, event)
+    if signer is None:
+        refuse(state, event, why="it is not signed by an enrolled key")
+        return
+    action = POLICY if event.action == "policy.request" else KEY
+    name = request_id(action, enrolment_content(event.payload))
+    state.requests[name] = TwoPersonRequest(
+        request_id=name,
+        action=action,
+        about=event.reason,
+        requester_key=signer.key_id,
+        requested_seq=event.seq,
+        expires_at=expiry(state, event.occurred_at),
+    )
+    state.touched.add(("request", name))
 
 
 def on_signoff_request(state: State, event: Event) -> None:
