@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,18 +28,30 @@ class Answer:
     text: str
 
 
+class BadStatus(EngineError):
+    """The engine answered a question with a status that is no success.
+
+    Attributes:
+        status: the HTTP status.
+        text: what it said, at most 500 characters; it may hold what must not be shown.
+    """
+
+    def __init__(self, message: str, *, status: int, text: str, next_step: str | None = None):
+        """Keep the status apart from the sentence for people."""
+        super().__init__(message, next_step=next_step)
+        self.status, self.text = status, text
+
+
 class Unanswered(EngineError):
     """A call that changes an engine got no whole answer: whether it took effect has to be read back."""
-
-
-class NotThere(EngineError):
-    """The engine answers, and does not have what was asked for (404)."""
 
 
 MAX_ANSWER_BYTES = 64 * 1_048_576
 """Unpacked bytes read of one answer; a page of 200 runs is about 0.5 MB."""
 
 TIMEOUT = httpx.Timeout(connect=5.0, read=30.0, write=10.0, pool=5.0)
+
+Query = Mapping[str, str | Sequence[str]]
 
 _BUSY = frozenset({429, 502, 503, 504})
 _WAITS_SECONDS = (0.5, 2.0)
@@ -78,15 +90,15 @@ class JsonClient:
             headers=dict(headers or {}),
         )
 
-    def get(self, path: str, **query: str) -> Any:
-        """Return the decoded answer of a GET."""
+    def get(self, path: str, **query: str | Sequence[str]) -> Any:
+        """Return the decoded answer of a GET; a sequence in the query is a parameter given several times."""
         return self._ask("GET", path, query=query, body=None)
 
     def post(self, path: str, body: Any) -> Any:
         """Return the decoded answer of a POST that reads."""
         return self._ask("POST", path, query={}, body=body)
 
-    def send(self, method: str, path: str, body: Any = None) -> Answer:
+    def send(self, method: str, path: str, *, body: Any = None) -> Answer:
         """Send a call that changes the engine, once, whatever the answer: a repeat is for who reads back.
 
         Raises Unanswered where nobody can tell whether it took effect, EngineError where it was not sent.
@@ -123,7 +135,7 @@ class JsonClient:
         """Close the connections."""
         self._client.close()
 
-    def _ask(self, method: str, path: str, *, query: dict[str, str], body: Any) -> Any:
+    def _ask(self, method: str, path: str, *, query: Query, body: Any) -> Any:
         """Ask once, and again while the engine says that it is busy; reading twice harms nothing."""
         for wait in (*_WAITS_SECONDS, None):
             try:
@@ -137,14 +149,12 @@ class JsonClient:
                 raise EngineError(f"{self.place} broke off while answering {path}: {exc}") from exc
             else:
                 if wait is None or status not in _BUSY:
-                    self._refuse_status(status, path)
+                    self._refuse_status(status, path, content)
                     return self._decoded(content, content_type, path=path)
             self._sleep(wait)
         raise AssertionError("unreachable")
 
-    def _read(
-        self, method: str, path: str, *, query: dict[str, str], body: Any
-    ) -> tuple[int, str, bytes]:
+    def _read(self, method: str, path: str, *, query: Query, body: Any) -> tuple[int, str, bytes]:
         sent = {} if body is None else {"json": body}
         with self._client.stream(method, path, params=query or None, **sent) as answer:
             content = bytearray()
@@ -156,19 +166,17 @@ class JsonClient:
                     )
             return answer.status_code, answer.headers.get("content-type", ""), bytes(content)
 
-    def _refuse_status(self, status: int, path: str) -> None:
+    def _refuse_status(self, status: int, path: str, content: bytes) -> None:
+        if status < 300:
+            return
+        said, then = f"answers {path} with status {status}", None
         if status in (401, 403):
-            raise EngineError(
-                f"{self.place} refuses to answer {path} ({status})",
-                next_step="check the credentials for this engine and what they may read",
-            )
-        if 300 <= status < 400:
-            raise EngineError(
-                f"{self.place} sends {path} elsewhere ({status}); is that a login page?"
-            )
-        if status >= 400:
-            kind = NotThere if status == 404 else EngineError
-            raise kind(f"{self.place} answers {path} with status {status}")
+            said = f"refuses to answer {path} ({status})"
+            then = "check the credentials for this engine and what they may read"
+        elif status < 400:
+            said = f"sends {path} elsewhere ({status}); is that a login page?"
+        text = content[:2000].decode("utf-8", "replace")[:500]
+        raise BadStatus(f"{self.place} {said}", status=status, text=text, next_step=then)
 
     def _decoded(self, content: bytes, content_type: str, *, path: str) -> Any:
         if "json" not in content_type.lower():
