@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -23,6 +24,8 @@ from workbench.engines.temporal_words import (
 )
 from workbench.errors import EngineError
 from workbench.records import Automation, RunStatus
+from workbench.warehouse import Warehouse
+from workbench.warehouse.syncing import SyncReport, sync_engine
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 TRIAGE = Automation(
@@ -278,6 +281,25 @@ def test_a_run_that_retention_removed_is_not_there(server: FakeTemporal) -> None
         run.run_id
     ]
     assert reader(server).states([gone]) == []
+
+
+def test_a_sync_is_idempotent_and_marks_what_vanished(server: FakeTemporal, tmp_path: Path) -> None:
+    """Reading again changes nothing; a run in flight that retention took is kept and marked, not lost."""
+    run = server.begin("invoice-triage")
+    server.begin("invoice-triage").end("COMPLETED", AT + timedelta(seconds=9))
+    server.add_schedule("nightly", "invoice-triage")
+    warehouse = Warehouse.open(tmp_path, FixedClock(NOW))
+
+    def synced(minutes: int) -> SyncReport:
+        now = NOW + timedelta(minutes=minutes)
+        return sync_engine(warehouse, reader(server), source_id="t", now=now)
+
+    first = {load.table: load.changed_count for load in synced(0).loads}
+    assert first == {"run": 2, "run_state": 5, "step": 2, "audit_event": 1, "approval": 0}
+    assert [load.changed_count for load in synced(1).loads] == [0] * 5
+    del server.runs[run.run_id]
+    assert synced(2).vanished_count == 1
+    assert synced(3).vanished_count == 0
 
 
 def test_an_id_with_a_slash_is_read_from_the_list(server: FakeTemporal) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from workbench.engines.http import JsonClient, NotThere
+from workbench.engines.http import BadStatus, JsonClient
 from workbench.engines.interface import EngineAddress
 from workbench.engines.temporal_words import parts_of
 from workbench.errors import EngineError
@@ -22,6 +22,7 @@ MAX_PAGES = 5_000
 """A million rows; more means that the paging goes round in circles."""
 
 DEFAULT_NAMESPACE = "default"
+NOT_THERE = 404
 
 
 def headers_of(address: EngineAddress) -> dict[str, str]:
@@ -53,7 +54,7 @@ class Namespace:
         return "/api/v1/namespaces/" + "/".join(written)
 
     def get(self, *parts: str, **query: str) -> dict[str, Any]:
-        """Return one answer; raises NotThere where the server does not have it."""
+        """Return one answer; raises BadStatus of 404 where the server does not have it."""
         return self._mapping(self.client.get(self.path(*parts), **query))
 
     def version(self) -> str:
@@ -86,18 +87,12 @@ class Namespace:
 
     def schedule(self, schedule_id: str) -> dict[str, Any] | None:
         """Return one schedule as it is now, or None where it is gone."""
-        try:
-            return self.get("schedules", schedule_id)
-        except NotThere:
-            return None
+        return self._known("schedules", schedule_id)
 
     def run(self, run_id: str) -> dict[str, Any] | None:
         """Return one run as it is now, or None where it is gone or cannot be asked about."""
         workflow_id, execution = parts_of(run_id)
-        try:
-            return self.get("workflows", workflow_id, **{"execution.runId": execution})
-        except NotThere:
-            return None
+        return self._known("workflows", workflow_id, **{"execution.runId": execution})
 
     def events(self, run_id: str, *, backwards: bool = False) -> Iterator[dict[str, Any]]:
         """Give the events of a run, in their order or the newest first; none where the run is gone."""
@@ -106,8 +101,9 @@ class Namespace:
         last = "history-reverse" if backwards else "history"
         try:
             yield from self.pages("events", "workflows", workflow_id, last, **asked)
-        except NotThere:
-            return
+        except BadStatus as exc:
+            if exc.status != NOT_THERE:
+                raise
 
     def pages(self, name: str, *parts: str, **query: str) -> Iterator[dict[str, Any]]:
         """Give the rows of every page; a server that serves one page for ever is found out."""
@@ -124,6 +120,15 @@ class Namespace:
                 )
             tokens.add(str(token))
             asked["nextPageToken"] = str(token)
+
+    def _known(self, *parts: str, **query: str) -> dict[str, Any] | None:
+        """Return one answer, or None where the server does not have it."""
+        try:
+            return self.get(*parts, **query)
+        except BadStatus as exc:
+            if exc.status != NOT_THERE:
+                raise
+            return None
 
     def _rows(self, answer: Any, name: str) -> list[dict[str, Any]]:
         rows = (answer or {}).get(name, []) if isinstance(answer, Mapping | None) else None
