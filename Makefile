@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test check bench lock screenshots
+.PHONY: help setup demo lab test test-engines check bench lock screenshots
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +20,7 @@ UV = export UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=$${UV_LINK_MODE:-copy}; \
 	$(BIN)/uv
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.stamp-package ## install everything, hash-checked, into .venv
 
@@ -39,6 +39,19 @@ lab: setup ## open JupyterLab on the control panel
 
 test: $(VENV)/.stamp-dev ## run every test (browser tests skip where no Chromium is)
 	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder
+
+# Each engine has an environment of its own, because their packages do not agree with ours or with each other.
+ENGINES := airflow
+ENGINE_TESTS := $(ENGINES:%=.venv-%/.stamp)
+
+test-engines: $(VENV)/.stamp-dev $(ENGINE_TESTS) ## run the tests that ask real engines, one server after the other
+	@$(BIN)/pytest -m live -n 0 tests/engines/live
+
+.venv-%/.stamp: tests/engines/live/%.lock $(VENV)/.stamp-uv
+	@echo "Installing $* into .venv-$*, each package checked against its hash ..."
+	@$(UV) venv --quiet --allow-existing --python $(BIN)/python .venv-$*
+	@$(UV) pip install --quiet --python .venv-$*/bin/python --require-hashes -r $<
+	@touch $@
 
 check: $(VENV)/.stamp-dev ## lint, format, types, layers, notebooks, budgets
 	@.ci/check
