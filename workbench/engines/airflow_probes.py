@@ -77,7 +77,7 @@ class AirflowProbes:
     def _leavings(self) -> Iterator[str]:
         started, place = self._started, self._client.place
         if started.unpaused_at:
-            if why := self._refused("PATCH", f"{API}/dags/{TICK}", {"is_paused": True}):
+            if why := self._why_not_done("PATCH", f"{API}/dags/{TICK}", {"is_paused": True}):
                 yield f"the schedule of {TICK} goes on ({why}): pause it in Airflow's own pages"
             started.run_ids += self._begun(TICK, started.unpaused_at)
         if started.event_at:
@@ -98,8 +98,8 @@ class AirflowProbes:
         why = ""
         if run.get("state") not in ("success", "failed"):
             body = {"state": "failed", "note": "drill"}
-            why = self._refused("PATCH", run_path(run_id), body)
-        why = why or self._refused("DELETE", run_path(run_id))
+            why = self._why_not_done("PATCH", run_path(run_id), body)
+        why = why or self._why_not_done("DELETE", run_path(run_id))
         if why:
             place = self._client.place
             yield f"run {run_id} of Airflow at {place} stays ({why}): delete it in Airflow's own pages"
@@ -143,7 +143,7 @@ class AirflowProbes:
             )
         return answer.body
 
-    def _refused(self, method: str, path: str, body: object = None) -> str:
+    def _why_not_done(self, method: str, path: str, body: object = None) -> str:
         """Send what cleans up and return why it was not done; one failure leaves the rest to be tried."""
         try:
             answer = self._client.send(method, path, body)
