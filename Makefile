@@ -46,10 +46,10 @@ test-long: $(VENV)/.stamp-dev ## kill, fail and cut the power at every call; lon
 	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder -m long -o faulthandler_timeout=7200
 
 # Engines whose live tests there are: each has its own environment, from its own lock.
-ENGINES := prefect temporal
+ENGINES := airflow prefect temporal
 
 test-engines: $(VENV)/.stamp-dev $(ENGINES:%=.venv-%/.stamp) ## run the tests against real engines, on loopback
-	@$(BIN)/pytest -m live tests/engines/live
+	@$(BIN)/pytest -m live -n 0 tests/engines/live
 
 .venv-%/.stamp: tests/engines/live/%.lock $(VENV)/.stamp-uv
 	@echo "Making .venv-$* for the engine's server and workers ..."

@@ -91,7 +91,18 @@ def test_a_run_that_cannot_be_deleted_is_named(server: FakeAirflow) -> None:
     conflict = httpx.Response(409, json={"detail": "no"})
     path = "/api/v2/dags/{}/dagRuns/{}".format(*run_id.split("/"))
     server.overrides["DELETE", path] = lambda _: conflict
-    assert f"run {run_id} of Airflow at airflow.example:8080 stays (409)" in engine.clean_up()[0]
+    other = engine.start(WorkClass.RETRYING).run_id
+    assert f"run {run_id} of Airflow at airflow.example:8080 stays (409 " in engine.clean_up()[0]
+    assert other not in [f"{run['dag_id']}/{run['dag_run_id']}" for run in server.runs]
+
+
+def test_a_schedule_that_cannot_be_paused_again_is_named(server: FakeAirflow) -> None:
+    """The one thing that would go on by itself after a drill is never left unsaid."""
+    engine = server.engine()
+    engine.start(WorkClass.SCHEDULED)
+    busy = httpx.Response(500, json={"detail": "database is locked"})
+    server.overrides["PATCH", f"/api/v2/dags/{TICK}"] = lambda _: busy
+    assert f"the schedule of {TICK} goes on (500" in engine.clean_up()[0]
 
 
 def test_a_user_who_may_not_trigger_is_told(server: FakeAirflow) -> None:

@@ -20,6 +20,7 @@ from tests.engines.fake_temporal import AT, JSON, FakeTemporal
 from tests.engines.faulty_wire import Wire, misbehaving
 from workbench.clock import FixedClock, SystemClock
 from workbench.engines import http
+from workbench.engines.binding import RegistryBinding, sync_engine
 from workbench.engines.calls import send_call
 from workbench.engines.http import JsonClient
 from workbench.engines.interface import Engine
@@ -38,7 +39,6 @@ from workbench.engines.temporal_asking import ACCEPT, Namespace
 from workbench.errors import EngineError
 from workbench.records import Mode
 from workbench.warehouse import Warehouse
-from workbench.warehouse.syncing import RegistryBinding, sync_engine
 
 SECRET = "canary-5f1e"
 TARGET = "orders"

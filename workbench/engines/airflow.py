@@ -20,6 +20,10 @@ class Airflow(AirflowReader, AirflowSwitch, AirflowProbes):
         super().__init__(client, binding, clock=clock)
         self._started = Started()
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
 
 def connect(address: EngineAddress, binding: Binding, *, clock: Clock, **options: Any) -> Airflow:
     """Return the adapter for one address; nothing is asked yet."""

@@ -94,7 +94,8 @@ _UNSEEN: Mapping[str, frozenset[WorkClass]] = {
 POOL_COLLATERAL = "a pool (`pool:NAME`) holds the tasks of every other dag that use it as well"
 NO_DRAIN = (
     "pausing holds a run in flight before its next task instead of letting it end; choose freeze, or halt to end it "
-    "(a dag without a run in flight is drained by a freeze as well)"
+    "(a dag without a run in flight is drained by a freeze, and one whose tasks ask the gate through "
+    "workbench.hooks.airflow by the gate)"
 )
 NO_TRIGGER = "Airflow has no switch for a schedule alone: pause its dag"
 NO_RUN = "Airflow cannot hold a single run: freeze its dag, or halt the run"

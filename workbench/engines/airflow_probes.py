@@ -79,7 +79,8 @@ class AirflowProbes:
     def _leavings(self) -> Iterator[str]:
         started, place = self._started, self._client.place
         if started.unpaused_at:
-            self._sent("PATCH", f"{API}/dags/{TICK}", {"is_paused": True})
+            if why := self._why_not_done("PATCH", f"{API}/dags/{TICK}", {"is_paused": True}):
+                yield f"the schedule of {TICK} goes on ({why}): pause it in Airflow's own pages"
             started.run_ids += self._begun(TICK, started.unpaused_at)
         if started.event_at:
             started.run_ids += self._begun(EVENT, started.event_at)
@@ -96,12 +97,14 @@ class AirflowProbes:
             if exc.status != 404:
                 raise
             return
+        why = ""
         if run.get("state") not in ("success", "failed"):
-            self._sent("PATCH", run_path(run_id), {"state": "failed", "note": "drill"})
-        answer = self._client.send("DELETE", run_path(run_id))
-        if answer.status >= 300 and answer.status != 404:
+            body = {"state": "failed", "note": "drill"}
+            why = self._why_not_done("PATCH", run_path(run_id), body)
+        why = why or self._why_not_done("DELETE", run_path(run_id))
+        if why:
             place = self._client.place
-            yield f"run {run_id} of Airflow at {place} stays ({answer.status}): delete it in Airflow's own pages"
+            yield f"run {run_id} of Airflow at {place} stays ({why}): delete it in Airflow's own pages"
 
     def _begun(self, dag_id: str, since: str) -> list[str]:
         asked = {"run_after_gte": since}
@@ -141,6 +144,15 @@ class AirflowProbes:
                 next_step="look what this user may do in Airflow",
             )
         return answer.body
+
+    def _why_not_done(self, method: str, path: str, body: object = None) -> str:
+        """Send what cleans up and return why it was not done; one failure leaves the rest to be tried."""
+        try:
+            answer = self._client.send(method, path, body=body)
+        except EngineError as exc:
+            return exc.message
+        is_done = answer.status < 300 or answer.status == 404
+        return "" if is_done else f"{answer.status} {answer.text[:100]}"
 
     def _lacks(self, dag_id: str) -> str:
         return (

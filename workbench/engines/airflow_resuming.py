@@ -74,23 +74,20 @@ def plan_of_resume(
     forecast: list[Firing] = []
     for receipt in receipts:
         reading = look.readings.get(receipt.target_id)
-        if reading is None or _foreign(receipt, reading):
-            why = _foreign(receipt, reading) if reading else _gone(receipt)
+        why = _foreign(receipt, reading)
+        if why or reading is None:
             cannot[receipt.target_id] = f"Airflow at {client.place} {why}"
             continue
-        calls.append(_opening(receipt, reading))
-        if receipt.target_id.startswith("dag:"):
-            backlog = _backlog(client, look, reading=reading, catch_up=catch_up)
-            calls += [end_run(reading.target_id, one, stage=FIRST) for one in backlog.dropped]
-            forecast.append(_firing(reading, backlog, catch_up))
-        elif receipt.target_id.startswith("pool:"):
-            forecast.append(_of_pool(reading))
+        found, firing = _resumed(client, look, receipt=receipt, reading=reading, catch_up=catch_up)
+        calls += found
+        forecast += [firing] if firing else []
+    wanted = {receipt.target_id for receipt in receipts}
     return Plan(
         "airflow",
         version,
         tuple(dict.fromkeys(map(scope_of, receipts))),
         None,
-        _read(look, receipts),
+        tuple(one for target_id, one in look.readings.items() if target_id in wanted),
         tuple(sorted(calls, key=lambda call: call.stage)),
         cannot=cannot,
         forecast=tuple(forecast),
@@ -98,26 +95,23 @@ def plan_of_resume(
     )
 
 
-def _read(look: Look, receipts: Sequence[Receipt]) -> tuple[Reading, ...]:
-    ids = dict.fromkeys(receipt.target_id for receipt in receipts)
-    return tuple(look.readings[one] for one in ids if one in look.readings)
-
-
-def _gone(receipt: Receipt) -> str:
-    return f"does not have {receipt.name} any more, so there is nothing to resume"
-
-
-def _opening(receipt: Receipt, reading: Reading) -> NativeCall:
-    """Return the call that opens one target again."""
-    if receipt.target_id.startswith("dag:"):
-        return unpause(reading, stage=THEN)
+def _resumed(
+    client: AirflowClient, look: Look, *, receipt: Receipt, reading: Reading, catch_up: CatchUp
+) -> tuple[list[NativeCall], Firing | None]:
+    """Return the calls that bring one target back, and what starts then."""
     if receipt.target_id.startswith("pool:"):
-        return open_pool(reading, int(receipt.before["slots"]), stage=THEN)
-    return unpause_backfill(reading, stage=THEN)
+        return [open_pool(reading, int(receipt.before["slots"]), stage=THEN)], _of_pool(reading)
+    if receipt.target_id.startswith("backfill:"):
+        return [unpause_backfill(reading, stage=THEN)], None
+    backlog = _backlog(client, look, reading=reading, catch_up=catch_up)
+    ended = [end_run(reading.target_id, one, stage=FIRST) for one in backlog.dropped]
+    return [*ended, unpause(reading, stage=THEN)], _firing(reading, backlog, catch_up=catch_up)
 
 
-def _foreign(receipt: Receipt, reading: Reading) -> str:
+def _foreign(receipt: Receipt, reading: Reading | None) -> str:
     """Return why a target is not ours to resume any more, or an empty text."""
+    if reading is None:
+        return f"does not have {receipt.name} any more, so there is nothing to resume"
     when = f" at {reading.changed_at:%Y-%m-%d %H:%M:%S} UTC" if reading.changed_at else ""
     who = f"{reading.changed_by or 'somebody'}{when}"
     if not reading.is_paused:
@@ -187,7 +181,7 @@ def _missed(client: AirflowClient, reading: Reading, details: Mapping[str, Any])
         return None
 
 
-def _firing(reading: Reading, backlog: Backlog, catch_up: CatchUp) -> Firing:
+def _firing(reading: Reading, backlog: Backlog, *, catch_up: CatchUp) -> Firing:
     count = None if backlog.missed is None else backlog.missed + len(backlog.kept)
     starts = [_count(len(backlog.kept), "queued run")] if backlog.kept else []
     if backlog.missed is None:

@@ -227,6 +227,16 @@ class Gate(Source):
         self._presence.started(run.automation_id, run.run_id, seq=answer.as_of_seq)
         return answer
 
+    def go_on(self, run: AskedRun) -> GateAnswer:
+        """Let a further step go on of a run that was let in before, by another process perhaps, or raise.
+
+        Under a drain such a run goes on; whoever calls it calls `leave` when the step has ended.
+        """
+        answer = self._admit(run, GOES_ON)
+        self._raise_unless_clear(run, answer)
+        self._presence.started(run.automation_id, run.run_id, seq=answer.as_of_seq)
+        return answer
+
     def leave(self, run: AskedRun) -> None:
         """Note that a run has ended."""
         self._presence.finished(run.automation_id, run.run_id)

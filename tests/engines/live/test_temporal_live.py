@@ -18,6 +18,7 @@ from tests.store.ground import a_control, an_automation, break_glass, settings_i
 from workbench.clock import SystemClock
 from workbench.control import Control
 from workbench.control.placing import PauseRequest
+from workbench.engines.binding import RegistryBinding
 from workbench.engines.interface import EngineAddress
 from workbench.engines.rows import RunRow, StepRow
 from workbench.engines.switching import (
@@ -33,7 +34,6 @@ from workbench.engines.temporal import Temporal, connect
 from workbench.engines.temporal_asking import ACCEPT
 from workbench.errors import EngineError
 from workbench.records import Automation, Mode, RunStatus
-from workbench.warehouse.syncing import RegistryBinding
 
 pytestmark = [pytest.mark.live, pytest.mark.engine_temporal, pytest.mark.slow]
 KINDS = ("orders", "invoices", "attic")
