@@ -482,6 +482,16 @@ def test_everything_is_every_pool_and_every_deployment(
     assert ground.reading("attic").is_paused is True
 
 
+def test_nothing_is_missed_on_a_later_page(ground: Ground, server: PrefectServer) -> None:
+    """Prefect lists at most 200 at once: all 250 others are planned for and read back too."""
+    for number in range(250):
+        server.deploy(f"f{number:03}", schedule=False)
+    plan = pause(ground, EVERYTHING)
+    assert len(plan.before) == 1 + 4 + 250
+    server.deployment("f249")["paused"] = False
+    assert list(ground.engine.verify(plan).unmet.values()) == ["f249/f249 is not paused at Prefect"]
+
+
 def test_one_schedule_stops_and_its_deployment_goes_on(
     ground: Ground, server: PrefectServer
 ) -> None:

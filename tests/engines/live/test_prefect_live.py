@@ -155,7 +155,7 @@ def test_a_suspended_run_repeats_its_steps_unless_they_are_kept(
     ground: Ground, server: Server
 ) -> None:
     """Frozen after its first step and let go: the steps are done again, or taken from their kept results."""
-    runs = {flow: server.begin(flow) for flow in ("orders", "kept")}
+    runs = {flow: server.make(flow, seconds=10.0) for flow in ("orders", "kept")}
     for run_id in runs.values():
         until(
             lambda run_id=run_id: ("step", "Completed") in server.steps(run_id),
