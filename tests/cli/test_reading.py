@@ -385,6 +385,7 @@ def test_the_json_of_a_card_has_exactly_these_fields() -> None:
         "checklist": entry["checklist"],
         "last_asked_at": None,
         "in_flight_count": 0,
+        "last_drill": "",
         "first_run": None,
     }
     assert set(entry["checklist"]) == set(CHECKLIST)

@@ -31,7 +31,7 @@ from hypothesis.stateful import (
 from tests.cli.command_machine import checked
 from tests.cli.ground import Result, run
 from tests.control.test_signoffs import a_house
-from tests.store.ground import START, settings_in
+from tests.store.ground import START, loaded_by, settings_in
 from tests.store.machine import MEMORY
 from tests.store.test_machine import SETTINGS
 from workbench.clock import FixedClock, to_text
@@ -91,7 +91,14 @@ class SignoffMachine(RuleBasedStateMachine):
             "WORKBENCH_HOME": str(self.root / f"home-{PEOPLE[person]}"),
             "WORKBENCH_CLOCK": to_text(self.now),
         }
-        with mock.patch.dict(os.environ, environment):
+        # What a resume rests on is not this walk's question: all of it was loaded just now.
+        loaded = loaded_by(FixedClock(max(self.now, self.newest)))
+        with (
+            mock.patch.dict(os.environ, environment),
+            mock.patch(
+                "workbench.warehouse.serving.read_evidence", lambda _, question: loaded(question)
+            ),
+        ):
             return run(*words)
 
     def plan(self, runs: int) -> tuple[str, ...]:

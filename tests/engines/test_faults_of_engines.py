@@ -20,7 +20,7 @@ from tests.engines.fake_temporal import AT, JSON, FakeTemporal
 from tests.engines.faulty_wire import Wire, misbehaving
 from workbench.clock import FixedClock, SystemClock
 from workbench.engines import http
-from workbench.engines.binding import RegistryBinding, sync_engine
+from workbench.engines.binding import RegistryBinding
 from workbench.engines.calls import send_call
 from workbench.engines.http import JsonClient
 from workbench.engines.interface import Engine
@@ -39,6 +39,7 @@ from workbench.engines.temporal_asking import ACCEPT, Namespace
 from workbench.errors import EngineError
 from workbench.records import Mode
 from workbench.warehouse import Warehouse
+from workbench.warehouse.syncing import sync_engine
 
 SECRET = "canary-5f1e"
 TARGET = "orders"

@@ -35,7 +35,7 @@ def takes_a_stale_view(chance: random.Random) -> None:
 
 def acts_again_on_a_known_id(chance: random.Random) -> None:
     """The same command id is another command each time."""
-    storing._repeated = lambda *_: None
+    storing.repeated = lambda *_, **__: None
 
 
 def tells_gates_now_and_then(chance: random.Random) -> None:
