@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,14 @@ from workbench.control.placing import PauseRequest
 from workbench.delivery.certificate import certificate_draft, newest_certificate
 from workbench.delivery.drilling import Drill, Drilled, Pace
 from workbench.delivery.hand import Hand
-from workbench.engines.switching import CallResult, OnPause, OnResume, WorkClass
+from workbench.engines.switching import (
+    CallResult,
+    Capability,
+    Effect,
+    OnPause,
+    OnResume,
+    WorkClass,
+)
 from workbench.errors import EngineError, Refused
 from workbench.records import Hold, Mode, Purpose
 
@@ -103,6 +111,39 @@ def test_an_engine_that_starts_new_work_all_the_same_is_a_difference(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seeded: a paused workflow starts what is asked by hand; the drill marks it, and names the leak."""
+    let_queued_start(monkeypatch)
+    drilled = drill(place)
+    assert {d.work_class for d in drilled.differences} >= {WorkClass.NEW_MANUAL}
+    assert drilled.leaks
+    assert not drilled.is_passed
+
+
+def test_what_is_declared_to_start_is_no_leak(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that says that new work starts all the same passes when that is what happens."""
+    right = FakeEngine.capabilities
+
+    def honest(self: FakeEngine) -> list[Capability]:
+        return [replace(one, effects=tuple(map(goes_on, one.effects))) for one in right(self)]
+
+    def goes_on(effect: Effect) -> Effect:
+        is_open = effect.work_class in (WorkClass.NEW_MANUAL, WorkClass.QUEUED)
+        return (
+            replace(effect, on_pause=OnPause.CONTINUES, on_resume=OnResume.NONE)
+            if is_open
+            else effect
+        )
+
+    monkeypatch.setattr(FakeEngine, "capabilities", honest)
+    let_queued_start(monkeypatch)
+    drilled = drill(place)
+    assert said(drilled)[WorkClass.NEW_MANUAL] == (OnPause.CONTINUES, OnResume.NONE)
+    assert (drilled.leaks, drilled.differences, drilled.is_passed) == ((), (), True)
+
+
+def let_queued_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the fake start what is queued, paused or not."""
     right = FakeEngine.tick
 
     def leaking(self: FakeEngine) -> list[str]:
@@ -112,10 +153,6 @@ def test_an_engine_that_starts_new_work_all_the_same_is_a_difference(
         return right(self)
 
     monkeypatch.setattr(FakeEngine, "tick", leaking)
-    drilled = drill(place)
-    assert {d.work_class for d in drilled.differences} >= {WorkClass.NEW_MANUAL}
-    assert drilled.leaks
-    assert not drilled.is_passed
 
 
 def test_a_drill_leaves_nothing_behind(place: Place) -> None:

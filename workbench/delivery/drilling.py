@@ -29,6 +29,7 @@ from workbench.engines.switching import (
     CatchUp,
     Effect,
     EngineScope,
+    OnPause,
     ProbeWork,
     ScopeKind,
     WorkClass,
@@ -65,7 +66,7 @@ class Drilled:
 
     Attributes:
         command_at: when the pause was given; the times below are measured from it.
-        leaks: probe runs that started after the pause had been read back.
+        leaks: probe runs that started after the pause had been read back, of classes not declared to go on.
         cannot: class of work -> why none of it could be started.
         left: what cleaning up had to leave, for a person, a sentence each.
     """
@@ -121,7 +122,11 @@ class Drill:
             watched, command_at, part = self._story(starter)
         finally:
             left = tuple(starter.clean_up())
-        effects = observed_effects(self._works, watched, version=health.version)
+        effects, declared = (
+            observed_effects(self._works, watched, version=health.version),
+            self._declared(),
+        )
+        goes_on = {e.work_class for e in declared if e.on_pause is OnPause.CONTINUES}
         return Drilled(
             engine_id=self.hand.engine_id,
             engine=health.engine,
@@ -132,8 +137,8 @@ class Drill:
             quiet_at=part.quiet_at,
             last_start_at=last_start_at(self._works, watched),
             effects=effects,
-            differences=differences(self._declared(), effects),
-            leaks=late_starts(self._works, watched),
+            differences=differences(declared, effects),
+            leaks=late_starts([w for w in self._works if w.work_class not in goes_on], watched),
             cannot=tuple((w.work_class, w.cannot) for w in self._works if w.cannot),
             left=left,
             findings=health.findings,
