@@ -201,9 +201,12 @@ class Intake:
         return done
 
     def _changed(self) -> Iterator[Spool]:
-        """Give the spools that have changed since they were last seen empty."""
+        """Give the spools that have changed since they were last seen empty.
+
+        Each is looked at once: a power loss may leave a pause on the disk without the count that told of it.
+        """
         for spool in self.spools():
-            if spool.change_count() != self._seen.get(spool.path, 0):
+            if spool.change_count() != self._seen.get(spool.path):
                 yield spool
 
     def _record(self, pause: SpooledPause, now: datetime) -> Committed:
