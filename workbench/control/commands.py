@@ -106,7 +106,7 @@ class Control:
                 request.command(used_id),
                 lambda s, who: decide_pause(s, request, actor=who.text, now=now),
             )
-        except StorageUnavailable as exc:
+        except (StorageUnavailable, MemoryError) as exc:
             asker = Asker(self.role, now)
             raise self.intake.keep(request, used_id, asker=asker, cause=exc) from exc
         hold = done.state.holds[_result(done, "hold.place")]
@@ -262,8 +262,9 @@ class Control:
         try:
             note = self.checkpoint(done.state)
             faults = append_note(folders, done.state.store_id, note=note)
-        except OSError as exc:
-            faults = [f"no checkpoint could be made: {exc}"]
+        except (OSError, MemoryError, ImportError) as exc:
+            # Without memory a library cannot be loaded either.
+            faults = [f"no checkpoint could be made: {str(exc) or 'no memory is left'}"]
         for fault in sorted(set(faults) - self._said):
             logging.getLogger(__name__).warning("%s; the command itself is recorded.", fault)
         self._said.update(faults)
