@@ -16,6 +16,7 @@ from tests.panels.stage import (
     a_registry,
     an_automation,
 )
+from tests.store.test_hosts import forge, row_of
 from workbench.clock import FixedClock
 from workbench.control import open_control
 from workbench.control.enrolling_keys import Enrolment, enrol_key
@@ -30,6 +31,7 @@ from workbench.panels.html_parts import draw_message, element
 from workbench.records import Mode, VerdictKind
 from workbench.registry import Registry
 from workbench.settings import KEY_FILE, Settings
+from workbench.store import hosts
 from workbench.store.keys import make_key
 
 
@@ -71,6 +73,24 @@ def everything(model: ControlModel) -> str:
             draw_message(model.resume.message),
         ]
     )
+
+
+def test_hosts_are_drawn_with_the_silent_ones_marked(
+    control: FaultyControl, model: ControlModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing where no host reports; then each with its state, and nothing of its name as markup."""
+    assert html.draw_hosts(model) == ""
+    forge(control, row_of(HOSTILE[:60], gate_folder=HOSTILE))
+    model.refresh()
+    drawn = html.draw_hosts(model)
+    assert "told" in text_of(drawn)
+    assert "img" not in Reader(drawn).tags
+    monkeypatch.setattr(hosts, "SILENT_SECONDS", -1.0)
+    model.refresh()
+    assert "UNREACHABLE" in text_of(html.draw_hosts(model))
+    assert "wb-row-warn" in html.draw_hosts(model)
+    assert "is UNREACHABLE" in write_summary(model)
+    assert "img" not in Reader(everything(model)).tags
 
 
 def test_no_stored_text_becomes_markup(clock: FixedClock) -> None:

@@ -17,6 +17,7 @@ import pytest
 from tests.store.ground import START, SetClock
 from tests.unit.published import a_document, a_hold, publish
 from workbench.gate import Gate, GateState, Paused, Unknown, source, view
+from workbench.gate.asked import AskedRun
 from workbench.presence import read_presences
 from workbench.snapshot import EPOCH_FILE, SNAPSHOT_FILE, Publisher, write_durably
 from workbench.tickets import TicketBook
@@ -291,6 +292,23 @@ def test_a_pause_point_needs_a_run(tmp_path: Path) -> None:
         pytest.fail("it was let through")
     with pytest.raises(RuntimeError, match="is called inside"):
         gate.pause_point()
+
+
+@pytest.mark.parametrize(("mode", "goes_on"), [("drain", True), ("freeze", False), ("halt", False)])
+def test_a_run_goes_on_in_another_process(tmp_path: Path, mode: str, goes_on: bool) -> None:
+    """A step of a run that began elsewhere: under drain it goes on and is seen in flight, else it is refused."""
+    publish(tmp_path, automations={"a": [a_hold(mode=mode)]})
+    gate, run = Gate(tmp_path), AskedRun("a", "r1")
+    with pytest.raises(Paused):
+        gate.enter(run)
+    if not goes_on:
+        with pytest.raises(Paused):
+            gate.go_on(run)
+        return
+    assert gate.go_on(run).state is GateState.CLEAR
+    assert read_presences(tmp_path)["a"][0].in_flight == ("r1",)
+    gate.leave(run)
+    assert read_presences(tmp_path)["a"][0].in_flight == ()
 
 
 @pytest.mark.parametrize(("mode", "goes_on"), [("drain", True), ("freeze", False), ("halt", False)])

@@ -1,149 +1,67 @@
-"""What every engine gives: health, targets, runs, states, steps, audit events and approvals, under our names."""
+"""The one contract with an engine: what it must answer so that its work can be read, paused, read back and resumed.
+
+A new engine is one file with a class of this shape and a function `connect(address, binding, *, clock)`, registered
+under the entry point group `workbench.engines`. Adapters speak HTTP and need no engine package. What fails is an
+EngineError: a sentence that names the place and never a credential.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol, runtime_checkable
+
+from workbench.clock import Clock
+from workbench.engines.rows import (
+    ApprovalRow,
+    AuditRow,
+    Bound,
+    EngineTarget,
+    Health,
+    RunRow,
+    StateRow,
+    StepRow,
+)
+from workbench.engines.switching import (
+    CallOutcome,
+    Capability,
+    CatchUp,
+    EngineScope,
+    NativeCall,
+    Note,
+    Plan,
+    ProbeWork,
+    Reading,
+    Receipt,
+    Verification,
+    WorkClass,
+)
+from workbench.records import Mode
+
+ENTRY_POINTS = "workbench.engines"
+"""Entry point group: the name is the engine's kind, the value its `connect`."""
 
 
 @dataclass(frozen=True)
-class Health:
-    """What an engine says of itself.
+class EngineAddress:
+    """Where an engine is and what opens it.
 
     Attributes:
-        findings: what makes its answers doubtful, one sentence each; empty when nothing does.
+        engine_id: name in our registry, as an automation's `engine` gives it.
+        kind: which adapter: `prefect`, `airflow`, `temporal`.
+        token: bearer token, or empty; never shown.
+        password: with `user`; never shown.
+        options: what only this kind of engine needs, such as a namespace.
     """
 
-    engine: str
-    version: str
-    findings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class EngineTarget:
-    """Something the engine runs: a flow with its deployments.
-
-    Attributes:
-        names: all names under which a registry may bind it: flow, deployment, `flow/deployment`.
-        is_paused: the engine says that it starts nothing of it.
-    """
-
-    target_id: str
-    names: tuple[str, ...]
-    tags: tuple[str, ...] = ()
-    is_paused: bool | None = None
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """One run as the engine tells it; names are those of the table `run`."""
-
-    run_id: str
-    automation_id: str
-    status: str
-    raw_status: str
-    first_seen_at: datetime
-    updated_at: datetime
-    environment: str | None = None
-    kind: str | None = None
-    category: str | None = None
-    provider: str | None = None
-    engine: str | None = None
-    trigger: str | None = None
-    run_mode: str | None = None
-    scheduled_at: datetime | None = None
-    queued_at: datetime | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    attempt_count: int | None = None
-    parent_run_id: str | None = None
-    root_run_id: str | None = None
-    triggered_by: str | None = None
-    version: str | None = None
-    error_message: str | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class StateRow:
-    """One state that a run entered; names are those of the table `run_state`."""
-
-    run_id: str
-    entered_at: datetime
-    status: str
-    raw_status: str
-    message: str | None = None
-    actor: str | None = None
-
-
-@dataclass(frozen=True)
-class StepRow:
-    """One attempt at a step; names are those of the table `step`."""
-
-    run_id: str
-    step_id: str
-    attempt: int
-    automation_id: str
-    status: str
-    raw_status: str
-    category: str | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    error_message: str | None = None
-
-
-@dataclass(frozen=True)
-class AuditRow:
-    """One audited action; names are those of the table `audit_event`."""
-
-    event_id: str
-    occurred_at: datetime
-    action: str
-    raw_action: str
-    recorded_at: datetime | None = None
-    actor: str | None = None
-    target_kind: str | None = None
-    target_id: str | None = None
-    outcome: str = "unknown"
-    reason: str | None = None
-    correlation_id: str | None = None
-    payload: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ApprovalRow:
-    """One approval that a run asked of people; names are those of the table `approval`."""
-
-    approval_id: str
-    automation_id: str
-    requested_at: datetime
-    run_id: str | None = None
-    action: str | None = None
-    risk: str | None = None
-    requested_by: str | None = None
-    expires_at: datetime | None = None
-    decided_at: datetime | None = None
-    decided_by: str | None = None
-    decision: str | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True)
-class Bound:
-    """What our registry knows of an automation that an engine runs.
-
-    Attributes:
-        is_known: False where no automation of the registry is bound; the engine's name stands in.
-    """
-
-    automation_id: str
+    engine_id: str
     kind: str
-    category: str | None = None
-    environment: str | None = None
-    provider: str | None = None
-    is_known: bool = True
+    url: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 class Binding(Protocol):
@@ -162,7 +80,7 @@ class EngineReader(Protocol):
     engine: str
 
     def probe(self) -> Health:
-        """Ask whether the engine is there, and which version; raises EngineError when it is not."""
+        """Ask whether the engine is there, which version, and whether it truly schedules; or EngineError."""
 
     def targets(self) -> Sequence[EngineTarget]:
         """Return what the engine runs."""
@@ -186,7 +104,50 @@ class EngineReader(Protocol):
         """Return the approvals that runs asked for; empty where the engine has none."""
 
 
-def as_row(record: Any) -> dict[str, Any]:
-    """Return a record as a row for the warehouse, without what is not known."""
-    found = {one.name: getattr(record, one.name) for one in fields(record)}
-    return {name: value for name, value in found.items() if value is not None and value != {}}
+class EngineSwitch(Protocol):
+    """The switching half of an engine: plan, apply, read back."""
+
+    engine: str
+
+    def capabilities(self) -> Sequence[Capability]:
+        """Return what it can and cannot do, for every kind of scope that it has and every mode."""
+
+    def state(self, scopes: Sequence[EngineScope]) -> Sequence[Reading]:
+        """Return a reading of each native target that stands for these scopes; what is unknown to it is left out."""
+
+    def plan_pause(self, scopes: Sequence[EngineScope], mode: Mode) -> Plan:
+        """Work out the calls; changes nothing. What is paused already needs none, what cannot be is in `cannot`."""
+
+    def apply(self, call: NativeCall, note: Note) -> CallOutcome:
+        """Send one call; never raises for what the engine does or does not answer."""
+
+    def verify(self, plan: Plan) -> Verification:
+        """Read every target of a plan back and say what is not as wanted; raises EngineError without an answer."""
+
+    def plan_resume(self, receipts: Sequence[Receipt], catch_up: CatchUp) -> Plan:
+        """Work out the calls that bring back what these receipts changed and nobody else changed since.
+
+        The forecast says what starts then; what others changed meanwhile is in `cannot` and stays as it is.
+        """
+
+
+class Engine(EngineReader, EngineSwitch, Protocol):
+    """Both halves."""
+
+
+@runtime_checkable
+class ProbeStarter(Protocol):
+    """Optional: an engine that can start made-up work of each class in a staging scope, for a drill."""
+
+    def start(self, work_class: WorkClass) -> ProbeWork:
+        """Start work of a class; says why where the engine has none of it."""
+
+    def clean_up(self) -> Sequence[str]:
+        """Remove what `start` made and return what had to be left, a sentence each."""
+
+
+class Connect(Protocol):
+    """What an entry point gives: makes the adapter for one address; nothing is asked yet."""
+
+    def __call__(self, address: EngineAddress, binding: Binding, *, clock: Clock) -> Engine:
+        """Return the adapter."""

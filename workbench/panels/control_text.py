@@ -25,6 +25,7 @@ def write_summary(model: ControlModel) -> str:
         lines.append(f"{model.not_stopped_count} held and NOT stopped: they do not ask the gate")
     if model.unconfirmed_count:
         lines.append(f"{model.unconfirmed_count} of {model.watched_id} not confirmed yet")
+    lines += [view.sentence for view in model.hosts if view.host.is_silent]
     return "\n".join([*lines, *map(_write_hold, model.holds)])
 
 

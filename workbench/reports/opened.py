@@ -17,6 +17,7 @@ from workbench.reports.parameters import ReportParameters
 from workbench.reports.seal import Seal, code_digest, package_versions
 from workbench.reports.shelf import Shelf
 from workbench.review.request import QueryCall, ReviewRequest, find_request
+from workbench.review.thresholds import ReviewThresholds, thresholds_under
 from workbench.settings import Settings
 from workbench.store import open_store
 from workbench.store.anchors import read_notes
@@ -62,7 +63,8 @@ def open_report(name: str, parameters: ReportParameters, *, queries_of: QueriesO
     events = store.events(until_seq=parameters.log_seq or None)
     state = fold(events)
     with Warehouse.open(settings.home).snapshot(parameters.manifest_version or None) as snapshot:
-        request = _request(snapshot, parameters)
+        limits = thresholds_under(state.policies.get(state.environment))
+        request = _request(snapshot, parameters, limits=limits)
         tables = {call.name: _run(snapshot, call) for call in queries_of(request)}
         tables["store.chain"] = chain_rows(store, parameters.log_seq)
         tables["store.probation"] = probation_rows(state)
@@ -93,13 +95,16 @@ def _run(snapshot: WarehouseSnapshot, call: QueryCall) -> pd.DataFrame:
     return snapshot.query(call.name, **call.parameters)
 
 
-def _request(snapshot: WarehouseSnapshot, asked: ReportParameters) -> ReviewRequest:
+def _request(
+    snapshot: WarehouseSnapshot, asked: ReportParameters, *, limits: ReviewThresholds
+) -> ReviewRequest:
     request = find_request(
         lambda call: _run(snapshot, call),
         asked.hold_id,
         as_of=asked.instant("as_of"),
         only=asked.only or None,
         onset_at=asked.optional_instant("onset"),
+        thresholds=limits,
     )
     since = asked.optional_instant("since")
     if since is None:

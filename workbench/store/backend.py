@@ -12,6 +12,8 @@ from workbench.store.schema import Drift
 
 WAIT_SECONDS = 10.0
 """How long a writer waits for its turn."""
+NOTHING_RECORDED = " Nothing was recorded."
+"""Ends the sentence about a store that failed a writer; a reader cannot know what was recorded before it."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,12 @@ class Session(Protocol):
     def changers(self) -> list[Changer]:
         """Return who the database lets change the log; empty where it knows no roles."""
 
+    def hosts(self, most: int) -> list[tuple[Any, ...]]:
+        """Return what mirrors reported, the newest first, as `list_hosts` has its columns."""
+
+    def report_host(self, row: dict[str, Any]) -> bool:
+        """Take the report of a host; False where another gate folder reports under its name and number."""
+
     def insert_meta(self, name: str, value: str) -> None:
         """Record one fact about the store."""
 
@@ -136,6 +144,9 @@ class Backend(Protocol):
 
     def watching(self) -> AbstractContextManager[Watch]:
         """Begin to watch; raises StorageUnavailable where the store cannot be reached any more."""
+
+    def leasing(self, name: str) -> AbstractContextManager[bool]:
+        """Hold a lease while the block lasts, on whatever host; gives False where another process has it."""
 
     def making(self) -> AbstractContextManager[Session]:
         """Open a session in an empty store that is there, whole, once the block ends well, else not at all.

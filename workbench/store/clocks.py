@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.snapshot import boot_id
+from workbench.identity import boot_id
 
 
 def read_clocks() -> dict[str, Any]:

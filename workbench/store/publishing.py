@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.clock import Clock
-from workbench.snapshot import Publisher, SnapshotFault, read_snapshot, source_of
+from workbench.identity import source_of
+from workbench.snapshot import Publisher, SnapshotFault, read_snapshot
 from workbench.store.backend import Session
 from workbench.store.clocks import read_clocks
 from workbench.store.descent import copy_fault
@@ -80,6 +81,18 @@ class GateFolder:
         except (OSError, SnapshotFault) as exc:
             return f"the gate folder {self.folder} cannot be written: {exc}"
         return ""
+
+    def identity(self, state: State) -> tuple[str, str]:
+        """Return number and id of the folder; both are empty before anything was published there."""
+        return self._publisher(state).identity()
+
+    def told_seq(self, state: State) -> int:
+        """Return the position of the last publication that is whole; 0 where none is."""
+        return self._publisher(state).published_seq() or 0
+
+    def renumber(self, state: State) -> None:
+        """Make the folder another one than it was; the caller has it locked. Raises OSError or SnapshotFault."""
+        self._publisher(state).renumber()
 
     def _publisher(self, state: State) -> Publisher:
         return Publisher(self.folder, state.store_id)

@@ -17,7 +17,7 @@ from workbench.errors import Refused, StorageUnavailable, StoreMissing
 from workbench.records import Event
 from workbench.snapshot import fsync_folder
 from workbench.store import log
-from workbench.store.backend import WAIT_SECONDS, Changer, Upgrade
+from workbench.store.backend import NOTHING_RECORDED, WAIT_SECONDS, Changer, Upgrade
 from workbench.store.connection import (
     STORE_FILE,
     apply_steps,
@@ -26,7 +26,7 @@ from workbench.store.connection import (
     run,
     schema_version,
 )
-from workbench.store.lock import store_lock
+from workbench.store.lock import lease, store_lock
 from workbench.store.migrations import SCHEMA_VERSION, refuse_other_version
 from workbench.store.place import refuse_network_place
 from workbench.store.schema import Drift, Part, differences
@@ -46,8 +46,20 @@ class SqliteSession:
         run(self._connection, "begin_write")
 
     def commit(self) -> None:
-        """Make the transaction durable."""
-        run(self._connection, "commit")
+        """Make the transaction durable; raises StorageUnavailable where only the sync failed.
+
+        Then all of it stands in the write-ahead log: this process dropped it, and whoever opens the file anew
+        after a crash may take it for committed.
+        """
+        try:
+            run(self._connection, "commit")
+        except apsw.IOError as exc:
+            if getattr(exc, "extendedresult", 0) != apsw.SQLITE_IOERR_FSYNC:
+                raise
+            raise StorageUnavailable(
+                "The disk failed at the commit; whether the command was recorded is not known.",
+                next_step="look with `workbench status` before you repeat the command",
+            ) from exc
 
     def rollback(self) -> None:
         """Drop the transaction."""
@@ -93,6 +105,14 @@ class SqliteSession:
     def changers(self) -> list[Changer]:
         """Return nobody: whoever may write the file may change it, and SQLite knows no roles."""
         return []
+
+    def hosts(self, most: int) -> list[tuple[Any, ...]]:
+        """Return what mirrors reported, the newest first, as `list_hosts` has its columns."""
+        return run(self._connection, "list_hosts", most=most)
+
+    def report_host(self, row: dict[str, Any]) -> bool:
+        """Take the report of a host; False where another gate folder reports under its name and number."""
+        return bool(run(self._connection, "report_host", **row))
 
     def insert_meta(self, name: str, value: str) -> None:
         """Record one fact about the store."""
@@ -173,13 +193,22 @@ class SqliteBackend:
     @contextlib.contextmanager
     def writing(self, wait_seconds: float = WAIT_SECONDS) -> Iterator[SqliteSession]:
         """Open a session behind the kernel lock."""
-        with store_lock(self.folder, wait_seconds), connect(self.path) as connection:
+        with (
+            store_lock(self.folder, wait_seconds),
+            connect(self.path, NOTHING_RECORDED) as connection,
+        ):
             yield SqliteSession(connection)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[SqliteWatch]:
         """Begin to watch the file."""
         yield SqliteWatch(self)
+
+    @contextlib.contextmanager
+    def leasing(self, name: str) -> Iterator[bool]:
+        """Hold a kernel lock on a file beside the store; it is free again when this process is gone."""
+        with lease(self.folder, name) as is_held:
+            yield is_held
 
     @contextlib.contextmanager
     def making(self) -> Iterator[SqliteSession]:

@@ -22,6 +22,7 @@ from workbench.store.attesting import signature_words
 from workbench.store.backend import WAIT_SECONDS, Backend, Changer, Session
 from workbench.store.documents import Documents
 from workbench.store.folding import fold
+from workbench.store.hosts import Hosts, hosts_of
 from workbench.store.publishing import GateFolder
 from workbench.store.recording import Change, Command, Committed, project, record, repeated
 from workbench.store.schema import Drift
@@ -99,6 +100,11 @@ class Store:
             for _, _, hold, desired, at in self.outbox()
             if at and desired == "paused"
         }
+
+    def hosts(self, state: State) -> Hosts:
+        """Return the hosts whose mirrors report, but for those that were struck off."""
+        with self.backend.reading() as session:
+            return hosts_of(session, state)
 
     def head_row(self) -> tuple[int, str]:
         """Return where the log stands according to the head row."""
