@@ -130,6 +130,12 @@ def main(arguments: list[str] | None = None) -> None:
             "run `workbench doctor`",
         )
         sys.exit(StorageUnavailable.exit_code)
+    except MemoryError:
+        _say(
+            "There was not enough memory; a command is recorded whole or not at all.",
+            "free memory, and see with `workbench status` what was recorded; nothing else is",
+        )
+        sys.exit(StorageUnavailable.exit_code)
     except click.Abort:
         _say("Stopped at the keyboard; nothing further was done.", "")
         sys.exit(130)

@@ -31,7 +31,7 @@ from workbench.clock import from_text
 from workbench.control import Control, open_control
 from workbench.control.commands import CONFIRM_WAIT_SECONDS
 from workbench.control.placing import PauseRequest
-from workbench.control.spooling import Asker
+from workbench.control.spooling import NO_MEMORY, Asker
 from workbench.control.views import PauseReceipt, Preview
 from workbench.errors import (
     NoMatch,
@@ -90,6 +90,8 @@ def command(**options: object) -> int:
         raise
     except StorageUnavailable as exc:
         return _spool(settings, options, exc)
+    except MemoryError:
+        return _spool(settings, options, StorageUnavailable(NO_MEMORY))
 
 
 def _pause(settings: Settings, options: dict[str, object]) -> int:

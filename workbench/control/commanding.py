@@ -97,8 +97,9 @@ class Commander:
         try:
             note = self.checkpoint(done.state)
             faults = append_note(folders, done.state.store_id, note=note)
-        except OSError as exc:
-            faults = [f"no checkpoint could be made: {exc}"]
+        except (OSError, MemoryError, ImportError) as exc:
+            # Without memory a library cannot be loaded either.
+            faults = [f"no checkpoint could be made: {str(exc) or 'no memory is left'}"]
         for fault in sorted(set(faults) - self._said):
             logging.getLogger(__name__).warning("%s; the command itself is recorded.", fault)
         self._said.update(faults)

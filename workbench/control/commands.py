@@ -68,7 +68,7 @@ class Control(Commander):
                 request.command(used_id),
                 lambda s, who: decide_pause(s, request, actor=who.text, now=now),
             )
-        except StorageUnavailable as exc:
+        except (StorageUnavailable, MemoryError) as exc:
             asker = Asker(self.role, now)
             raise self.intake.keep(request, used_id, asker=asker, cause=exc) from exc
         hold = done.state.holds[_result(done, "hold.place")]

@@ -31,6 +31,8 @@ from workbench.store.store import Change, Command, Committed, Store
 
 _SHOWN = 12
 
+NO_MEMORY = "There was no memory left to record it."
+
 
 @dataclass(frozen=True)
 class Asker:
@@ -162,14 +164,24 @@ class Intake:
         self._seen: dict[Path, int] = {}
 
     def keep(
-        self, request: PauseRequest, command_id: str, *, asker: Asker, cause: StorageUnavailable
+        self,
+        request: PauseRequest,
+        command_id: str,
+        *,
+        asker: Asker,
+        cause: StorageUnavailable | MemoryError,
     ) -> WorkbenchError:
-        """Keep a pause that the store did not take; returns what to raise, as `spooled` does."""
+        """Keep a pause that the store did not take; returns what to raise, as `spooled` does.
+
+        A slot needs next to no memory; where the pause was recorded all the same, its id makes one of both.
+        """
+        why = cause if isinstance(cause, StorageUnavailable) else StorageUnavailable(NO_MEMORY)
         known = None
-        with contextlib.suppress(StorageUnavailable):
+        # Without a store or the memory for it, what gates were told names the automations.
+        with contextlib.suppress(StorageUnavailable, MemoryError):
             known = tuple(self._store.state().automations.values())
         asked = Emergency(request, command_id, self._folders, asker, known)
-        return spooled(asked, cause)
+        return spooled(asked, why)
 
     def waiting(self) -> list[tuple[Spool, SpooledPause]]:
         """Return the pauses that wait, each with the spool it is in."""
