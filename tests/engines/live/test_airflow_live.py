@@ -71,7 +71,7 @@ def olga(server: AirflowServer) -> Iterator[AirflowClient]:
     client = AirflowClient(address(server, "olga"))
     until(
         lambda: (
-            {"orders", "tick_all", "asks", "herd_59", "workbench_probe_run"} <= set(dag_ids(client))
+            {"orders", "tick_all", "asks", "herd_54", "workbench_probe_run"} <= set(dag_ids(client))
         )
     )
     client.send("POST", "/api/v2/pools", {"name": "gpu", "slots": 2, "include_deferred": False})
@@ -214,10 +214,10 @@ def test_a_living_airflow_has_no_findings(engine: Airflow) -> None:
 def test_a_bulk_pause_reaches_what_its_answer_does_not_list(
     engine: Airflow, olga: AirflowClient
 ) -> None:
-    """Trap: the answer lists 50 of 60; all are paused, and the resume leaves the one that olga paused before."""
+    """Trap: the answer lists 50 of 55; all are paused, and the resume leaves the one that olga paused before."""
     flip(olga, "herd_07", True)
     receipts = receipts_of(engine, scopes(ScopeKind.CATEGORY, "herd"), Mode.FREEZE)
-    assert len(receipts) == 59
+    assert len(receipts) == 54
     plan = engine.plan_resume(receipts, CatchUp.ALL)
     assert {engine.apply(call, NOTE).result for call in plan.calls} == {CallResult.DONE}
     assert not engine.verify(plan).unmet
@@ -240,7 +240,7 @@ def test_a_bulk_pause_without_a_pattern_is_answered_and_does_nothing(
 def test_the_whole_engine_is_paused_by_one_call_and_brought_back(
     engine: Airflow, ground: Ground
 ) -> None:
-    """More than 70 dags in one call; those that were paused before stay paused after the resume."""
+    """More than 60 dags in one call; those that were paused before stay paused after the resume."""
     was_paused = {r.target_id for r in engine.state(scopes(ScopeKind.ENGINE, "*")) if r.is_paused}
     assert "dag:attic" in was_paused
     receipts = receipts_of(engine, scopes(ScopeKind.ENGINE, "*"), Mode.FREEZE)
@@ -258,7 +258,7 @@ def test_the_forecast_is_what_then_starts(engine: Airflow, olga: AirflowClient) 
     until(lambda: len(engine.runs_by_id(ticks(olga, "tick_all"), datetime.now(UTC))) > 2)
     receipts = receipts_of(engine, wanted, Mode.FREEZE)
     before = {name: set(ticks(olga, name)) for name in ("tick_all", "tick_one")}
-    time.sleep(20)
+    time.sleep(17)
     assert {name: set(ticks(olga, name)) for name in before} == before, "started while paused"
     plan = engine.plan_resume(receipts, CatchUp.ALL)
     planned_at, resumed_at = to_text(plan.before[0].observed_at), to_text(datetime.now(UTC))
@@ -365,7 +365,9 @@ def test_an_open_backfill_is_paused_and_brought_back(engine: Airflow, olga: Airf
         "max_active_runs": 1,
     }
     flip(olga, "tick_all", True)
-    number = sent(olga, "POST", "/api/v2/backfills", asked)["id"]
+    # On SQLite Airflow answers 503 while its scheduler writes.
+    made = until(lambda: (a := olga.send("POST", "/api/v2/backfills", asked)).status < 300 and a)
+    number = made.body["id"]
     receipts = receipts_of(engine, scopes(ScopeKind.WORKFLOW, "tick_all"), Mode.FREEZE)
     assert [receipt.target_id for receipt in receipts] == [f"backfill:{number}"]
     plan = engine.plan_resume(receipts, CatchUp.ALL)
@@ -391,7 +393,7 @@ def test_an_event_during_a_pause_is_lost(engine: Airflow, olga: AirflowClient) -
 
 
 def test_what_a_task_asks_of_people_is_read(engine: Airflow, olga: AirflowClient) -> None:
-    """Awaited input is an open approval; the answer comes with who and when."""
+    """Awaited input is an open approval. Answered during a pause, what follows waits; who and when are told."""
     run_id = trigger(olga, "asks")
     until(lambda: steps_of(olga, run_id)["may_i"] == "awaiting_input")
     (found,) = [a for a in engine.approvals() if a.run_id == run_id]
@@ -400,7 +402,13 @@ def test_what_a_task_asks_of_people_is_read(engine: Airflow, olga: AirflowClient
     path = f"/api/v2/dags/asks/dagRuns/{own}/taskInstances/may_i/-1/hitlDetails"
     refused = olga.send("PATCH", path, {"chosen_options": ["Perhaps"], "params_input": {}})
     assert refused.status == 400
+    receipts = receipts_of(engine, scopes(ScopeKind.WORKFLOW, "asks"), Mode.FREEZE)
     sent(olga, "PATCH", path, {"chosen_options": ["Reject"], "params_input": {}})
+    time.sleep(4)
+    assert steps_of(olga, run_id)["may_i"] == "scheduled", "went on although its dag is paused"
+    for call in engine.plan_resume(receipts, CatchUp.ALL).calls:
+        engine.apply(call, NOTE)
+    until(lambda: steps_of(olga, run_id)["may_i"] == "success")
     (found,) = [a for a in engine.approvals() if a.run_id == run_id]
     assert (found.decision, found.decided_by) == ("Reject", "olga")
     said = [a for a in engine.audit(None, datetime.now(UTC)) if a.correlation_id == run_id]
