@@ -561,3 +561,12 @@ def test_a_switch_without_any_entry_is_seen_all_the_same(
     assert (reading.is_paused, reading.changed_by, reading.changed_at) == (False, "", None)
     why = engine.plan_resume(receipts, CatchUp.ALL).cannot["dag:orders"]
     assert "unpaused already: somebody did that" in why
+
+
+def test_a_silent_engine_is_not_taken_for_one_without_the_run(
+    engine: Airflow, server: FakeAirflow
+) -> None:
+    """Only a 404 says that there is no such run; no answer is an error."""
+    server.overrides["GET", "/api/v2/dags/orders/dagRuns/ended"] = unreachable
+    with pytest.raises(EngineError, match="cannot be reached"):
+        engine.state([EngineScope(ScopeKind.RUN, "orders/ended")])

@@ -19,6 +19,7 @@ import pytest
 from tests.engines.contract import *  # noqa: F403 - the same promises as for every engine
 from tests.engines.contract import NOTE, Ground, in_flight
 from tests.engines.live.airflow_server import AirflowServer
+from tests.postgres_server import running_server
 from tests.unit.published import a_hold, publish
 from workbench.clock import SystemClock, to_text
 from workbench.engines.airflow import Airflow, connect
@@ -57,12 +58,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowServer]:
     folders = (Path(__file__).parent / "airflow_dags", REPOSITORY / "workbench/engines/probes")
     place = tmp_path_factory.mktemp("airflow")
     publish(place / "gate", automations={"gated": []})
-    server = AirflowServer(PYTHON, place / "home", folders, gate=place / "gate")
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+    with running_server() as postgres:
+        home, gate = place / "home", place / "gate"
+        server = AirflowServer(PYTHON, home, postgres.database(), folders, gate=gate)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -365,9 +368,7 @@ def test_an_open_backfill_is_paused_and_brought_back(engine: Airflow, olga: Airf
         "max_active_runs": 1,
     }
     flip(olga, "tick_all", True)
-    # On SQLite Airflow answers 503 while its scheduler writes.
-    made = until(lambda: (a := olga.send("POST", "/api/v2/backfills", asked)).status < 300 and a)
-    number = made.body["id"]
+    number = sent(olga, "POST", "/api/v2/backfills", asked)["id"]
     receipts = receipts_of(engine, scopes(ScopeKind.WORKFLOW, "tick_all"), Mode.FREEZE)
     assert [receipt.target_id for receipt in receipts] == [f"backfill:{number}"]
     plan = engine.plan_resume(receipts, CatchUp.ALL)
