@@ -178,6 +178,8 @@ def test_a_draining_dag_lets_its_runs_end(server: FakeAirflow) -> None:
     (reading,) = engine.state(dag("orders"))
     assert (reading.is_paused, reading.running_ids, reading.frozen_ids) == (True, (run_id,), ())
     assert engine.verify(engine.plan_pause(dag("orders"), Mode.DRAIN)).unmet == {}
+    (call,) = engine.plan_pause(dag("orders"), Mode.FREEZE).calls
+    assert call.body == {"is_paused": True}, "a freeze would let its runs go on"
 
 
 def test_a_frozen_run_is_told_apart(engine: Airflow, server: FakeAirflow) -> None:
