@@ -2,10 +2,12 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test test-engines check bench lock screenshots
+.PHONY: help setup demo lab test test-engines test-long check bench lock screenshots
 
 VENV := .venv
 BIN := $(VENV)/bin
+# The flag clients that the gate is measured against: never in the environment that ships.
+CLIENTS := .venv-bench
 WORKERS ?= 2
 
 # The first interpreter that is new enough; `make setup PYTHON=/path/to/python3.11` names another.
@@ -37,37 +39,40 @@ demo: setup ## the first two minutes: pause, proof, refusal, reports, narrow res
 lab: setup ## open JupyterLab on the control panel
 	@$(BIN)/workbench lab
 
-test: $(VENV)/.stamp-dev ## run every test (browser tests skip where no Chromium is)
+test: $(VENV)/.stamp-dev ## run every test but the long ones (browser tests skip where no Chromium is)
 	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder
 
-# Each engine has an environment of its own, because their packages do not agree with ours or with each other.
-ENGINES := airflow
-ENGINE_TESTS := $(ENGINES:%=.venv-%/.stamp)
+test-long: $(VENV)/.stamp-dev ## kill, fail and cut the power at every call; long histories and walks
+	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder -m long -o faulthandler_timeout=7200
 
-test-engines: $(VENV)/.stamp-dev $(ENGINE_TESTS) ## run the tests that ask real engines, one server after the other
+# Engines whose live tests there are: each has its own environment, from its own lock.
+ENGINES := airflow prefect temporal
+
+test-engines: $(VENV)/.stamp-dev $(ENGINES:%=.venv-%/.stamp) ## run the tests against real engines, on loopback
 	@$(BIN)/pytest -m live -n 0 tests/engines/live
 
 .venv-%/.stamp: tests/engines/live/%.lock $(VENV)/.stamp-uv
-	@echo "Installing $* into .venv-$*, each package checked against its hash ..."
-	@$(UV) venv --quiet --allow-existing --python $(BIN)/python .venv-$*
+	@echo "Making .venv-$* for the engine's server and workers ..."
+	@$(UV) venv --quiet --clear --python $(PYTHON) .venv-$*
 	@$(UV) pip install --quiet --python .venv-$*/bin/python --require-hashes -r $<
 	@touch $@
 
 check: $(VENV)/.stamp-dev ## lint, format, types, layers, notebooks, budgets
 	@.ci/check
 
-bench: $(VENV)/.stamp-dev ## measure ratios: durable pause, gate check, load
+bench: $(VENV)/.stamp-dev $(CLIENTS)/.stamp ## measure ratios against bare syncs and flag clients, say what is missed
 	@$(BIN)/python -m benchmarks
 
 screenshots: $(VENV)/.stamp-dev ## make the README's pictures again (needs Chromium)
 	@$(BIN)/python docs/screenshots.py
 
-lock: $(VENV)/.stamp-uv ## refresh all three lock files from pyproject.toml
+lock: $(VENV)/.stamp-uv ## refresh all lock files from pyproject.toml and benchmarks/requirements.in
 	@$(UV) --version
 	@echo 'uv' | $(UV) $(COMPILE) --no-annotate - --output-file requirements-uv.lock
 	@$(UV) $(COMPILE) pyproject.toml --extra build --output-file requirements.lock
 	@$(UV) $(COMPILE) pyproject.toml --extra build --extra dev --constraint requirements.lock \
 		--output-file requirements-dev.lock
+	@$(UV) $(COMPILE) benchmarks/requirements.in --output-file benchmarks/requirements.lock
 	@echo 'Locks refreshed; run make test before you commit them.'
 
 COMPILE := pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
@@ -96,4 +101,10 @@ $(VENV)/.stamp-package: pyproject.toml $(VENV)/.stamp-runtime
 $(VENV)/.stamp-dev: requirements-dev.lock $(VENV)/.stamp-package
 	@echo "Installing what the tests need ..."
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(CLIENTS)/.stamp: benchmarks/requirements.lock $(VENV)/.stamp-uv
+	@echo "Installing the flag clients that the gate is measured against into $(CLIENTS) ..."
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(CLIENTS)
+	@$(UV) pip install --quiet --python $(CLIENTS)/bin/python --require-hashes -r benchmarks/requirements.lock
 	@touch $@

@@ -1,41 +1,72 @@
-"""Run every benchmark and print a table, then the same as JSON: `make bench`."""
+"""Run the benchmarks, all or those that are named, and print a table: `make bench`."""
 
 from __future__ import annotations
 
 import json
-import platform
+import os
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import gate, load, pause
-from benchmarks.measure import Ratio, in_words
+import click
 
-BENCHMARKS = (pause.measure, gate.measure, load.measure)
+from benchmarks import cold, compare, gate, load, pause, propagation, verify, writers
+from benchmarks.measure import Figure
+from benchmarks.report import document, table
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
+    "pause": pause.measure,
+    "writers": writers.measure,
+    "gate": gate.measure,
+    "compare": compare.measure,
+    "propagation": propagation.measure,
+    "cold": cold.measure,
+    "verify": verify.measure,
+    "load": load.measure,
+}
 
 
-def table(ratios: list[Ratio]) -> str:
-    """Return the comparisons as lines of text."""
-    rows = [
-        f"{r.name:<16} {in_words(r.ours_seconds):>10} {in_words(r.bare_seconds):>10} {r.ratio:>9.3g}  {r.bare}"
-        for r in ratios
-    ]
-    head = f"{'':<16} {'ours':>10} {'bare':>10} {'ratio':>9}  bare is"
-    return "\n".join([head, *rows])
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(BENCHMARKS)), metavar="[NAME]...")
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=REPOSITORY / "build" / "bench.json",
+    help="File for the figures; by default bench.json in the checkout's build folder.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 where a target is missed.")
+def main(names: tuple[str, ...], json_path: Path, strict: bool) -> None:
+    """Measure in temporary folders and say what was found, by default everything.
+
+    A missed target is said plainly; it is a failure only with --strict.
+    """
+    figures, loads = measured(names or tuple(BENCHMARKS))
+    found = document(figures, loads=loads)
+    json_path.parent.mkdir(parents=True, exist_ok=True)
+    json_path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    click.echo(f"{table(found)}\n\nThe figures are in {json_path}.")
+    sys.exit(1 if strict and found["missed"] else 0)
 
 
-def main() -> None:
-    """Measure in a temporary folder and say what was found."""
-    ratios = []
-    for measure in BENCHMARKS:
-        with tempfile.TemporaryDirectory(prefix="workbench-bench-") as folder:
-            ratios.append(measure(Path(folder)))
-    found = {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "ratios": [ratio.as_json() for ratio in ratios],
-    }
-    sys.stdout.write(table(ratios) + "\n\n" + json.dumps(found, indent=2) + "\n")
+def measured(names: tuple[str, ...]) -> tuple[list[Figure], list[float]]:
+    """Run benchmarks one after the other; returns their figures and the machine's load in between."""
+    figures: list[Figure] = []
+    loads = [os.getloadavg()[0]]
+    build = REPOSITORY / "build"
+    build.mkdir(exist_ok=True)
+    for name in names:
+        begun = time.monotonic()
+        click.echo(f"{name} ...", nl=False, err=True)
+        # On the checkout's disk: where temporary files lie in memory a sync would cost nothing.
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=build) as folder:
+            figures += BENCHMARKS[name](Path(folder))
+        loads.append(os.getloadavg()[0])
+        click.echo(f" {time.monotonic() - begun:.0f} s", err=True)
+    return figures, loads
 
 
 if __name__ == "__main__":

@@ -1,41 +1,81 @@
-"""What a durable, audited, published pause costs against the least that durability costs."""
+"""What a durable, audited, published pause costs against the least that durability of the same bytes costs."""
 
 from __future__ import annotations
 
-import itertools
 import os
+import time
 from pathlib import Path
 
-from benchmarks.measure import Ratio, alternate
+from benchmarks.measure import Figure, Target, of_rounds
 from benchmarks.place import make_place
+from workbench.control import Control
 from workbench.control.placing import PauseRequest
+from workbench.snapshot import SNAPSHOT_FILE
 
 AUTOMATION_COUNT = 100
-RECORD = b"x" * 500
-"""About what one event takes in the log."""
+ROUNDS = 90
+WARM_UP = 6
+HASHES_BYTES = 2 * 64
+"""Beside the body of an event stand its hash and the one before it."""
+
+TARGET = Target(6, is_ratio=True)
 
 
-def measure(root: Path) -> Ratio:
+def measure(root: Path) -> list[Figure]:
     """Pause one automation after another, by turns with appending and syncing as many bytes."""
-    _, control = make_place(root, automation_count=AUTOMATION_COUNT)
-    numbers = itertools.count()
-
-    def ours() -> None:
-        scope = f"automation=a-{next(numbers) % AUTOMATION_COUNT}"
-        control.pause(PauseRequest(scope, "benchmark"), wait_seconds=0)
-
+    settings, control = make_place(root, automation_count=AUTOMATION_COUNT)
+    for number in range(WARM_UP):
+        pause(control, number)
+    anchors = settings.anchor_folders[0]
+    content = b"x" * bytes_of_a_pause(control, anchors=anchors)
+    published, whole, bare = [], [], []
     with open(root / "bare", "ab", buffering=0) as file:
-
-        def bare() -> None:
-            file.write(RECORD)
+        for number in range(WARM_UP, WARM_UP + ROUNDS):
+            until_published, until_seen = pause(control, number)
+            published.append(until_published)
+            whole.append(until_seen)
+            begun = time.perf_counter()
+            file.write(content)
             os.fdatasync(file.fileno())
+            bare.append(time.perf_counter() - begun)
+    against = f"append {len(content):,} bytes + fdatasync"
+    return [
+        of_rounds(
+            "durable pause",
+            published,
+            bare,
+            bare=against,
+            target=TARGET,
+            note="until the hold is checked, chained, projected, committed, published to gates and "
+            "anchored, and a first look has been taken at who has seen it; the bare loop appends the "
+            "event, the published snapshot and the checkpoint as plain bytes",
+        ),
+        of_rounds(
+            "pause, recorded seen",
+            whole,
+            bare,
+            bare=against,
+            note="the whole call of Control.pause: what was seen is a second event, committed, "
+            "published and anchored like the first",
+        ),
+    ]
 
-        ours_seconds, bare_seconds = alternate(ours, bare, calls=5)
-    return Ratio(
-        "durable pause",
-        "Control.pause",
-        "append 500 bytes + fdatasync",
-        ours_seconds,
-        bare_seconds,
-        "ours also checks, chains, projects, commits and publishes to gates, and records what it saw",
+
+def pause(control: Control, number: int) -> tuple[float, float]:
+    """Pause one automation; returns the seconds until it was published, and until the call returned."""
+    instants: list[float] = []
+    request = PauseRequest(f"automation=a-{number % AUTOMATION_COUNT}", "benchmark")
+    begun = time.perf_counter()
+    control.pause(
+        request, wait_seconds=0, on_progress=lambda _: instants.append(time.perf_counter())
     )
+    return instants[0] - begun, time.perf_counter() - begun
+
+
+def bytes_of_a_pause(control: Control, *, anchors: Path) -> int:
+    """Return how many bytes a pause has to make durable: event, published snapshot and checkpoint."""
+    state = control.state()
+    event = next(e for e in reversed(control.store.events()) if e.action == "hold.place")
+    snapshot = (control.store.gate_folder / SNAPSHOT_FILE).stat().st_size
+    checkpoint = control.checkpoint(state) if anchors.exists() else ""
+    return len(event.body) + HASHES_BYTES + snapshot + len(checkpoint)

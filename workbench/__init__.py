@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from workbench.api import open_surface as open
     from workbench.api import sealed as snapshot
     from workbench.clock import FixedClock, SystemClock
-    from workbench.control import open_control
     from workbench.errors import NotFound, Refused, WorkbenchError
     from workbench.gate import Gate
+    from workbench.opening import open_control
     from workbench.records import (
         CheckStatus,
         GateState,
@@ -55,7 +55,7 @@ _HOMES: dict[str, tuple[str, str]] = {
     "WorkbenchError": ("errors", "WorkbenchError"),
     "gate": ("gate", ""),
     "open": ("api", "open_surface"),
-    "open_control": ("control", "open_control"),
+    "open_control": ("opening", "open_control"),
     "snapshot": ("api", "sealed"),
 }
 """Public name -> the module it lives in and its name there; an empty name is the module itself."""

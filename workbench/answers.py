@@ -1,9 +1,12 @@
-"""What the gate answers; apart from the other records, because every automation loads it."""
+"""What the gate answers; apart from the other records, because every automation loads it.
+
+Records that every automation loads are named tuples: a frozen dataclass takes eight times as long to make.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class GateState(StrEnum):
@@ -14,8 +17,7 @@ class GateState(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-@dataclass(frozen=True)
-class GateAnswer:
+class GateAnswer(NamedTuple):
     """What the gate says, with the log position it speaks for.
 
     Attributes:

@@ -65,7 +65,7 @@ class NotConfirmed(WorkbenchError):
     """The hold is recorded, but not every automation has confirmed it."""
 
     exit_code = 10
-    next_step = "watch with `workbench status`, and stop what is UNCONFIRMED by hand"
+    next_step = "watch with `workbench status`, and stop what is UNCONFIRMED or UNREACHABLE by hand"
 
 
 class Spooled(WorkbenchError):

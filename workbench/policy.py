@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,7 @@ PRODUCTION = "production"
 
 @dataclass(frozen=True)
 class Policy:
-    """Who may do what in one environment. An empty list of roles means every registered role.
-
-    Attributes:
-        signoffs_required: persons, other than who asks and who resumes, that a resume needs.
-        signoff_valid_seconds: how long after its request a sign-off can be used.
-        is_override_signed: a decision against its report's verdict needs a second person's sign-off.
-    """
+    """Who may do what in one environment; `MEANING` says each setting in words, for screens and files."""
 
     environment: str
     signoffs_required: int = 0
@@ -33,15 +27,72 @@ class Policy:
     may_resume: tuple[str, ...] = ()
     may_release: tuple[str, ...] = ()
     may_change_policy: tuple[str, ...] = ()
+    may_decide: tuple[str, ...] = ()
+    evidence_max_age_seconds: int = 900
+    pause_latency_seconds: int = 5
+    clean_runs: int = 59
+    is_first_run_guarded: bool = False
+    reviewed_runs: int = 3
+    is_drill_required: bool = False
+
+    @property
+    def named_roles(self) -> set[str]:
+        """Return every role that it names."""
+        return {role for name in ROLES for role in getattr(self, name)}
 
 
-_NAMES = {f.name for f in fields(Policy)} - {"environment"}
+MEANING: Mapping[str, str] = {
+    "signoffs_required": "persons, other than who asks and who resumes, that a resume needs",
+    "signoff_valid_seconds": "how long after its request a sign-off can be used",
+    "is_override_signed": "a decision against its report needs a second person's sign-off",
+    "may_sign": "roles that sign off",
+    "may_decide": "roles that decide on a report",
+    "may_resume": "roles that restart narrowly",
+    "may_release": "roles that release a hold",
+    "may_change_policy": "roles that change this policy",
+    "evidence_max_age_seconds": "age at which loaded evidence is too old",
+    "pause_latency_seconds": "a pause that takes longer was slow, and what runs later leaked",
+    "clean_runs": "runs without a failure that a full restart needs in production",
+    "is_first_run_guarded": "what comes to production is held until it is ready",
+    "reviewed_runs": "read-only or staging runs that a person reviewed, to be ready",
+    "is_drill_required": "a drill certificate, to be ready: no drill can give one yet",
+}
+"""Setting -> what it says; roles that are not named mean everybody, and named ones need an enrolled key."""
+
+ROLES = tuple(name for name in MEANING if name.startswith("may_"))
+_LEAST = {"signoffs_required": 0, "reviewed_runs": 0}
+_NAMES = set(MEANING)
+_FIRST = {name for name in ROLES if name != "may_decide"} | {
+    "signoffs_required",
+    "signoff_valid_seconds",
+    "is_override_signed",
+}
+"""Settings that every policy in a log has."""
 
 
 def default_policy(environment: str) -> Policy:
-    """Return what holds before a policy was applied: production asks for a sign-off, others do not."""
-    is_production = environment == PRODUCTION
-    return Policy(environment, int(is_production), is_override_signed=is_production)
+    """Return what holds before a policy was applied: production asks for a sign-off and guards first runs."""
+    if environment != PRODUCTION:
+        return Policy(environment)
+    return Policy(environment, 1, is_override_signed=True, is_first_run_guarded=True)
+
+
+_LESS_ASKS_LESS = {"signoffs_required", "clean_runs", "reviewed_runs"}
+
+
+def weaker_fields(old: Policy, new: Policy) -> tuple[str, ...]:
+    """Return the settings in which a policy asks for less than another, or lets more people."""
+    return tuple(
+        name for name in MEANING if _is_weaker(name, getattr(old, name), getattr(new, name))
+    )
+
+
+def _is_weaker(name: str, old: Any, new: Any) -> bool:
+    if name in ROLES:  # none named lets everybody
+        return bool(old) and (not new or not set(new) <= set(old))
+    if name.startswith("is_") or name in _LESS_ASKS_LESS:
+        return bool(new < old)
+    return bool(new > old)
 
 
 def policy_from(body: Mapping[str, Any]) -> Policy:
@@ -50,8 +101,21 @@ def policy_from(body: Mapping[str, Any]) -> Policy:
     return Policy(**values)
 
 
+def policy_to(policy: Policy) -> dict[str, Any]:
+    """Return a policy as plain values; later settings only where they say something, for older logs lack them."""
+    usual = Policy(policy.environment)
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in vars(policy).items()
+        if name == "environment" or name in _FIRST or value != getattr(usual, name)
+    }
+
+
 def read_policy(path: Path, environment: str) -> Policy:
-    """Read one environment's table of a file; raises BadSettings naming file, line and what to mend."""
+    """Read one environment's table of a file; what it does not name is as before any policy was applied.
+
+    Raises BadSettings naming file, line and what to mend.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         body = tomllib.loads(text)
@@ -72,7 +136,10 @@ def read_policy(path: Path, environment: str) -> Policy:
         raise BadSettings(
             f"{path} has no table [{environment}]; it has {', '.join(body) or 'none'}."
         )
-    return policy_from({"environment": environment, **body[environment]})
+    said: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in body[environment].items()
+    }
+    return replace(default_policy(environment), **said)
 
 
 def _why_wrong(key: str, value: Any) -> str:
@@ -85,7 +152,7 @@ def _why_wrong(key: str, value: Any) -> str:
         return "" if is_roles else f"{key} must be a list of roles"
     if key.startswith("is_"):
         return "" if isinstance(value, bool) else f"{key} must be true or false"
-    least = 1 if key == "signoff_valid_seconds" else 0
+    least = _LEAST.get(key, 1)
     is_count = isinstance(value, int) and not isinstance(value, bool) and value >= least
     return "" if is_count else f"{key} must be a whole number, {least} or more"
 

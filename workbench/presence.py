@@ -38,6 +38,7 @@ class Presence:
         asked_at: when it last asked (to about a second).
         in_flight: ids of the runs that it is inside of.
         is_alive: the process still runs on this machine, or nobody here can tell.
+        unnamed_count: runs in flight besides, where another host told their number alone.
     """
 
     automation_id: str
@@ -47,6 +48,12 @@ class Presence:
     asked_at: datetime
     in_flight: tuple[str, ...]
     is_alive: bool
+    unnamed_count: int = 0
+
+    @property
+    def in_flight_count(self) -> int:
+        """How many runs it is inside of."""
+        return len(self.in_flight) + self.unnamed_count
 
 
 class Reporter:

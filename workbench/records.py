@@ -87,6 +87,7 @@ class TargetState(StrEnum):
     CONFIRMED = "confirmed"
     QUIET = "quiet"
     UNCONFIRMED = "UNCONFIRMED"
+    UNREACHABLE = "UNREACHABLE"
 
 
 class Outcome(StrEnum):
@@ -209,6 +210,7 @@ class Hold:
         covered_at_placement: ids that matched when it was placed; they stay covered whatever changes.
         review_by: instant after which it reads *overdue, still paused*; None when not set.
         auto_release_at: declared automatic release of a drill or maintenance hold.
+        is_first_run: a registry placed it on an automation that was not ready for production.
     """
 
     hold_id: str
@@ -226,6 +228,7 @@ class Hold:
     released_by: str = ""
     released_seq: int | None = None
     taken_over_by: str = ""
+    is_first_run: bool = False
 
     @property
     def keeper(self) -> str:
@@ -367,11 +370,45 @@ class SignOff:
 
 
 @dataclass(frozen=True)
+class RunReview:
+    """A loaded run that named persons looked at before an automation's first run in production.
+
+    Attributes:
+        key_ids: enrolled keys that signed a review of it; `unsigned` are the others who gave one.
+    """
+
+    source_id: str
+    run_id: str
+    automation_id: str
+    run_mode: str
+    key_ids: tuple[str, ...] = ()
+    unsigned: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TwoPersonRequest:
+    """One person's word for what another person must do: a weaker policy, or a key in another's name.
+
+    Attributes:
+        request_id: digest of exactly what is asked; `action` is the event that does it.
+    """
+
+    request_id: str
+    action: str
+    about: str
+    requester_key: str
+    requested_seq: int
+    expires_at: datetime
+    used_seq: int | None = None
+
+
+@dataclass(frozen=True)
 class HeadNote:
     """Where the log stood: a copy of it outside the store is the evidence against tampering.
 
     Attributes:
         root: Merkle root over the bodies of all events, in hex, where it was worked out.
+        signature: who signed the checkpoint of exactly this position, in words, or that nobody did.
     """
 
     store_id: str
@@ -380,11 +417,13 @@ class HeadNote:
     hash: str
     place: str = ""
     root: str = ""
+    signature: str = "unsigned"
 
     @property
     def text(self) -> str:
         """Return the note as one line for print-outs and reports."""
-        return f"log head {self.seq} {self.hash[:16]} of store {self.store_id} ({self.environment}), unsigned"
+        where = f"store {self.store_id} ({self.environment})"
+        return f"log head {self.seq} {self.hash[:16]} of {where}, {self.signature}"
 
 
 @dataclass(frozen=True)

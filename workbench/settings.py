@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from workbench.clock import Clock, FixedClock, SystemClock, from_text
 from workbench.errors import BadSettings
+from workbench.slug import SLUG
 
 KEY_FILE = "key.json"
 """Name of the private signing key in `WORKBENCH_HOME`."""
@@ -63,6 +64,12 @@ def _longest_first(secrets: list[str]) -> list[str]:
     return sorted({*secrets, *map(unquote, secrets)} - {""}, key=len, reverse=True)
 
 
+def own_host_name() -> str:
+    """Return the name of this machine in the form of an id."""
+    name = "".join(c if SLUG.fullmatch(f"a{c}") else "-" for c in os.uname().nodename.lower())
+    return name.lstrip("._-")[:63] or "host"
+
+
 @dataclass(frozen=True)
 class Settings:
     """Where things are: the shared store, the published gate folder, and private things.
@@ -79,6 +86,8 @@ class Settings:
         hub_token: token that the Hub gave it (`JUPYTERHUB_API_TOKEN`); never shown.
         spool: second folder for pauses that the store cannot take (`WORKBENCH_SPOOL`), best on another disk;
             None where only the gate folder has a spool. Gates must have the same setting.
+        engines: file that names the engines to switch (`WORKBENCH_ENGINES`, default `engines.toml` in home).
+        host: name under which the mirror here reports (`WORKBENCH_HOST`, default the machine's own name).
         is_unattended: no person is at the screen (`WORKBENCH_UNATTENDED=1`); panels render as text.
     """
 
@@ -92,10 +101,12 @@ class Settings:
     hub_token: str = field(default="", repr=False)
     store_url: StoreUrl | None = None
     spool: Path | None = None
+    engines: Path | None = None
+    host: str = field(default_factory=own_host_name)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read the settings; raises BadSettings for a clock that is no instant and a URL of no store."""
+        """Read the settings; raises BadSettings for a clock, a host name or a URL that is none."""
         env = os.environ if environ is None else environ
         data_home = Path(
             env.get("XDG_DATA_HOME") or Path(env.get("HOME") or "~").expanduser() / ".local/share"
@@ -118,7 +129,14 @@ class Settings:
             hub_token=env.get("JUPYTERHUB_API_TOKEN", ""),
             store_url=url,
             spool=next(iter(_folders(env.get("WORKBENCH_SPOOL"))), None),
+            engines=next(iter(_folders(env.get("WORKBENCH_ENGINES"))), None),
+            host=_host(env.get("WORKBENCH_HOST")),
         )
+
+    @property
+    def engines_file(self) -> Path:
+        """The file that names the engines to switch, whether or not it is there."""
+        return self.engines or self.home / "engines.toml"
 
     @property
     def spool_folders(self) -> tuple[Path, ...]:
@@ -145,6 +163,7 @@ class Settings:
             "WORKBENCH_STORE": self.store_url.text if self.store_url else str(self.store),
             "WORKBENCH_GATE": str(self.gate),
             "WORKBENCH_HOME": str(self.home),
+            "WORKBENCH_HOST": self.host,
         }
         if self.demo_clock_at:
             found["WORKBENCH_CLOCK"] = self.demo_clock_at.isoformat()
@@ -152,6 +171,8 @@ class Settings:
             found["WORKBENCH_UNATTENDED"] = "1"
         if self.spool:
             found["WORKBENCH_SPOOL"] = str(self.spool)
+        if self.engines:
+            found["WORKBENCH_ENGINES"] = str(self.engines)
         if self.anchors:
             found["WORKBENCH_ANCHORS"] = os.pathsep.join(str(path) for path in self.anchors)
         return found
@@ -175,6 +196,17 @@ def _folders(text: str | None) -> tuple[Path, ...]:
     return tuple(Path(part).expanduser().absolute() for part in parts)
 
 
+def _host(text: str | None) -> str:
+    if not text:
+        return own_host_name()
+    if not SLUG.fullmatch(text):
+        raise BadSettings(
+            f"WORKBENCH_HOST is {text!r}; a host's name has small letters, digits, dots and dashes.",
+            next_step="write it like worker-1, or leave it out for the machine's own name",
+        )
+    return text
+
+
 def _instant(text: str | None) -> datetime | None:
     if not text:
         return None
@@ -187,6 +219,12 @@ def _instant(text: str | None) -> datetime | None:
 def child_environment(settings: Settings, **extra: str) -> dict[str, str]:
     """Return this process's environment with the settings (and extras) put in, for a child process."""
     return {**os.environ, **settings.as_environment(), **extra}
+
+
+def notify_socket(environ: Mapping[str, str] | None = None) -> str:
+    """Return where a supervisor listens for signs of life (`NOTIFY_SOCKET`); empty where none does."""
+    env = os.environ if environ is None else environ
+    return env.get("NOTIFY_SOCKET", "")
 
 
 def is_place_named(environ: Mapping[str, str] | None = None) -> bool:

@@ -16,10 +16,12 @@ import os
 import struct
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from workbench.identity import folder_id
 
 EPOCH_FILE = "epoch"
 SNAPSHOT_FILE = "snapshot.json"
@@ -29,7 +31,7 @@ SEEN_FOLDER = "seen"
 TICKET_FOLDER = "tickets"
 FORMAT = 1
 
-_LAYOUT = struct.Struct("=8s16sQQQ16x")  # magic, store digest, epoch, seq, heartbeat, spool
+_LAYOUT = struct.Struct("=8s16sQQQ8xQ")  # magic, store digest, epoch, seq, heartbeat, spool, number
 EPOCH_SIZE_BYTES = _LAYOUT.size
 _MAGIC = b"WBEPOCH1"
 _LARGEST_WORD = 2**64 - 1
@@ -39,14 +41,15 @@ HEARTBEAT_WORD = 5
 """When the source was last verified alive, in nanoseconds since 1970; 0 before the first time."""
 SPOOL_WORD = 6
 """Changes with each change of a spool; apart from the epoch, which the store's lock belongs to."""
+NUMBER_WORD = 7
+"""Random number of the gate folder, drawn when it is made; 0 where an earlier version made it."""
 
 
 class SnapshotFault(Exception):
     """The published files cannot be trusted; the text says why."""
 
 
-@dataclass(frozen=True)
-class Published:
+class Published(NamedTuple):
     """A snapshot as read: the log position it stands for and the holds on each automation.
 
     Attributes:
@@ -56,6 +59,7 @@ class Published:
         doubt: why the log behind it cannot be trusted, or an empty text; then nothing is CLEAR.
         source: file that it was published from (path, device, inode, boot_id); empty for a store on a server.
         scopes: automation id -> scope key -> values, so that a scope can be read without the store.
+        clocks: how the clocks of the publishing machine stood; empty where nobody noted it.
     """
 
     store_id: str
@@ -67,8 +71,9 @@ class Published:
     everything: list[dict[str, Any]]
     named: Mapping[str, list[dict[str, Any]]]
     doubt: str = ""
-    source: Mapping[str, Any] = field(default_factory=dict)
-    scopes: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
+    source: Mapping[str, Any] = MappingProxyType({})
+    scopes: Mapping[str, Mapping[str, list[str]]] = MappingProxyType({})
+    clocks: Mapping[str, Any] = MappingProxyType({})
 
 
 def store_digest(store_id: str) -> bytes:
@@ -85,25 +90,6 @@ def nanoseconds(instant: datetime) -> int:
     """Return an instant as the epoch file holds it; what lies before 1970 is 0."""
     since = instant - datetime(1970, 1, 1, tzinfo=UTC)
     return max(0, since // timedelta(microseconds=1) * 1000)
-
-
-def boot_id() -> str:
-    """Return what tells this machine, since it was started, from every other; empty where nothing does."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
-
-
-def source_of(path: Path) -> dict[str, Any]:
-    """Return what names a store's file to gates of this machine."""
-    found = os.stat(path)
-    return {
-        "path": str(path),
-        "device": found.st_dev,
-        "inode": found.st_ino,
-        "boot_id": boot_id(),
-    }
 
 
 def fsync_folder(folder: Path) -> None:
@@ -152,6 +138,7 @@ class Publisher:
         """Remember the folder; nothing is touched before `prepare`."""
         self.folder = folder
         self.store_id = store_id
+        self._path = folder / EPOCH_FILE
 
     def prepare(self) -> None:
         """Make folder and epoch file where there are none; raises SnapshotFault for another store's."""
@@ -159,9 +146,12 @@ class Publisher:
             folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / EPOCH_FILE
         if not path.exists():
-            blank = _LAYOUT.pack(_MAGIC, store_digest(self.store_id), 1, 0, 0)
+            blank = _LAYOUT.pack(_MAGIC, store_digest(self.store_id), 1, 0, 0, 0)
             write_durably(path, blank)
-        self._check(path.read_bytes())
+        content = path.read_bytes()
+        self._check(content)
+        if not _LAYOUT.unpack(content)[5]:
+            self.renumber()
         if not (self.folder / WAKE_FILE).exists():
             with contextlib.suppress(OSError):  # who waits looks once a second all the same
                 (self.folder / WAKE_FILE).touch()
@@ -203,6 +193,35 @@ class Publisher:
         with self._words() as words:
             words[HEARTBEAT_WORD] = nanoseconds(instant)
 
+    def renumber(self) -> None:
+        """Draw a new number for the folder: from now on it is another one than it was, and than its copies."""
+        with self._words() as words:
+            words[NUMBER_WORD] = int.from_bytes(os.urandom(8)) | 1
+
+    def identity(self) -> tuple[str, str]:
+        """Return the folder's number as text and its id; both are empty before it was prepared."""
+        try:
+            content, found = self._path.read_bytes(), os.stat(self._path)
+            self._check(content)
+        except (OSError, SnapshotFault):
+            return "", ""
+        number = int(_LAYOUT.unpack(content)[5])
+        return (f"{number:016x}" if number else "", folder_id(number, found))
+
+    def beat_at(self) -> datetime | None:
+        """Return when the source was last said to be alive, or None where nobody said so."""
+        try:
+            content = (self.folder / EPOCH_FILE).read_bytes()
+            self._check(content)
+        except (OSError, SnapshotFault):
+            return None
+        beat = _LAYOUT.unpack(content)[4]
+        return (
+            datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=beat // 1000)
+            if beat
+            else None
+        )
+
     def told(self) -> tuple[int, str]:
         """Return the newest position that gates were told and its hash.
 
@@ -235,7 +254,7 @@ class Publisher:
             found = read_snapshot(self.folder)
         except (OSError, SnapshotFault):
             return None
-        _, _, epoch, seq, _ = _LAYOUT.unpack(content)
+        _, _, epoch, seq, _, _ = _LAYOUT.unpack(content)
         if epoch & 1:
             return None
         is_whole = found.seq == seq and found.store_id == self.store_id
@@ -285,6 +304,7 @@ def read_snapshot(folder: Path) -> Published:
             named={k: _holds(v) for k, v in _typed(body["named"], dict).items()},
             doubt=_typed(body.get("doubt", ""), str),
             source=_typed(body.get("source", {}), dict),
+            clocks=_typed(body.get("clocks", {}), dict),
             scopes={k: _typed(v, dict) for k, v in _typed(body.get("scopes", {}), dict).items()},
         )
     except (KeyError, TypeError, ValueError) as exc:

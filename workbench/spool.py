@@ -16,9 +16,8 @@ import struct
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from workbench.snapshot import fsync_folder, touch_spool_word, wake_waiters
 
@@ -40,8 +39,7 @@ class SpoolFault(Exception):
     """The spool cannot be used; the text says why."""
 
 
-@dataclass(frozen=True)
-class SpooledPause:
+class SpooledPause(NamedTuple):
     """A pause that waits for the store.
 
     Attributes:
@@ -73,8 +71,7 @@ class SpooledPause:
         return {"hold_id": self.name, "mode": str(self.request["mode"]), "probation": None}
 
 
-@dataclass(frozen=True)
-class Spooled:
+class Spooled(NamedTuple):
     """What a spool holds.
 
     Attributes:
@@ -88,8 +85,7 @@ class Spooled:
 NOTHING = Spooled()
 
 
-@dataclass(frozen=True)
-class _Slots:
+class _Slots(NamedTuple):
     """One reading of a spool's file: where each pause begins, how many slots it takes, and what is damaged."""
 
     found: tuple[tuple[int, int, SpooledPause], ...]
@@ -104,8 +100,7 @@ class _Slots:
         return next((i for i in starts if taken.isdisjoint(range(i, i + count))), None)
 
 
-@dataclass(frozen=True)
-class Spool:
+class Spool(NamedTuple):
     """One file of slots, for one store."""
 
     folder: Path
@@ -160,9 +155,7 @@ class Spool:
             os.pwrite(descriptor, content, place + _SLOT.size)
             os.fdatasync(descriptor)
             mark = _SLOT.pack(_MARK, len(content), hashlib.sha256(content).digest())
-            os.pwrite(descriptor, mark, place)
-            _count_change(descriptor)
-            os.fdatasync(descriptor)
+            _put_mark(descriptor, mark, place)
 
     def free(self, command_id: str) -> None:
         """Free the slots of a pause that the store has taken in and published."""
@@ -253,6 +246,23 @@ def tell_gates(gate_folder: Path) -> None:
         touch_spool_word(gate_folder)
     with contextlib.suppress(OSError):
         wake_waiters(gate_folder)
+
+
+def _put_mark(descriptor: int, mark: bytes, place: int) -> None:
+    """Let a slot count, durably; where that fails it counts for nobody, for who asked is told that it does not.
+
+    The change is counted before: a mark that nobody is told to look for would hold gates that look anew, and
+    the store would never take the pause in.
+    """
+    _count_change(descriptor)
+    try:
+        os.pwrite(descriptor, mark, place)
+        os.fdatasync(descriptor)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.pwrite(descriptor, bytes(_SLOT.size), place)
+            _count_change(descriptor)
+        raise
 
 
 def _count_change(descriptor: int) -> None:

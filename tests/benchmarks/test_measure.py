@@ -1,53 +1,86 @@
-"""The benchmarks compare like with like and say it in readable units."""
+"""The benchmarks compare like with like, and say it in readable units."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from benchmarks import gate, load
-from benchmarks.__main__ import table
-from benchmarks.measure import Ratio, alternate, in_words
+from benchmarks.measure import (
+    Figure,
+    Target,
+    alternate,
+    in_words,
+    of_rounds,
+    percentile,
+    quartiles,
+)
 
-RATIO = Ratio("gate check", "Gate.check", "dict.get", 6e-7, 4e-8, "a note")
 
-
-def test_both_sides_are_called_equally_often_and_by_turns() -> None:
-    """Neither side gets more calls, and the first round is thrown away on both."""
+def test_all_sides_are_called_equally_often_and_by_turns() -> None:
+    """No side gets more calls than another, and the first round of each is thrown away."""
     called: list[str] = []
-    alternate(lambda: called.append("ours"), lambda: called.append("bare"), calls=2, rounds=3)
+    actions = (lambda: called.append("ours"), lambda: called.append("bare"))
+    found = alternate(*actions, calls=2, rounds=3)
     assert called == ["ours", "ours", "bare", "bare"] * 4
+    assert [len(rounds) for rounds in found] == [3, 3]
 
 
-def test_a_ratio_says_how_many_times_longer_ours_takes() -> None:
-    """The ratio is ours over bare, in the table and in the JSON."""
-    assert RATIO.ratio == pytest.approx(15)
-    assert RATIO.as_json()["ratio"] == 15.0
-    assert "600 ns" in table([RATIO]) and "dict.get" in table([RATIO])
+def test_a_figure_of_rounds_is_the_median_with_its_quartiles() -> None:
+    """One slow round moves neither the figure nor what it is compared with."""
+    found = of_rounds("gate", [1.0, 2.0, 3.0, 4.0, 90.0], [1.0, 1.5, 90.0], bare="dict.get")
+    assert (found.low, found.value, found.high) == (2.0, 3.0, 4.0)
+    assert found.bare_value == 1.5
+    assert found.ratio == pytest.approx(2.0)
+    assert quartiles([7.0]) == (7.0, 7.0, 7.0)
+
+
+def test_a_percentile_is_a_value_that_was_measured() -> None:
+    """The nearest rank: of a hundred the 99th, of a few the greatest."""
+    assert percentile([float(n) for n in range(100, 0, -1)], 0.99) == 99.0
+    assert percentile([3.0, 1.0], 0.99) == 3.0
+    assert percentile([3.0, 1.0], 0.5) == 1.0
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(2.0, "2 s"), (0.0388, "38.8 ms"), (1.45e-4, "145 us"), (4e-8, "40 ns")]
+    ("target", "value", "bare", "is_reached"),
+    [
+        (Target(300e-9), 300e-9, None, True),
+        (Target(300e-9), 301e-9, None, False),
+        (Target(0.5, is_least=True), 0.5, None, True),
+        (Target(0.5, is_least=True), 0.49, None, False),
+        (Target(6, is_ratio=True), 12.0, 2.0, True),
+        (Target(6, is_ratio=True), 12.1, 2.0, False),
+        (Target(30, is_ratio=True, is_least=True), 59.0, 2.0, False),
+        (Target(30, is_ratio=True, is_least=True), 60.0, 2.0, True),
+    ],
 )
-def test_durations_are_written_in_the_unit_that_suits(seconds: float, words: str) -> None:
-    """A duration is shown with three digits and the largest unit below it."""
-    assert in_words(seconds) == words
-
-
-def test_the_gate_benchmark_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gate is measured on a store of its own, and asking it costs more than a dict."""
-    monkeypatch.setattr(gate, "CALLS", 50)
-    found = gate.measure(tmp_path)
-    assert found.ours_seconds > found.bare_seconds > 0
-
-
-def test_the_load_benchmark_loads_every_row(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_target_has_a_right_side(
+    target: Target, value: float, bare: float | None, is_reached: bool
 ) -> None:
-    """The load is measured on rows that are all accepted, so a quick refusal is no quick load."""
-    monkeypatch.setattr(load, "ROW_COUNT", 40)
-    monkeypatch.setattr(load, "ROUNDS", 1)
-    found = load.measure(tmp_path)
-    assert found.ours_seconds > 0 and found.bare_seconds > 0
-    assert len(load.rows_file(tmp_path, row_count=40).read_text().splitlines()) == 40
+    """At most and at least, of the figure or of its ratio: the limit itself is on the right side."""
+    assert Figure("x", value, bare_value=bare, target=target).is_reached is is_reached
+
+
+def test_what_was_not_measured_reaches_nothing() -> None:
+    """A figure without a value is missed where it has a target, and only there."""
+    assert Figure("x", None, target=Target(30, is_ratio=True)).is_reached is False
+    assert Figure("x", None).is_reached is None
+    assert Figure("x", 1.0, target=Target(6, is_ratio=True)).is_reached is False
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        (2.0, "s", "2 s"),
+        (0.0388, "s", "38.8 ms"),
+        (1.45e-4, "s", "145 us"),
+        (4e-8, "s", "40 ns"),
+        (412_345.6, "events/CPU-s", "412,346 events/CPU-s"),
+        (0.625, "of the fastest", "0.62 of the fastest"),
+        (None, "s", "not measured"),
+    ],
+)
+def test_values_are_written_in_the_unit_that_suits(
+    value: float | None, unit: str, words: str
+) -> None:
+    """A duration is shown with three digits and the largest unit below it, anything else with its own."""
+    assert in_words(value, unit) == words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -20,6 +21,17 @@ def dependencies_without_reason(text: str) -> list[str]:
     return [line.strip() for line in lines if len(line.partition("#")[2].split()) < 3]
 
 
+def requirements_without_reason(text: str) -> list[str]:
+    """Return the lines of a requirements.in that no remark stands above."""
+    lines = ["", *(line for line in text.splitlines() if line.strip())]
+    pairs = itertools.pairwise(lines)
+    return [
+        line
+        for above, line in pairs
+        if not line.startswith("#") and not (above.startswith("#") and len(above.split()) > 3)
+    ]
+
+
 def faults_of_lock(text: str) -> list[str]:
     """Return the lines of a lock file that name an address, and pins without a hash."""
     faults = [line for line in text.splitlines() if ADDRESS.search(line)]
@@ -31,6 +43,26 @@ def faults_of_lock(text: str) -> list[str]:
 def test_each_dependency_has_a_reason() -> None:
     """Beside each dependency stands one line that says why we need it."""
     assert dependencies_without_reason(read("pyproject.toml")) == []
+
+
+def test_each_requirement_of_another_environment_has_a_reason() -> None:
+    """Above each line of a requirements.in stands one that says why the environment needs it."""
+    names = files_matching("*/requirements.in")
+    assert "benchmarks/requirements.in" in names
+    assert {n: found for n in names if (found := requirements_without_reason(read(n)))} == {}
+
+
+def test_what_the_gate_is_measured_against_does_not_ship() -> None:
+    """The flag clients are in the lock of the benchmarks and in none of the others."""
+    clients = {"openfeature-sdk", "unleashclient", "launchdarkly-server-sdk"}
+    pinned = {
+        name: set(re.findall(r"(?m)^([a-z0-9._-]+)==", read(name)))
+        for name in files_matching("requirements*.lock", "benchmarks/requirements.lock")
+    }
+    assert {name for name, pins in pinned.items() if pins & clients} == {
+        "benchmarks/requirements.lock"
+    }
+    assert clients <= pinned["benchmarks/requirements.lock"]
 
 
 def test_locks_have_hashes_and_no_addresses() -> None:
@@ -49,6 +81,12 @@ def test_the_reason_check_catches(line: str) -> None:
     """A dependency with no remark, or hardly one, is reported."""
     text = f"[project]\ndependencies = [\n{line}\n]\n[project.scripts]\n"
     assert dependencies_without_reason(text) == [line.strip()]
+
+
+def test_the_reason_check_of_requirements_catches() -> None:
+    """A requirement without a remark right above it is reported, and one under another requirement too."""
+    text = "# It is needed for this.\nclick>=8\nnbval\n#\nruff\n"
+    assert requirements_without_reason(text) == ["nbval", "ruff"]
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_the_gate_loads_only_what_a_question_needs() -> None:
         *("asyncio", "ctypes", "uuid", "subprocess", "tomllib", "logging", "email", "http"),
         *("workbench.records", "workbench.scope", "workbench.registry", "workbench.store"),
         *("workbench.gate.around", "workbench.gate.waiting", "workbench.gated"),
+        *("workbench.gate.admission", "workbench.tickets"),
     }
     assert set(found) & late == set()
     assert "workbench.gate.asking" in found

@@ -12,7 +12,10 @@ import pytest
 
 from tests.checks.tree import REPOSITORY, read
 
-TARGETS = {"setup", "demo", "lab", "test", "test-engines", "check", "bench", "lock", "screenshots"}
+TARGETS = {
+    *("setup", "demo", "lab", "test", "test-engines", "test-long", "check", "bench", "lock"),
+    "screenshots",
+}
 
 
 def make(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -80,7 +83,7 @@ def test_a_python_without_venv_is_refused_in_one_sentence(bare_clone: Path) -> N
 def test_setup_is_hash_checked_and_never_fetches_a_python() -> None:
     """Every install names --require-hashes or touches no network, and uv may not download Pythons."""
     installs = [line for line in read("Makefile").splitlines() if "pip install" in line]
-    assert len(installs) == 5
+    assert len(installs) == 6
     assert all("--require-hashes" in line or "--offline" in line for line in installs)
     assert "UV_PYTHON_DOWNLOADS=never" in read("Makefile")
 

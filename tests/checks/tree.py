@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SKIPPED_FOLDERS = {".git", ".venv", "__pycache__", "dist", "build", ".home"}
+SKIPPED_FOLDERS = {".git", ".venv", ".venv-bench", "__pycache__", "dist", "build", ".home"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -14,6 +14,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -27,6 +28,7 @@ from workbench.records import Decision, Event, ReportRef, VerdictKind
 from workbench.registry import read_registry
 from workbench.settings import Settings
 from workbench.store import init_store
+from workbench.warehouse import Warehouse, Watermark
 
 AGENTS = "kind=agent,provider=acme-llm"
 AGENT_IDS = ("invoice-triage", "ticket-reply")
@@ -232,9 +234,34 @@ def a_decision(
     verdict: VerdictKind = VerdictKind.RESTART_NARROW,
     ids: tuple[str, ...] = AGENT_IDS,
 ) -> Decision:
-    """Record a report about a hold and a person's agreement with it."""
+    """Record a report about a hold and a person's agreement with it, then load what happened since."""
     report = a_report(hold_id, verdict, ids=ids)
-    return open_control(Settings.from_environment()).decide(DecideRequest(report.report_id))
+    made = open_control(Settings.from_environment()).decide(DecideRequest(report.report_id))
+    a_sync(*ids)
+    return made
+
+
+def a_sync(*automation_ids: str, source_id: str = "prefect") -> None:
+    """Put one run of each automation into the warehouse, and that its source is loaded until now, as a sync does."""
+    settings = Settings.from_environment()
+    now = settings.clock().now()
+    rows = [
+        {
+            "source_id": source_id,
+            "run_id": f"run-of-{automation_id}",
+            "automation_id": automation_id,
+            "environment": "staging",
+            "kind": "agent",
+            "category": "commerce",
+            "engine": "prefect",
+            "status": "succeeded",
+            "first_seen_at": now - timedelta(hours=1),
+            "updated_at": now - timedelta(hours=1),
+        }
+        for automation_id in automation_ids
+    ]
+    marks = [Watermark(source_id, table, now, now) for table in ("run", "step")]
+    Warehouse.open(settings.home, settings.clock()).put_rows({"run": rows}, watermarks=marks)
 
 
 def events(action: str = "") -> list[Event]:

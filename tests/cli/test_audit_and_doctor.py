@@ -59,6 +59,9 @@ def test_the_json_of_a_verification_has_exactly_these_fields() -> None:
         "broken_at": None,
         "finding": "ok to 10, unanchored: no checkpoint outside of the store",
         "stale_caches": [],
+        "schema_faults": [],
+        "schema_extras": [],
+        "may_change": [],
         "anchored_seq": 0,
         "signed_seq": 0,
         "foreign_count": 0,
@@ -128,6 +131,7 @@ def test_an_export_is_made_once_and_verifies(tmp_path: Path) -> None:
     a_hold()
     found = run("audit", "export", str(tmp_path / "out"))
     assert (found.code, "verify.py" in found.out) == (0, True)
+    assert "with 2 different checkpoints as witnesses, 0 of them in reports" in found.out
     done = subprocess.run([sys.executable, "-I", tmp_path / "out" / "verify.py"], check=False)
     assert done.returncode == 0
     refused(run("audit", "export", str(tmp_path / "out")), 3, "is not empty")
@@ -304,7 +308,7 @@ def test_a_sound_set_up_is_well() -> None:
     assert "WRONG" not in found.out
     assert found.out.splitlines()[-1].startswith("log head 10 ")
     assert list(findings()) == [
-        "SQLite", "store", "audit log", "store file", "anchors", "gate", "registry", "reach of a pause",
+        "SQLite", "store", "audit log", "schema", "store file", "clock", "anchors", "gate", "registry", "reach of a pause",
         "restart owners", "warehouse",
     ]  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.cli.ground import (
     inert,
     run,
 )
+from workbench.store.keys import key_id_of
 
 READING = [
     ("status",),
@@ -70,6 +72,19 @@ def test_every_print_out_ends_with_the_head_note(words: tuple[str, ...]) -> None
         f"log head {newest.seq} {newest.hash[:16]} of store {newest.store_id} (staging), unsigned"
     )
     assert found.out.splitlines()[-1] == expected
+
+
+@pytest.mark.parametrize("words", [*READING, *WRITING], ids=" ".join)
+def test_every_print_out_says_who_signed_its_head(words: tuple[str, ...]) -> None:
+    """Where the newest checkpoint is signed the last line names role, person and key, never "unsigned"."""
+    public = run("key", "new").out.splitlines()[1]
+    assert run("key", "enrol", public, "--person", "ann", "--role", "ops-lead", "-y").code == 0
+    found = run(*filled(words))
+    assert found.err == ""
+    last = found.out.splitlines()[-1]
+    assert last.startswith(f"log head {events()[-1].seq} ")
+    signed = rf"\(staging\), signed by ops-lead \(ann, key {key_id_of(public)}\)$"
+    assert re.search(signed, last), last
 
 
 @pytest.mark.parametrize("words", [*READING, *WRITING], ids=" ".join)

@@ -52,6 +52,38 @@ def test_two_people_restart_in_production(monkeypatch: pytest.MonkeyPatch) -> No
     assert "revoked" in run("key", "list").out
 
 
+def test_two_people_weaken_a_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is weaker is shown, refused to one person, asked for, and applied by the other; status shows the wish."""
+    a_store("production", MEMBERS)
+    root = Settings.from_environment().home.parent
+    public = {}
+    for name in ("bo", "cy", "ann"):
+        monkeypatch.setenv("WORKBENCH_HOME", str(root / f"home-{name}"))
+        public[name] = run("key", "new").out.splitlines()[1]
+    for name in ("ann", "bo"):
+        words = ("key", "enrol", public[name], "--person", name, "--role", "ops-lead", "-y")
+        assert run(*words).code == 0
+    assert "ann for bo" in run("key", "list").out
+    path = Path(root / "policy.toml")
+    path.write_text("[production]\nsignoffs_required = 0\nclean_runs = 5\n")
+    found = run("policy", "apply", str(path), "-y")
+    refused(found, 3, "weaker in signoffs_required, clean_runs", "workbench policy request FILE")
+    assert "weaker than now: clean_runs 59 -> 5 (runs without a failure" in found.out
+    assert (
+        "Next, by another person: `workbench policy apply FILE`"
+        in run("policy", "request", str(path)).out
+    )
+    assert "flagged: asked by ann: a policy that is weaker in" in run("status").out
+    third = (public["cy"], "--person", "cy", "--role", "ops-lead")
+    refused(run("key", "enrol", *third, "-y"), 3, "needs two persons", "workbench key request")
+    assert run("key", "request", *third).code == 0
+    monkeypatch.setenv("WORKBENCH_HOME", str(root / "home-bo"))
+    assert run("policy", "apply", str(path), "-y").code == 0
+    refused(run("policy", "request", str(path)), 3, "weaker in nothing", "policy apply FILE")
+    assert "from event" in run("key", "enrol", *third, "-y").out
+    assert "bo for cy" in run("key", "list").out
+
+
 def test_hold_release_is_a_full_resume() -> None:
     """`hold release` asks for the same grounds as `resume --full` and records the same event."""
     a_store()

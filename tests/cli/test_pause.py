@@ -105,7 +105,7 @@ def test_an_automation_that_does_not_ask_is_said_not_to_stop() -> None:
     found = run("pause", "automation=price-lookup", "-r", "x", "-y", "--no-wait")
     assert found.code == 10
     before, _, after = found.out.partition("H-1 placed")
-    assert "NO: not stopped" in before
+    assert "NOTHING: not stopped" in before
     assert "stops automations that ask the gate: 0 of 1; the others are NOT stopped" in before
     assert "does not ask the gate and no engine is bound: NOT stopped" in after
 
@@ -133,7 +133,9 @@ def test_the_json_receipt_has_exactly_these_fields() -> None:
     found = run("pause", AGENTS, "-r", "x", "--yes", "--json", "--no-wait").document
     assert list(found) == [
         "hold_id", "scope", "mode", "placed_at", "is_repeat", "confirmed_count", "target_count",
-        "publication_fault", "gate_folder", "targets", "head",
+        "publication_fault", "gate_folder", "is_confirmed",
+        "hosts",
+        "targets", "head",
     ]  # fmt: skip
     assert list(found["targets"][0]) == [
         "automation_id", "state", "recorded_at", "delivered_at", "confirmed_at", "quiet_at", "note",

@@ -102,7 +102,7 @@ def test_the_json_of_status_is_the_documented_one() -> None:
     a_hold()
     found = run("status", "automation=ticket-reply", "--json").document
     first = events()[0]
-    assert list(found) == ["store", "automations", "holds", "flags", "head"]
+    assert list(found) == ["store", "automations", "holds", "hosts", "flags", "head"]
     assert list(found["store"]) == ["store_id", "environment", "place", "seq"]
     assert found["store"]["store_id"] == first.store_id
     assert found["automations"] == [
@@ -385,6 +385,8 @@ def test_the_json_of_a_card_has_exactly_these_fields() -> None:
         "checklist": entry["checklist"],
         "last_asked_at": None,
         "in_flight_count": 0,
+        "last_drill": "",
+        "first_run": None,
     }
     assert set(entry["checklist"]) == set(CHECKLIST)
 

@@ -45,14 +45,14 @@ def test_a_decision_accepts_the_verdict_and_names_the_next_command() -> None:
         False,
     )
     assert "D-1 accepts R-1: restart_narrow. few runs" in found.out
-    assert "Next: `workbench resume H-1 --only SCOPE --runs N --decision D-1`" in found.out
+    assert "      `workbench resume H-1 --only SCOPE --runs N --decision D-1`" in found.out
     assert found.out.splitlines()[-1].startswith(f"log head {last_seq()} ")
 
 
 @pytest.mark.parametrize(
     ("verdict", "following"),
     [
-        (VerdictKind.RESTART_FULL, "Next: `workbench resume H-1 --full --decision D-1`"),
+        (VerdictKind.RESTART_FULL, "      `workbench resume H-1 --full --decision D-1`"),
         (VerdictKind.KEEP_PAUSED, ""),
         (VerdictKind.ESCALATE, ""),
     ],
@@ -81,7 +81,7 @@ def test_an_override_needs_a_reason() -> None:
     """Deciding otherwise without a reason is refused, naming both and `--reason`."""
     a_report()
     found = run("decide", "R-1", "--override", "restart_full", "-y")
-    refused(found, 2, "R-1 says restart_narrow", "restart_full", "add `--reason TEXT`")
+    refused(found, 2, "R-1 says restart_narrow", "restart_full", "--override restart_full --reason")
     assert events("decision.record") == []
 
 

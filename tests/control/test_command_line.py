@@ -13,6 +13,7 @@ from typing import Any
 import click
 import pytest
 
+from tests.cli.ground import a_sync
 from tests.store.ground import (
     AGENTS,
     PLAIN_TABLE,
@@ -335,10 +336,10 @@ def test_screens_name_the_store_and_carry_a_head_note(place: Path, say: Any) -> 
 
 
 def test_a_preview_says_what_is_not_stopped(place: Path, say: Any) -> None:
-    """Before a pause every automation is listed with whether it asks the gate."""
+    """Before a pause every automation is listed with what stops it."""
     out = say("pause", "*", "--yes", "-r", "x", "--no-wait").out
     assert "stops automations that ask the gate: 1 of 2; the others are NOT stopped" in out
-    assert "NO: not stopped" in out
+    assert "NOTHING: not stopped" in out
     assert "Nothing new starts; a run in flight stops at its next step" in out
 
 
@@ -361,6 +362,8 @@ def test_the_way_back_through_a_decision(place: Path, say: Any) -> None:
     decided = say("decide", "R-1", "--yes")
     assert (decided.code, "D-1 accepts R-1: restart_narrow" in decided.out) == (0, True)
     assert "workbench resume H-1 --only SCOPE --runs N --decision D-1" in decided.out
+    assert "load what happened since" in decided.out
+    a_sync("invoice-triage")
     narrow = say("resume", "H-1", "--only", "automation=invoice-triage", "--runs", "2", "--yes")
     assert (narrow.code, "P-1: invoice-triage may run 2 times" in narrow.out) == (0, True)
     assert "P-1 0/2 runs" in say("hold", "list").out

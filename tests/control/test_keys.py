@@ -8,30 +8,56 @@ from typing import Any
 
 import pytest
 
-from tests.store.ground import START, SetClock, a_control, pause, settings_in
+from tests.store.ground import START, SetClock, a_control, loaded_by, pause, settings_in
 from workbench.control import Control
+from workbench.control.approving import apply_policy, request_policy
 from workbench.control.deciding import DecideRequest
-from workbench.control.enrolling_keys import Enrolment, enrol_key, revoke_key
+from workbench.control.enrolling_keys import Enrolment, enrol_key, request_enrolment, revoke_key
 from workbench.control.signing import Signer, file_signer
 from workbench.errors import BadSettings, Refused, UsageFault
+from workbench.policy import Policy
 from workbench.store.audit import verify_store
 from workbench.store.documents import documents
 from workbench.store.keys import make_key
+from workbench.store.signoffs import policy_of
 
 
 def a_person(control: Control, root: Path, name: str) -> tuple[Control, str]:
     """Return the same store as a person of their own gives commands to it, and their public key."""
     home = root / f"home-{name}"
     key = make_key(home / "key.json")
-    return Control(control.store, control.clock, signer=file_signer(home)), key.public_hex
+    found = Control(
+        control.store,
+        control.clock,
+        signer=file_signer(home),
+        evidence=loaded_by(control.clock),
+    )
+    return found, key.public_hex
+
+
+def enrol_all(people: list[tuple[Control, str]], names: tuple[str, ...]) -> None:
+    """Enrol everybody as ops-lead: the first by themselves, the second by the first, each later one by both."""
+    first = people[0][0] if people else None
+    for number, (name, (_, public_hex)) in enumerate(zip(names, people, strict=True)):
+        wanted = Enrolment(public_hex, name, "ops-lead")
+        assert first is not None
+        is_by_two = number > 1 and policy_of(first.state()).signoffs_required > 0
+        if is_by_two:
+            request_enrolment(first, wanted)
+        enrol_key(people[1][0] if is_by_two else first, wanted)
+
+
+def by_two(asker: Control, doer: Control, policy: Policy) -> None:
+    """Let one person ask for a weaker policy and another apply it."""
+    request_policy(asker, policy)
+    apply_policy(doer, policy)
 
 
 def enrolled(root: Path, *names: str) -> tuple[Control, ...]:
     """Make a store in which these people have enrolled keys, the first by themselves."""
     control = a_control(root, SetClock())
     people = [a_person(control, root, name) for name in names]
-    for name, (_, public_hex) in zip(names, people, strict=True):
-        enrol_key(people[0][0], Enrolment(public_hex, name, "ops-lead"))
+    enrol_all(people, names)
     return tuple(person for person, _ in people)
 
 

@@ -270,6 +270,31 @@ def test_a_recorded_pause_is_never_told_as_failed(
     assert control.state().observed == {}
 
 
+def test_a_pause_is_told_when_the_store_cannot_be_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it is recorded a failing read does not turn it into a spooled one: the receipt goes by the commit."""
+    control = a_control(tmp_path)
+    right = Store.transact
+
+    def dies(*_: Any) -> Any:
+        raise StorageUnavailable("The disk is gone.")
+
+    def last(store: Store, command: Any, decide: Any) -> Any:
+        done = right(store, command, decide)
+        for name in ("state", "deliveries", "head_note"):
+            monkeypatch.setattr(Store, name, dies)
+        return done
+
+    monkeypatch.setattr(Store, "transact", last)
+    receipt = pause(control)
+    monkeypatch.undo()
+    assert (receipt.hold.hold_id, receipt.publication_fault) == ("H-1", "")
+    assert {t.delivered_at is not None for t in receipt.targets} == {True}
+    assert receipt.head.seq == control.state().holds["H-1"].placed_seq
+    assert control.intake.waiting() == []
+
+
 def test_the_same_click_twice_is_one_hold(tmp_path: Path) -> None:
     """One command id from two threads at once places one hold, and both hear of it."""
     control = a_control(tmp_path)

@@ -374,8 +374,9 @@ def test_a_decision_accepts_or_overrides_with_a_reason(tmp_path: Path) -> None:
     accepted = control.decide(DecideRequest("R-1"))
     assert (accepted.decision, accepted.is_override) == (VerdictKind.KEEP_PAUSED, False)
     assert (accepted.reason, accepted.automation_ids) == ("the provider is degraded", AGENTS)
-    with pytest.raises(UsageFault, match="add `--reason TEXT`"):
+    with pytest.raises(UsageFault, match="to decide restart_full instead, say why") as caught:
         control.decide(DecideRequest("R-1", FULL))
+    assert "`workbench decide R-1 --override restart_full --reason" in caught.value.then
     overridden = control.decide(DecideRequest("R-1", FULL, "ann checked by hand"))
     assert overridden.is_override
     assert any("D-2 overrides R-1" in flag for flag in control.status().flags)

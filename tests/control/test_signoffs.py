@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.control.test_keys import a_person
+from tests.control.test_keys import a_person, by_two, enrol_all
 from tests.store.ground import (
     AGENTS,
     SetClock,
@@ -55,8 +55,7 @@ def a_house(
     plain = Control(a_store(root, clock, environment="production"), clock)
     plain.apply_registry(registry(members))
     people = [a_person(plain, root, name) for name in names]
-    for name, (_, public_hex) in zip(names, people, strict=True):
-        enrol_key(people[0][0], Enrolment(public_hex, name, "ops-lead"))
+    enrol_all(people, names)
     pause(plain)
     found = [person for person, _ in people]
     a_decision(found[0] if found else plain, "H-1", FULL)
@@ -90,12 +89,12 @@ def test_a_resume_goes_with_another_person_s_sign_off(tmp_path: Path) -> None:
 
 def test_who_asked_does_not_sign_off(tmp_path: Path) -> None:
     """No exception: not with the same key, and not with a second key of the same person."""
-    ann, bo = a_house(tmp_path, "ann", "bo")
+    ann, _ = a_house(tmp_path, "ann", "bo")
     request_signoff(ann, PLAN)
     with pytest.raises(Refused, match="was asked for by ann; another person signs off"):
         give_signoff(ann, "S-1")
     again, public_hex = a_person(ann, tmp_path, "ann-laptop")
-    enrol_key(bo, Enrolment(public_hex, "ann", "ops-lead"))
+    enrol_key(ann, Enrolment(public_hex, "ann", "ops-lead"))
     with pytest.raises(Refused, match="was asked for by ann; another person signs off"):
         give_signoff(again, "S-1")
 
@@ -235,7 +234,7 @@ def test_unsigned_hands_ask_give_and_resume_nothing(tmp_path: Path) -> None:
 def test_an_override_needs_a_second_person(tmp_path: Path) -> None:
     """Under a policy of no sign-offs an override still needs one, and not of who decided it."""
     ann, bo, cy = a_house(tmp_path, "ann", "bo", "cy")
-    apply_policy(ann, Policy("production", 0, is_override_signed=True))
+    by_two(ann, cy, Policy("production", 0, is_override_signed=True))
     a_report(ann, "H-1", VerdictKind.KEEP_PAUSED)
     bo.decide(DecideRequest("R-2", FULL, "the provider confirmed"))
     wanted = ResumeRequest("H-1", decision_id="D-2")
@@ -260,12 +259,14 @@ def test_the_fold_obeys_no_release_that_nobody_signed_off(tmp_path: Path) -> Non
 
 def test_a_policy_changes_under_the_old_one(tmp_path: Path) -> None:
     """Who may change it is said by the policy before; unknown roles are refused."""
-    ann, bo = a_house(tmp_path, "ann", "bo", members=("ann",))
-    with pytest.raises(Refused, match="bo as ops-lead may not do this"):
+    ann, cy, bo = a_house(tmp_path, "ann", "cy", "bo", members=("ann", "cy"))
+    with pytest.raises(
+        Refused, match="bo may not change the policy: the registry does not name them"
+    ):
         apply_policy(bo, Policy("production"))
     with pytest.raises(Refused, match="names boss; registered roles: ops-lead"):
         apply_policy(ann, Policy("production", may_sign=("boss",)))
-    apply_policy(ann, Policy("production"))
+    by_two(ann, cy, Policy("production"))
     ann.resume_narrow(PLAN)
     assert ann.store.projection() == documents(ann.state())
 

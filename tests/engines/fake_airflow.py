@@ -19,8 +19,8 @@ import httpx
 
 from workbench.clock import to_text
 from workbench.engines.airflow import Airflow, connect
+from workbench.engines.binding import RegistryBinding
 from workbench.engines.interface import Binding, EngineAddress
-from workbench.warehouse.syncing import RegistryBinding
 
 Answer = Callable[[httpx.Request], httpx.Response | None]
 BEGAN = datetime(2026, 11, 27, 9, tzinfo=UTC)
@@ -196,7 +196,7 @@ class FakeAirflow:
         return connect(
             EngineAddress("airflow", "airflow", "http://airflow.example:8080", **own),
             binding or RegistryBinding([], "airflow"),
-            self.clock,
+            clock=self.clock,
             transport=httpx.MockTransport(self.answer),
             sleep=lambda _: None,
         )

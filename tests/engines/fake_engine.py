@@ -169,7 +169,12 @@ class FakeEngine:
         return []
 
     def steps(self, run_ids: Sequence[str]) -> Sequence[StepRow]:
-        return []
+        return [
+            StepRow(r, f"step-{n}", 1, self.work[r].job, "succeeded", "done")
+            for r in run_ids
+            if r in self.work
+            for n in range(self.work[r].done_steps)
+        ]
 
     def audit(self, since: datetime | None, until: datetime) -> Sequence[AuditRow]:
         return []
@@ -363,7 +368,7 @@ class FakeEngine:
         status = "running" if work_class is WorkClass.RUNNING else "queued"
         run_id = self.begin("probe", status)
         self.probes.append(run_id)
-        return ProbeWork(work_class, run_id, "job:probe", f"run {run_id}")
+        return ProbeWork(work_class, run_id, "job:probe", f"run {run_id}", scope_key="probe")
 
     def clean_up(self) -> Sequence[str]:
         for run_id in self.probes:

@@ -122,9 +122,12 @@ class FakePrefect:
             return True
         if path == "/admin/version":
             return "3.8.8"
+        if path == "/flow_runs/count":
+            return len([r for r in self.runs if _is_asked(r, body.get("flow_runs", {}))])
         if path == "/flow_run_states/":
             return self._states(request.url.params["flow_run_id"])
         held = {
+            "/work_pools/filter": [],
             "/flows/filter": self.flows,
             "/deployments/filter": self.deployments,
             "/flow_runs/filter": [r for r in self.runs if _is_asked(r, body.get("flow_runs", {}))],
@@ -132,7 +135,8 @@ class FakePrefect:
                 t for t in self.tasks if t["flow_run_id"] in body.get("task_runs", {})["flow_run_id"]["any_"]
             ] if path == "/task_runs/filter" else [],
         }[path]  # fmt: skip
-        return held[body["offset"] : body["offset"] + body["limit"]]
+        start = body.get("offset", 0)
+        return held[start : start + body["limit"]]
 
     def _states(self, run_id: str) -> list[dict[str, Any]]:
         (run,) = (run for run in self.runs if run["id"] == run_id)
@@ -148,6 +152,10 @@ class FakePrefect:
 
 
 def _is_asked(run: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    if names := wanted.get("state", {}).get("name", {}).get("any_"):
+        before = wanted.get("next_scheduled_start_time", {}).get("before_")
+        due = run.get("next_scheduled_start_time")
+        return run["state_name"] in names and (not before or bool(due and due <= before))
     if ids := wanted.get("id", {}).get("any_"):
         return run["id"] in ids
     if after := wanted.get("expected_start_time", {}).get("after_"):

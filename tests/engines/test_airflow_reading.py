@@ -10,9 +10,9 @@ import pytest
 from tests.engines.fake_airflow import FakeAirflow, dag_row, run_row, step_row
 from workbench.engines.airflow_audit import STEP_STATES
 from workbench.engines.airflow_words import run_status, step_status
+from workbench.engines.binding import RegistryBinding
 from workbench.errors import EngineError
 from workbench.records import Automation, RunStatus
-from workbench.warehouse.syncing import RegistryBinding
 
 NOW = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
 TRIAGE = Automation(
@@ -229,7 +229,7 @@ def test_refused_requests_are_never_told_as_done(server: FakeAirflow) -> None:
         ("PATCH", "/api/v2/dags/triage", {"is_paused": True, "surprise": 1}),
         ("PATCH", "/api/v2/dags/triage", {"is_paused": True}),
     ):
-        client.send(method, path, body)
+        client.send(method, path, body=body)
     outcomes = [row.outcome for row in engine.audit(None, NOW)]
     assert outcomes == [*["failure"] * 4, *["unknown"] * 4, "success"]
 
@@ -239,7 +239,7 @@ def test_a_bulk_pause_is_told_for_each_dag_that_it_matched(server: FakeAirflow) 
     server.dags["triage"]["born"] = "2026-11-01T00:00:00Z"
     server.add("late", tags=("finance",), born="2026-11-28T00:00:00Z")
     server.engine()._client.send(
-        "PATCH", "/api/v2/dags?dag_id_pattern=%25&tags=finance", {"is_paused": True}
+        "PATCH", "/api/v2/dags?dag_id_pattern=%25&tags=finance", body={"is_paused": True}
     )
     assert audit(server) == {
         "1:triage": ("dag.paused", "triage", "success"),
@@ -249,7 +249,7 @@ def test_a_bulk_pause_is_told_for_each_dag_that_it_matched(server: FakeAirflow) 
 
 def test_a_bulk_pause_without_a_pattern_did_nothing(server: FakeAirflow) -> None:
     """Trap: it is answered with 200 and logged like any other."""
-    server.engine()._client.send("PATCH", "/api/v2/dags?tags=finance", {"is_paused": True})
+    server.engine()._client.send("PATCH", "/api/v2/dags?tags=finance", body={"is_paused": True})
     assert audit(server) == {"1": ("dag.paused", "tags=finance", "failure")}
 
 
@@ -283,7 +283,9 @@ def test_ordinary_life_is_not_asked_for(server: FakeAirflow) -> None:
 
 def test_the_audit_is_the_same_when_read_again(server: FakeAirflow) -> None:
     """The warehouse keeps the first telling of an event: a later reading must not tell another."""
-    server.engine()._client.send("PATCH", "/api/v2/dags?dag_id_pattern=%25", {"is_paused": True})
+    server.engine()._client.send(
+        "PATCH", "/api/v2/dags?dag_id_pattern=%25", body={"is_paused": True}
+    )
     engine = server.engine(RegistryBinding([TRIAGE], "airflow"))
     first = engine.audit(None, NOW)
     server.flip("triage", False)

@@ -529,14 +529,14 @@ def test_the_adapter_is_found_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> No
 
     from workbench.clock import SystemClock
     from workbench.engines import connecting
-    from workbench.warehouse.syncing import RegistryBinding
+    from workbench.engines.binding import RegistryBinding
 
     project = Path(__file__).parents[2] / "pyproject.toml"
     named = tomllib.loads(project.read_text())["project"]["entry-points"]["workbench.engines"]
     point = EntryPoint("airflow", named["airflow"], "workbench.engines")
     monkeypatch.setattr(connecting, "entry_points", lambda group: [point])
     address = EngineAddress("airflow", "airflow", "http://airflow.example/api/v2", token="x.y.z")
-    engine = connecting.connect(address, RegistryBinding([], "airflow"), SystemClock())
+    engine = connecting.connect(address, RegistryBinding([], "airflow"), clock=SystemClock())
     assert isinstance(engine, Airflow)
     assert "x.y.z" not in repr(address)
 

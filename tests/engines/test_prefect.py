@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.engines.fake_prefect import FLOW_ID, FakePrefect, event, flow_run, task_run
-from workbench.engines.prefect import PAGE, PrefectReader
+from workbench.engines.binding import RegistryBinding
+from workbench.engines.prefect import PrefectReader
+from workbench.engines.prefect_api import PAGE
 from workbench.engines.prefect_words import status_of
 from workbench.errors import EngineError
 from workbench.records import Automation, RunStatus
-from workbench.warehouse.syncing import RegistryBinding
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 TRIAGE = Automation(

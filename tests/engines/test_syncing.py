@@ -11,11 +11,12 @@ import pytest
 
 from tests.engines.fake_prefect import FakePrefect, event, flow_run, task_run
 from workbench.clock import FixedClock
+from workbench.engines.binding import RegistryBinding
 from workbench.engines.prefect import PrefectReader
 from workbench.errors import EngineError
 from workbench.records import Automation
 from workbench.warehouse import Warehouse
-from workbench.warehouse.syncing import OVERLAP, RegistryBinding, SyncReport, sync_engine
+from workbench.warehouse.syncing import OVERLAP, SyncReport, sync_engine
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 Sync = Callable[..., SyncReport]

@@ -1,4 +1,4 @@
-"""The map of faults: every id of four groups names tests that exist, or says plainly why there is none yet."""
+"""The map of faults: every id of five groups names tests that exist, or says plainly why there is none yet."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ GROUPS = {
     "Store and process": range(1, 15),
     "Time": range(20, 24),
     "Concurrency and commands": range(30, 38),
+    "Engines": range(40, 48),
     "Identity, approval, audit": range(70, 80),
 }
 IDS = [f"F{number:02d}" for numbers in GROUPS.values() for number in numbers]

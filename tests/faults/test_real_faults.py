@@ -5,6 +5,7 @@ Each must leave the automation paused: recorded where the store can, else spoole
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.ground import a_store, refused, run
+from tests.cli.test_warehouse_verbs import a_file, a_run, loaded
 from tests.store.ground import a_control, break_glass, pause, settings_in
 from workbench.control import Control, open_control
 from workbench.control.placing import PauseRequest
@@ -60,6 +63,11 @@ def fill(folder: Path) -> Path:
     return filler
 
 
+def digest(number: int) -> str:
+    """Return text that no file makes small."""
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
 def is_paused(control: Control) -> bool:
     """Tell whether a process that begins now is held."""
     gate = Gate(control.store.gate_folder)
@@ -93,6 +101,43 @@ def test_on_a_full_disk_a_pause_still_holds(small_disk: Path) -> None:
     assert sum(h.scope == "kind=agent" for h in state.holds.values()) == taken + 1
     assert is_paused(again)
     assert verify_store(again.store).is_ok
+
+
+@needs_mounts
+def test_on_a_full_disk_an_export_leaves_nothing(small_disk: Path, tmp_path: Path) -> None:
+    """F04: an export that does not fit says so and takes its pieces away, and the same folder serves once there is room."""
+    a_store()
+    folder, filler = small_disk / "evidence" / "log", fill(small_disk)
+    refused(run("audit", "export", str(folder)), 15, "No space left on device")
+    assert not folder.exists()
+    filler.write_bytes(filler.read_bytes()[: -3 * 4096])  # room for a part of it
+    refused(run("audit", "export", str(folder)), 15, "No space left on device")
+    assert not folder.exists()
+    filler.unlink()
+    assert run("audit", "export", str(folder)).code == 0
+    done = subprocess.run([sys.executable, "-I", folder / "verify.py"], check=False)
+    assert done.returncode == 0
+
+
+@needs_mounts
+@pytest.mark.parametrize("room", [0, 4096, 6 * 4096])
+def test_on_a_full_disk_a_load_changes_nothing(
+    room: int, small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F04: a load that does not fit says so in a sentence, what was loaded before stays, and again it loads whole."""
+    a_store()
+    monkeypatch.setenv("WORKBENCH_HOME", str(small_disk / "home"))
+    first = a_file(tmp_path / "first.jsonl", a_run("r0"))
+    assert run("load", "--table", "run", first).code == 0
+    more = a_file(tmp_path / "more.jsonl", *(a_run(digest(n)) for n in range(3000)))
+    filler = fill(small_disk)
+    filler.write_bytes(filler.read_bytes()[: filler.stat().st_size - room])
+    refused(run("load", "--table", "run", more), 15, "pace")
+    assert [row["run_id"] for row in loaded()] == ["r0"]
+    filler.unlink()
+    done = run("load", "--table", "run", more)
+    assert (done.code, "3,000 accepted" in done.out) == (0, True), done.said
+    assert len(loaded()) == 3001
 
 
 @needs_mounts

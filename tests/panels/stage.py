@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from tests.store.ground import loaded_by
 from workbench.clock import Clock
 from workbench.control import Control
 from workbench.control.deciding import DecideRequest, ReportEntry
@@ -48,7 +49,7 @@ def a_control(clock: Clock, *extra: Automation, environment: str = "staging") ->
     store = init_store(
         Settings.from_environment(), clock, environment=environment, actor="os:test (unverified)"
     )
-    control = Control(store, clock)
+    control = Control(store, clock, evidence=loaded_by(clock))
     control.apply_registry(a_registry(*extra))
     return control
 
@@ -99,7 +100,7 @@ class FaultyControl(Control):
     """
 
     def __init__(self, control: Control) -> None:
-        super().__init__(control.store, control.clock, role=control.role)
+        super().__init__(control.store, control.clock, role=control.role, evidence=control.evidence)
         self.faults: dict[str, Exception] = {}
         self.is_in_pause = threading.Event()
         self.may_go_on = threading.Event()

@@ -16,7 +16,10 @@ from tests.panels.stage import (
     a_registry,
     an_automation,
 )
+from tests.store.test_hosts import forge, row_of
 from workbench.clock import FixedClock
+from workbench.control import open_control
+from workbench.control.enrolling_keys import Enrolment, enrol_key
 from workbench.control.resuming import ResumeRequest
 from workbench.gate import Gate
 from workbench.panels import control_html as html
@@ -27,6 +30,9 @@ from workbench.panels.guard import Message
 from workbench.panels.html_parts import draw_message, element
 from workbench.records import Mode, VerdictKind
 from workbench.registry import Registry
+from workbench.settings import KEY_FILE, Settings
+from workbench.store import hosts
+from workbench.store.keys import make_key
 
 
 class Reader(HTMLParser):
@@ -67,6 +73,24 @@ def everything(model: ControlModel) -> str:
             draw_message(model.resume.message),
         ]
     )
+
+
+def test_hosts_are_drawn_with_the_silent_ones_marked(
+    control: FaultyControl, model: ControlModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing where no host reports; then each with its state, and nothing of its name as markup."""
+    assert html.draw_hosts(model) == ""
+    forge(control, row_of(HOSTILE[:60], gate_folder=HOSTILE))
+    model.refresh()
+    drawn = html.draw_hosts(model)
+    assert "told" in text_of(drawn)
+    assert "img" not in Reader(drawn).tags
+    monkeypatch.setattr(hosts, "SILENT_SECONDS", -1.0)
+    model.refresh()
+    assert "UNREACHABLE" in text_of(html.draw_hosts(model))
+    assert "wb-row-warn" in html.draw_hosts(model)
+    assert "is UNREACHABLE" in write_summary(model)
+    assert "img" not in Reader(everything(model)).tags
 
 
 def test_no_stored_text_becomes_markup(clock: FixedClock) -> None:
@@ -144,6 +168,21 @@ def test_the_band_takes_its_colour_from_inside_the_store(
         assert part in text_of(drawn)
     assert "ops-lead (os:anna, unverified)" in text_of(drawn)
     assert "DEMO" not in drawn
+
+
+def test_the_panel_says_who_signed_its_head(clock: FixedClock) -> None:
+    """Band and text say unsigned, and once a command was signed the same words as the command line."""
+    control = a_control(clock)
+    for shown in (html.draw_band, write_summary):
+        assert "unsigned" in shown(ControlModel(control))
+    home = Settings.from_environment().home
+    key = make_key(home / KEY_FILE)
+    signing = open_control(Settings.from_environment(), clock)
+    enrol_key(signing, Enrolment(key.public_hex, "ann", "ops-lead"))
+    signed = f"signed by ops-lead (ann, key {key.key_id})"
+    assert signed in text_of(html.draw_band(ControlModel(control)))
+    assert write_summary(ControlModel(control)).splitlines()[3] == control.head_note().text
+    assert control.head_note().text.endswith(f", {signed}")
 
 
 def test_a_recorded_clock_says_demo_and_its_time(control: FaultyControl) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from tests.record.pack import pack_batch
 from workbench.control import open_control
-from workbench.control.approving import apply_policy
+from workbench.control.approving import apply_policy, request_policy
 from workbench.control.enrolling_keys import Enrolment, enrol_key
 from workbench.policy import Policy
 from workbench.settings import KEY_FILE, Settings
@@ -39,13 +41,20 @@ def load(run: Path) -> int:
 def enrol() -> None:
     """Make the operator's key, enrol it, and let this company restart on one person's word.
 
-    A production store without keys resumes by break-glass only, and the story has one operator.
+    A production store without keys resumes by break-glass only, and the story has one operator. Two people
+    agree to that once: a second key, of agent-owner, is used for nothing else.
     """
     settings = Settings.from_environment()
     key = make_key(settings.home / KEY_FILE)
-    control = open_control(settings)
-    enrol_key(control, Enrolment(key.public_hex, "ops-lead", "ops-lead"))
-    apply_policy(control, Policy("production", signoffs_required=0))
+    operator = open_control(settings)
+    enrol_key(operator, Enrolment(key.public_hex, "ops-lead", "ops-lead"))
+    with tempfile.TemporaryDirectory() as folder:
+        second = make_key(Path(folder) / KEY_FILE)
+        enrol_key(operator, Enrolment(second.public_hex, "agent-owner", "agent-owner"))
+        other = open_control(replace(settings, home=Path(folder)))
+        policy = Policy("production", signoffs_required=0)
+        request_policy(operator, policy)
+        apply_policy(other, policy)
 
 
 def last_report(hold_id: str) -> str:

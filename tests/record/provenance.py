@@ -7,6 +7,7 @@ REVIEWED = {
     "01-alert-resolved": ("alert-resolved", "H-1", ""),
     "02-relapse": ("relapse", "H-2", ""),
     "03-narrow-restart": ("narrow-restart", "H-2", "automation=invoice-triage"),
+    "03b-decided": ("decided", "H-2", "automation=invoice-triage"),
     "04-end": ("end", "H-2", ""),
 }
 """Folder of a batch -> name of its instant, the hold that a review then is about, and the part of it."""

@@ -281,8 +281,10 @@ class Stage:
         narrow = ("resume", "H-2", *named, "--runs", "20", *AS_LEAD)
         if operator.load_batches() and operator.run("review", "H-2", *named, wait_seconds=200):
             report_id = operator.last_report("H-2")
-            if report_id and operator.run("decide", report_id, *AS_LEAD) and operator.run(*narrow):
-                return
+            if report_id and operator.run("decide", report_id, *AS_LEAD):
+                self.take("03b-decided")  # a restart rests on what was loaded since its decision
+                if operator.load_batches() and operator.run(*narrow):
+                    return
         why = "the review did not carry the restart while this was recorded; evidence read by hand"
         operator.run(*narrow, "--break-glass", why)
 

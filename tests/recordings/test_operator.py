@@ -8,7 +8,9 @@ from workbench.control import open_control
 from workbench.records import VerdictKind
 from workbench.settings import Settings
 
-MEMBERS = REGISTRY.replace('members = ["duty officer"]', 'members = ["ops-lead"]')
+MEMBERS = REGISTRY.replace('members = ["duty officer"]', 'members = ["ops-lead"]').replace(
+    "[owners.agent-owner]", '[owners.agent-owner]\nmembers = ["agent-owner"]'
+)
 
 
 def test_one_operator_with_a_key_restarts_on_a_decision() -> None:

@@ -153,7 +153,9 @@ def make_run(root: Path) -> Path:
     clock = FixedClock(BEGIN)
     init_store(settings_of(root), clock, environment="production", actor="ops-lead")
     write_registry(root / "automations.toml")
-    control_at(root, 0, role=None).apply_registry(read_registry(root / "automations.toml"))
+    control_at(root, 0, role=None).apply_registry(
+        read_registry(root / "automations.toml"), already_running="they ran before"
+    )
     pause(root, 2.2)
     release = ResumeRequest("H-1", break_glass_reason="the alert is green")
     control_at(root, 3.5).resume_full(release)

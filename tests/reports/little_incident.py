@@ -269,7 +269,9 @@ def set_up(root: Path) -> tuple[Settings, Control]:
     init_store(settings, FixedClock(at(-10)), environment="production", actor="ops-lead")
     registry = root / "automations.toml"
     registry.write_text(registry_text(), encoding="utf-8")
-    open_control(settings, FixedClock(at(-5))).apply_registry(read_registry(registry))
+    open_control(settings, FixedClock(at(-5))).apply_registry(
+        read_registry(registry), already_running="they ran before the story begins"
+    )
     reason = f"agents fail {hostile.SCRIPT}"
     open_control(settings, FixedClock(at(PAUSE_MINUTE))).pause(
         PauseRequest(SCOPE, reason), wait_seconds=0

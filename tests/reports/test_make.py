@@ -14,12 +14,16 @@ from tests.reports import little_incident as story
 from tests.reports.conftest import Scene
 from tests.reports.tiny import write_notebook
 from workbench.control import open_control
+from workbench.control.enrolling_keys import Enrolment, enrol_key
 from workbench.errors import Refused
 from workbench.records import VerdictKind
 from workbench.reports.make import make_report
 from workbench.reports.runner import execute, payload_of, read_notebook
 from workbench.reports.shelf import PAYLOAD_MIME
+from workbench.settings import KEY_FILE
+from workbench.store.anchors import read_notes
 from workbench.store.audit import verify_store
+from workbench.store.keys import make_key
 from workbench.store.witness import Witness
 
 NAME = "restart-decision"
@@ -61,6 +65,36 @@ def test_the_report_is_a_witness_of_the_log(scene: Scene) -> None:
     found = verify_store(store, anchors=(scene.made.folder,), witnesses=(said,))
     assert (found.is_ok, found.anchored.size) == (True, seal["seq"])
     assert store.state(until_seq=seal["seq"]).head.root in scene.made.html.read_text()
+
+
+@pytest.mark.parametrize("suffix", ["html", "ipynb"])
+def test_a_mailed_copy_of_a_real_report_is_a_witness(
+    scene: Scene, tmp_path: Path, suffix: str
+) -> None:
+    """The page alone, and the notebook alone, vouch for the sealed position; both carry the checkpoint beside them."""
+    shutil.copy(scene.made.folder / f"{NAME}.{suffix}", tmp_path / f"copy.{suffix}")
+    store, seal = scene.control.store, json.loads((scene.made.folder / "seal.json").read_text())
+    found = verify_store(store, anchors=(tmp_path,))
+    assert (found.is_ok, found.anchored.size) == (True, seal["log_head"]["seq"])
+    assert found.anchored.note_count == 1
+    (beside,) = read_notes([scene.made.folder], scene.control.state().store_id)
+    assert beside[2].rstrip("\n") == seal["checkpoint"].rstrip("\n")
+
+
+def test_a_signed_report_says_who_signed_it(tmp_path: Path) -> None:
+    """Made by somebody with an enrolled key, its head note names key and person, and a copy of it is signed evidence."""
+    settings, _ = story.set_up(tmp_path)
+    key = make_key(settings.home / KEY_FILE)
+    control = open_control(settings)
+    enrol_key(control, Enrolment(key.public_hex, "ann", "ops-lead"))
+    given = Scene(settings, control, {}).given()
+    made = make_report(control, settings, name=NAME, given=given)
+    assert made.incomplete_because is None
+    assert f"signed by ops-lead (ann, key {key.key_id})" in made.html.read_text()
+    (tmp_path / "mail").mkdir()
+    shutil.copy(made.html, tmp_path / "mail")
+    found = verify_store(control.store, anchors=(tmp_path / "mail",), trusted=[key.public_hex])
+    assert found.anchored.signed_size == found.anchored.size > 0
 
 
 def test_the_store_knows_the_report(scene: Scene) -> None:
@@ -149,6 +183,7 @@ def test_what_cannot_be_computed_is_kept_as_incomplete(scene: Scene, tmp_path: P
     assert names[:2] == [f"{NAME}.INCOMPLETE.html", f"{NAME}.INCOMPLETE.ipynb"]
     assert [Path(name).suffix for name in names[2:]] == [".checkpoints"]
     assert 'data-wb-state="INCOMPLETE"' in made.html.read_text()
+    assert made.html.read_text().count('wb-note">workbench/') == 1
     assert "<script" not in made.html.read_text()
     assert not scene.control.state().reports[made.report_id].is_complete
 

@@ -191,7 +191,7 @@ def test_the_window_must_run_forward() -> None:
 def test_every_threshold_says_where_it_comes_from() -> None:
     """No number decides without a source."""
     limits = ReviewThresholds()
-    for name in vars(limits):
+    for name in vars(limits).keys() - {"sources"}:
         assert len(limits.source(name)) > 10, name
 
 

@@ -6,6 +6,7 @@ compare it with what verification answers, and the script beside the docs prints
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,7 @@ from typing import Any
 
 import apsw
 
+from tests.store.copies import a_copy
 from tests.store.ground import PLAIN_TABLE, pause, raw_sql, settings_in
 from tests.store.test_anchors import anchored, rewritten
 from workbench.control import Control
@@ -42,8 +44,11 @@ class Answer(StrEnum):
     BY_CHAIN = "found by the chain"
     BY_HEAD = "found by the head row"
     BY_CACHES = "found by the caches"
+    BY_SCHEMA = "found by the schema"
     BY_SIGNATURE = "found by a command's signature"
+    BY_WITNESS = "found by a head note"
     BY_CHECKPOINT = "found by a checkpoint"
+    NAMED = "named, exit 0"
     SAID = "said: not vouched for"
     MISSED = "**missed**"
     NOTHING = "-"
@@ -84,11 +89,11 @@ class Scene:
 
     def command_unseen(self) -> None:
         """Give commands as the user of the key, without leaving checkpoints, until the log is longer than before."""
-        control, folders = self.control, self.control.anchor_folders
-        control.anchor_folders = ()
+        control, folders = self.control, self.control.store.anchor_folders
+        control.store.anchor_folders = ()
         for scope in ("automation=ticket-reply", "automation=stock-watch", "kind=workflow"):
             pause(control, scope, reason="nothing to see")
-        control.anchor_folders = folders
+        control.store.anchor_folders = folders
 
     def exchange_notes(self, signer: SigningKey | None, signature_of: str = "") -> None:
         """Throw the checkpoints away and leave one of the log as it stands now."""
@@ -133,9 +138,15 @@ def answer_of(result: AuditResult, defence: Defence, *, touches_log: bool) -> An
             return Answer.BY_HEAD
         if "did not sign it" in result.finding:
             return Answer.BY_SIGNATURE
+        if "the head note" in result.finding:
+            return Answer.BY_WITNESS
         return Answer.BY_CHECKPOINT if "checkpoint" in result.finding else Answer.BY_CHAIN
     if result.stale_caches:
         return Answer.BY_CACHES
+    if result.weakened_by:
+        return Answer.BY_SCHEMA
+    if result.drift:
+        return Answer.NAMED
     if defence is Defence.CHAIN:
         return Answer.MISSED if touches_log else Answer.NOTHING
     vouched = result.anchored
@@ -175,10 +186,6 @@ def _fork(scene: Scene) -> None:
 def _regrow(scene: Scene) -> None:
     scene.rewrite(lambda bodies: bodies[:-2])
     scene.command_unseen()
-
-
-def _drop_triggers(scene: Scene) -> None:
-    scene.sql()
 
 
 def _change_behind_new_triggers(scene: Scene) -> None:
@@ -223,6 +230,57 @@ def _cut_log_and_notes(scene: Scene) -> None:
         scene.notes.write_text("".join(f"{note}\n----\n" for note in kept))
 
 
+def _only_a_copy(scene: Scene) -> tuple[Path, Path]:
+    """Leave notebook and page of a report as all that is kept elsewhere."""
+    copies = a_copy(scene.control, scene.elsewhere)
+    scene.notes.unlink(missing_ok=True)
+    return copies
+
+
+def _rewritten_behind_a_copy(scene: Scene) -> None:
+    _only_a_copy(scene)
+    scene.rewrite(_edited)
+
+
+def _in_copies(change: Callable[[Scene, str], str]) -> Callable[[Scene], None]:
+    """Return the attack that edits every copy of a report, and leaves the log alone."""
+
+    def attack(scene: Scene) -> None:
+        for path in _only_a_copy(scene):
+            path.write_text(change(scene, path.read_text()))
+
+    return attack
+
+
+def _with_another_root(scene: Scene, text: str) -> str:
+    root = base64.b64encode(root_of(scene.control.state().peaks)).decode()
+    return text.replace(root, base64.b64encode(b"r" * 32).decode())
+
+
+def _with_another_log(scene: Scene, text: str) -> str:
+    return text.replace(f"workbench/{scene.store_id}", "workbench/st-else")
+
+
+def _with_another_head(scene: Scene, text: str) -> str:
+    return text.replace(f"log head {len(scene.control.store.events())} ", "log head 2 ")
+
+
+def _without_witnesses(scene: Scene, text: str) -> str:
+    return (
+        text.replace("wb-note", "wb-not").replace("Log head", "Log").replace('"checkpoint"', '"x"')
+    )
+
+
+def _rewritten_with_its_copies(scene: Scene) -> None:
+    """Rewrite the log, and let every copy say the new head and an unsigned note."""
+    copies = _only_a_copy(scene)
+    scene.rewrite(_edited)
+    scene.control.anchor_key = None
+    for path in copies:
+        path.unlink()
+    a_copy(scene.control, scene.elsewhere)
+
+
 def _own_unsigned_note(scene: Scene) -> None:
     _regrow(scene)
     scene.exchange_notes(None)
@@ -252,7 +310,7 @@ def _is_before_people(body: str) -> bool:
 def _own_first_key(scene: Scene) -> None:
     thief = make_key(scene.root / "thief" / "key.json")
     scene.rewrite(lambda bodies: list(takewhile(_is_before_people, bodies)))
-    scene.control.anchor_folders = ()
+    scene.control.store.anchor_folders = ()
     scene.control.signer = file_signer(scene.root / "thief")
     enrol_key(scene.control, Enrolment(thief.public_hex, "mallory", "ops-lead"))
     scene.command_unseen()
@@ -279,13 +337,18 @@ def _sql(*statements: str) -> Callable[[Scene], None]:
     return lambda scene: scene.sql(*statements)
 
 
+def _shell(*statements: str) -> Callable[[Scene], None]:
+    return lambda scene: raw_sql(scene.control.store, *statements, without_triggers=False)
+
+
 def _rewrite(change: Callable[[list[str]], list[str]]) -> Callable[[Scene], None]:
     return lambda scene: scene.rewrite(change)
 
 
 CHAIN, HEAD, CACHES = Answer.BY_CHAIN, Answer.BY_HEAD, Answer.BY_CACHES
-SIGNATURE, POINT = Answer.BY_SIGNATURE, Answer.BY_CHECKPOINT
+SIGNATURE, POINT, WITNESS = Answer.BY_SIGNATURE, Answer.BY_CHECKPOINT, Answer.BY_WITNESS
 SAID, MISSED, NOTHING = Answer.SAID, Answer.MISSED, Answer.NOTHING
+SCHEMA, NAMED = Answer.BY_SCHEMA, Answer.NAMED
 _LAST = "(select max(seq) from event)"
 
 WITH_A_SHELL = [
@@ -297,13 +360,25 @@ WITH_A_SHELL = [
     Attack("cut the tail", "F76", _sql(f"delete from event where seq = {_LAST}"), (HEAD,) * 4),
     Attack("cut the tail, head row set back", "F76", _sql(f"delete from event where seq > {_LAST} - 2", f"update head set seq = {_LAST}, hash = (select hash from event where seq = {_LAST})"), (CACHES, POINT, POINT, POINT)),
     Attack("wipe all rows", "F76", _sql("delete from event"), (HEAD,) * 4),
-    Attack("drop the append-only triggers, change nothing", "F76", _drop_triggers, (MISSED,) * 4),
     Attack("drop the triggers, edit, make them again", "F76", _change_behind_new_triggers, (CHAIN,) * 4),
     Attack("`PRAGMA writable_schema`, then edit", "F76", _write_schema, (CHAIN,) * 4),
     Attack("projection says released, the log says active", "F76", _sql("update projection set body = json_set(body, '$.released_seq', 12, '$.released_by', 'ann') where entity = 'hold'"), (CACHES,) * 4),
     Attack("outbox row edited", "F76", _sql("update outbox set desired = 'running'"), (CACHES,) * 4),
 ]  # fmt: skip
 """Somebody with a SQLite shell changes rows as they lie."""
+
+ON_THE_SCHEMA = [
+    Attack("drop the append-only triggers, change nothing", "F76", _sql(), (SCHEMA,) * 4),
+    Attack("a trigger made again, under its name, that refuses nothing", "F76", _shell("drop trigger event_no_delete", "create trigger event_no_delete before delete on event begin select 1; end"), (SCHEMA,) * 4),
+    Attack("a trigger of one's own on the log", "F76", _shell("create trigger note after insert on event begin update outbox set desired = 'running'; end"), (SCHEMA,) * 4),
+    Attack("a generated column dropped", "F76", _shell("alter table event drop column reason"), (SCHEMA,) * 4),
+    Attack("a generated column made again, saying something else", "F76", _shell("alter table event drop column actor", "alter table event add column actor text generated always as ('ann') virtual"), (SCHEMA,) * 4),
+    Attack("a column added to the log", "F76", _shell("alter table event add column note text"), (SCHEMA,) * 4),
+    Attack("an index of one's own on the log", "F76", _shell("create index worded on event (json_extract(body, '$.reason'))"), (SCHEMA,) * 4),
+    Attack("a check taken off by `PRAGMA writable_schema`", "F76", _shell("pragma writable_schema = on", "update sqlite_schema set sql = replace(sql, 'check (only = 1)', '') where name = 'head'", "pragma writable_schema = reset"), (SCHEMA,) * 4),
+    Attack("a table and a view of one's own beside the store's", "F76", _shell("create table mine (a text)", "create view theirs as select body from event"), (NAMED,) * 4),
+]  # fmt: skip
+"""Somebody with a SQLite shell changes what guards the rows, and no row."""
 
 WITH_A_PROGRAM = [
     Attack("edit", "F76", _rewrite(_edited), (MISSED, POINT, POINT, POINT)),
@@ -337,4 +412,52 @@ ON_BOTH = [
 ]  # fmt: skip
 """Somebody who rewrites the store and may write the anchor folder as well."""
 
-ATTACKS = [*WITH_A_SHELL, *WITH_A_PROGRAM, *ON_THE_CHECKPOINTS, *ON_BOTH]
+ON_COPIES = [
+    Attack("the store rewritten behind a copy", "F76", _rewritten_behind_a_copy, (MISSED, WITNESS, WITNESS, WITNESS)),
+    Attack("the note in a copy edited", "F77", _in_copies(_with_another_root), (NOTHING, POINT, POINT, POINT), False),
+    Attack("the note in a copy exchanged for another log's", "F77", _in_copies(_with_another_log), (NOTHING, POINT, POINT, POINT), False),
+    Attack("the head note in a copy edited", "F77", _in_copies(_with_another_head), (NOTHING, WITNESS, WITNESS, WITNESS), False),
+    Attack("note and head note cut out of a copy", "F77", _in_copies(_without_witnesses), (NOTHING, SAID, SAID, SAID), False),
+    Attack("the store rewritten and its copies with it, unsigned", "F77", _rewritten_with_its_copies, (MISSED, MISSED, SAID, SAID)),
+]  # fmt: skip
+"""Somebody who meets nothing elsewhere but notebook and page of one report that was mailed."""
+
+ATTACKS = [
+    *WITH_A_SHELL,
+    *ON_THE_SCHEMA,
+    *WITH_A_PROGRAM,
+    *ON_THE_CHECKPOINTS,
+    *ON_BOTH,
+    *ON_COPIES,
+]
+
+
+@dataclass(frozen=True)
+class ServerAttack:
+    """One attack on a store in a PostgreSQL database, as its owner or the server's administrator, and its answer."""
+
+    name: str
+    statements: tuple[str, ...]
+    expected: Answer
+
+
+ON_A_SERVER = [
+    ServerAttack("edit a row with the trigger switched off meanwhile", ("alter table workbench.event disable trigger user", "update workbench.event set body = replace(body, 'wrong amounts', 'planned work')", "alter table workbench.event enable trigger user"), CHAIN),
+    ServerAttack("delete the newest row in a replica's session, where no trigger runs", ("set session_replication_role = replica", "delete from workbench.event where seq = (select max(seq) from workbench.event)"), HEAD),
+    ServerAttack("drop a trigger, change nothing", ("drop trigger event_no_change on workbench.event",), SCHEMA),
+    ServerAttack("switch a trigger off", ("alter table workbench.event disable trigger event_no_truncate",), SCHEMA),
+    ServerAttack("a trigger's function made again, that refuses nothing", ("create or replace function workbench.refuse_change() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as 'begin return new; end'",), SCHEMA),
+    ServerAttack("a trigger of one's own on the log", ("create trigger note before insert on workbench.event for each row execute function workbench.refuse_moved()",), SCHEMA),
+    ServerAttack("a rule that turns deletes into nothing", ("create rule quiet as on delete to workbench.outbox do instead nothing",), SCHEMA),
+    ServerAttack("rows hidden by row security", ("alter table workbench.event enable row level security", "create policy few on workbench.event using (seq > 3)"), SCHEMA),
+    ServerAttack("a table that inherits from the log", ("create table workbench.more () inherits (workbench.event)",), SCHEMA),
+    ServerAttack("the log kept without its write-ahead log", ("alter table workbench.event set unlogged",), SCHEMA),
+    ServerAttack("the view of the log made again, with another actor", ("create or replace view workbench.event_fields as select e.seq, e.prev_hash, e.hash, e.body, e.body as occurred_at, 'ann' as actor, e.body as action, e.body as target, e.body as outcome, e.body as reason, e.body as correlation_id from workbench.event as e",), SCHEMA),
+    ServerAttack("writers may change rows", ("grant update, delete on workbench.event to workbench_writer",), SCHEMA),
+    ServerAttack("everybody may add events", ("grant insert on workbench.event to public",), SCHEMA),
+    ServerAttack("one column of the log may be changed by readers", ("grant update (body) on workbench.event to workbench_reader",), SCHEMA),
+    ServerAttack("the log given to another owner", ("alter table workbench.event owner to workbench_writer",), SCHEMA),
+    ServerAttack("readers may not read any more", ("revoke select on workbench.event from workbench_reader",), NAMED),
+    ServerAttack("an auditor's role may read, and a table of its own", ("grant select on workbench.event to pg_monitor", "create table workbench.mine (a text)"), NAMED),
+]  # fmt: skip
+"""Somebody who owns the tables or the server."""

@@ -19,12 +19,15 @@ from workbench.control.deciding import DecideRequest, ReportEntry
 from workbench.control.placing import PauseRequest
 from workbench.control.resuming import ResumeRequest
 from workbench.control.views import PauseReceipt
+from workbench.evidence import Evidence, EvidenceQuestion, EvidenceReader, SourceMark
 from workbench.records import Automation, Category, Decision, Owner, ReportRef, VerdictKind
 from workbench.registry import Registry
 from workbench.settings import Settings, store_url
 from workbench.store import Store, init_store
+from workbench.store.sqlite import SqliteBackend
 
 START = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+CLOCK = FixedClock(START)
 AGENTS = ("invoice-triage", "product-copy", "ticket-reply")
 WORKFLOWS = ("order-sync", "stock-watch")
 
@@ -79,12 +82,22 @@ def a_store(root: Path, clock: Clock | None = None, environment: str = "staging"
     return init_store(settings_in(root), used, environment=environment, actor="os:test")
 
 
+def loaded_by(clock: Clock) -> EvidenceReader:
+    """Return what a caller brings along whose one source tells of every automation, loaded until now by a clock."""
+
+    def read(question: EvidenceQuestion) -> Evidence:
+        mark = SourceMark("engine", "run", clock.now(), "`workbench sync prefect`")
+        return Evidence(question.automation_ids, (mark,))
+
+    return read
+
+
 def a_control(
     root: Path, clock: Clock | None = None, automations: Iterable[Automation] = ()
 ) -> Control:
     """Make a store with a registry applied and return the way to command it."""
     used = clock or FixedClock(START)
-    control = Control(a_store(root, used), used)
+    control = Control(a_store(root, used), used, evidence=loaded_by(used))
     control.apply_registry(a_registry(automations))
     return control
 
@@ -139,9 +152,15 @@ def a_decision(
     return control.decide(DecideRequest(report.report_id))
 
 
+def file_of(store: Store) -> Path:
+    """Return the file of a store that is in one."""
+    assert isinstance(store.backend, SqliteBackend)
+    return store.backend.path
+
+
 def raw_sql(store: Store, *statements: str, without_triggers: bool = True) -> None:
     """Do to the file what somebody with a SQLite shell could do."""
-    connection = apsw.Connection(str(store.backend.path))
+    connection = apsw.Connection(str(file_of(store)))
     try:
         if without_triggers:
             for name in ("event_no_update", "event_no_delete", "event_in_order"):
@@ -203,3 +222,30 @@ def wait_until(is_so: Any, seconds: float = 10.0) -> None:
     while not is_so():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.005)
+
+
+REGISTRY_HEAD = """\
+[owners.ops-lead]
+members = ["ann", "bo"]
+contact = "pager"
+[categories.commerce]
+owner = "ops-lead"
+restart_owner = "ops-lead"
+[categories.support]
+owner = "ops-lead"
+restart_owner = "ops-lead"
+"""
+
+
+def registry_text(automations: Iterable[Automation]) -> str:
+    """Return the file of a registry with the owner and categories of `a_registry`, as people write one."""
+    lines = [REGISTRY_HEAD]
+    for a in automations:
+        lines.append(
+            f'[automations.{a.automation_id}]\nkind = "{a.kind}"\ncategory = "{a.category}"'
+        )
+        lines.append(f'environment = "{a.environment}"\nowner = "{a.owner}"\nasks_gate = true')
+        lines += [
+            f'{key} = "{value}"' for key in ("provider", "title") if (value := getattr(a, key))
+        ]
+    return "\n".join(lines) + "\n"

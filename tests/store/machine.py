@@ -15,8 +15,10 @@ from tests.store.ground import SetClock, a_control, a_registry, an_automation, b
 from tests.store.oracle import Narrow, Replay, matches, replay
 from workbench.control.commands import Control
 from workbench.control.placing import PauseRequest
+from workbench.control.resuming import ResumeRequest
 from workbench.errors import Conflict, NoMatch, Refused
 from workbench.gate import Gate, GateState, Paused, Unknown
+from workbench.records import Automation
 from workbench.store.audit import verify_store
 
 MEMORY = Path("/dev/shm")
@@ -57,6 +59,8 @@ class Machine(RuleBasedStateMachine):
         self.automations: dict[str, dict[str, str]] = {}
         self.sent: list[tuple[str, Any]] = []
         self.has_opened = False
+        self.newest_seq = 0
+        self.killed_seq = 0  # up to here the note of a delivery may wait for the next command
         self.paused_before: set[str] = set()
         first = {"a": "agent", "b": "workflow", "c": "agent"}
         self.control = a_control(
@@ -68,6 +72,35 @@ class Machine(RuleBasedStateMachine):
 
     def choose_database(self) -> None:
         """Leave the store in a file; a machine on a server puts its address into the folder."""
+
+    # How commands are given and screens are read; a machine on the command line does both by words.
+
+    def give_pause(self, request: PauseRequest, command_id: str) -> tuple[str, bool]:
+        """Pause; return the hold's id and whether the command had been given before."""
+        receipt = self.control.pause(request, command_id=command_id, wait_seconds=0)
+        return receipt.hold.hold_id, receipt.is_repeat
+
+    def give_release(self, hold_id: str) -> None:
+        """Release a hold."""
+        self.control.resume_full(break_glass(hold_id))
+
+    def give_narrow(self, request: ResumeRequest) -> tuple[str, set[str]]:
+        """Restart narrowly; return the restart's id and what it lets through."""
+        made = self.control.resume_narrow(request)
+        return made.probation_id, set(made.automation_ids)
+
+    def give_registry(self, automations: list[Automation]) -> bool:
+        """Apply a registry; return whether anything was recorded."""
+        return self.control.apply_registry(a_registry(automations)) > 0
+
+    def read_screen(self) -> dict[str, str]:
+        """Return what a screen says of each automation."""
+        return {r.automation.automation_id: r.state for r in self.control.status().automations}
+
+    def read_audit(self) -> str:
+        """Return what verification finds wrong, or an empty text."""
+        result = verify_store(self.control.store)
+        return "" if result.is_ok else result.finding
 
     def teardown(self) -> None:
         """Take the store away."""
@@ -93,7 +126,7 @@ class Machine(RuleBasedStateMachine):
 
     def _apply(self) -> None:
         found = [an_automation(name, **values) for name, values in self.automations.items()]
-        if self.control.apply_registry(a_registry(found)):
+        if self.give_registry(found):
             self.history.append(("command",))
 
     @rule(wanted=SCOPES, is_short=st.booleans())
@@ -107,14 +140,14 @@ class Machine(RuleBasedStateMachine):
         known = self.truth.automations.items()
         would_stop = any(matches(wanted, name, values) for name, values in known)
         try:
-            receipt = self.control.pause(request, command_id=command_id, wait_seconds=0)
+            hold_id, _ = self.give_pause(request, command_id)
         except NoMatch:
             assert wanted and "automation" not in wanted and not would_stop
             return
         assert would_stop or not wanted or "automation" in wanted
-        self.history += [("command",), ("hold", receipt.hold.hold_id, wanted)]
+        self.history += [("command",), ("hold", hold_id, wanted)]
         self.sent.append((command_id, request))
-        assert receipt.hold.hold_id == f"H-{len(self.truth.holds)}"
+        assert hold_id == f"H-{len(self.truth.holds)}"
 
     @precondition(lambda self: self.sent)
     @rule(choice=st.integers(0, 50))
@@ -122,10 +155,9 @@ class Machine(RuleBasedStateMachine):
         """The same command id gives the first result and no event (I5); other content is a conflict."""
         command_id, request = self.sent[choice % len(self.sent)]
         before = self.placed()
-        receipt = self.control.pause(request, command_id=command_id, wait_seconds=0)
-        assert receipt.is_repeat
+        assert self.give_pause(request, command_id)[1]
         try:
-            self.control.pause(PauseRequest("*", "other"), command_id=command_id, wait_seconds=0)
+            self.give_pause(PauseRequest("*", "other"), command_id)
         except Conflict:
             pass
         else:
@@ -140,7 +172,7 @@ class Machine(RuleBasedStateMachine):
         hold_id = hold_ids[choice % len(hold_ids)]
         is_standing = hold_id in self.standing()
         try:
-            self.control.resume_full(break_glass(hold_id))
+            self.give_release(hold_id)
         except Refused:
             assert not is_standing
             return
@@ -167,10 +199,10 @@ class Machine(RuleBasedStateMachine):
         if contradicts or not ids:
             return
         request = break_glass(hold_id, text_of(part), runs, until=until)
-        made = self.control.resume_narrow(request)
-        assert set(made.automation_ids) == ids
+        probation_id, let_through = self.give_narrow(request)
+        assert let_through == ids
         self.history.append(("command",))
-        self.history.append(("narrow", made.probation_id, Narrow(hold_id, both, runs, until, ids)))
+        self.history.append(("narrow", probation_id, Narrow(hold_id, both, runs, until, ids)))
         self.has_opened = True
 
     @rule(name=st.sampled_from(IDS), kind=KINDS, category=CATEGORIES)
@@ -220,17 +252,20 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_said_wrongly(self) -> None:
-        """Gate, screen, fold and projection say what the oracle says (I1, I6, I14)."""
+        """Gate, screen, fold and projection say what the oracle says (I1, I6, I14); nothing older follows newer (I7)."""
         if not hasattr(self, "gate"):
             return
         truth, state = self.truth, self.control.state()
-        screen = {r.automation.automation_id: r.state for r in self.control.status().automations}
+        screen = self.read_screen()
         for name in (*IDS, "ghost"):
             self._compare(name, truth, state.paused_by(name, truth.newest or self.clock.at))
             if name in truth.automations:
                 assert screen[name] == truth.word(name)
-        result = verify_store(self.control.store)
-        assert result.is_ok, result.finding
+        assert self.read_audit() == ""
+        waiting = [row[0] for row in self.control.store.outbox() if row[4] is None]
+        assert [seq for seq in waiting if seq > self.killed_seq] == []
+        assert state.seq >= self.newest_seq
+        self.newest_seq = state.seq
 
     def _compare(self, name: str, truth: Replay, paused_by: list[Any]) -> None:
         covering = truth.covering(name)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.ground import SetClock, a_control, pause, settings_in
+from tests.store.ground import SetClock, a_control, file_of, pause, settings_in
 from workbench.control import Control
 from workbench.control.enrolling_keys import Enrolment, enrol_key
 from workbench.control.signing import file_signer
@@ -80,8 +80,7 @@ def anchored(root: Path, how: str) -> tuple[Control, Path, SigningKey]:
     control = a_control(root, SetClock())
     elsewhere = root / "elsewhere"
     key = make_key(root / "key.json")
-    if how != "chain":
-        control.anchor_folders = (elsewhere,)
+    control.store.anchor_folders = () if how == "chain" else (elsewhere,)
     if how == "signed":
         control.signer = file_signer(root)
         control.anchor_key = root / "key.json"
@@ -128,15 +127,15 @@ def rewritten(control: Control, change: Callable[[list[str]], list[str]]) -> Non
         own = log.chain_hash(prev, body)
         lines.append({"seq": seq, "prev_hash": prev, "hash": own, "body": body})
         prev = own
-    folder = store.backend.folder.with_name("rewritten")
+    file = file_of(store)
+    folder = file.parent.with_name("rewritten")
     made = restore_store(settings_in(folder), SetClock(), lines=lines)
     for suffix in ("", "-wal", "-shm"):
-        (store.backend.folder / f"store.sqlite{suffix}").unlink(missing_ok=True)
-    (made.backend.folder / "store.sqlite").rename(store.backend.path)
-    for suffix in ("-wal", "-shm"):
-        left = made.backend.folder / f"store.sqlite{suffix}"
+        file.with_name(f"{file.name}{suffix}").unlink(missing_ok=True)
+    for suffix in ("", "-wal", "-shm"):
+        left = file_of(made).with_name(f"{file.name}{suffix}")
         if left.exists():
-            left.rename(store.backend.folder / f"store.sqlite{suffix}")
+            left.rename(file.with_name(left.name))
     store._known = None
 
 
@@ -202,9 +201,9 @@ def test_an_anchor_that_cannot_be_written_fails_nothing(tmp_path: Path) -> None:
     """A pause is recorded whatever becomes of its checkpoint."""
     control = a_control(tmp_path)
     (tmp_path / "file").write_text("in the way")
-    control.anchor_folders = (tmp_path / "file" / "folder",)
+    control.store.anchor_folders = (tmp_path / "file" / "folder",)
     assert pause(control).hold.hold_id == "H-1"
-    assert append_note(control.anchor_folders, "st-1", note="x") != []
+    assert append_note(control.store.anchor_folders, "st-1", note="x") != []
 
 
 ROW = {"seq": 0, "prev_hash": "", "hash": ""}

@@ -81,7 +81,7 @@ def test_an_old_store_is_migrated_by_the_command_that_is_named(here: Path) -> No
     refused = run(*words)
     assert (refused.code, "workbench store migrate" in refused.err) == (11, True)
     done = run("store", "migrate")
-    assert (done.code, "from schema 1 to 2" in done.out) == (0, True)
+    assert (done.code, "from schema 1 to 3" in done.out) == (0, True)
     assert ("before it lies in" in done.out) == (not (here / DATABASE_FILE).exists())
     assert "already" in run("store", "migrate").out
     assert run(*words).code == 10

@@ -1,4 +1,4 @@
-"""The invariants I1 to I6 and I14 on random walks, and the seeded bugs that the walk must catch."""
+"""The invariants I1 to I7 and I14 on random walks, and the seeded bugs that the walk must catch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from workbench.errors import WorkbenchError
 from workbench.gate import admission, source, view
 from workbench.records import Hold
 from workbench.scope import Scope
-from workbench.store import folding, publication
+from workbench.store import folding, publication, recording
 from workbench.store import store as storing
 from workbench.store.state import State
 
@@ -45,7 +45,7 @@ def test_what_is_paused_follows_from_the_log_alone() -> None:
 
 @pytest.mark.slow
 def test_the_same_holds_for_a_store_on_a_server(postgres_server: Server) -> None:
-    """The same walks, fewer of them, with the store in a PostgreSQL database (I1 to I6, I14)."""
+    """The same walks, fewer of them, with the store in a PostgreSQL database (I1 to I7, I14)."""
 
     class MachineOnServer(Machine):
         def choose_database(self) -> None:
@@ -133,7 +133,7 @@ def _is_firm(hold: Hold, state: State) -> bool:
 
 def seed_no_idempotency(patch: pytest.MonkeyPatch) -> None:
     """The same command id acts again."""
-    patch.setattr(storing, "_repeated", lambda *_: None)
+    patch.setattr(storing, "repeated", lambda *_, **__: None)
 
 
 def seed_release_by_scope(patch: pytest.MonkeyPatch) -> None:
@@ -183,18 +183,18 @@ def seed_an_edit_reopens(patch: pytest.MonkeyPatch) -> None:
 
 def seed_projection_forgets(patch: pytest.MonkeyPatch) -> None:
     """The projection does not hear of automations that a standing hold came to cover."""
-    right = storing.project
+    right = recording.project
 
     def project(connection: Any, state: State) -> None:
         state.touched = {key for key in state.touched if key[0] != "hold"}
         right(connection, state)
 
-    patch.setattr(storing, "project", project)
+    patch.setattr(recording, "project", project)
 
 
 def seed_outbox_forgets(patch: pytest.MonkeyPatch) -> None:
     """The outbox is not told of a command."""
-    patch.setattr(storing, "_fill_outbox", lambda *_: None)
+    patch.setattr(recording, "_fill_outbox", lambda *_: None)
 
 
 def seed_time_releases(patch: pytest.MonkeyPatch) -> None:

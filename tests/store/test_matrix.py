@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from docs import tampering
-from tests.store.attacks import ATTACKS, Answer, Attack, Defence, a_scene, answer_of
+from tests.postgres_server import Server
+from tests.store.attacks import (
+    ATTACKS,
+    ON_A_SERVER,
+    Answer,
+    Attack,
+    Defence,
+    ServerAttack,
+    a_scene,
+    answer_of,
+)
+from tests.store.ground import DATABASE_FILE, a_control, pause
 from workbench.store.audit import verify_store
 
 SETUPS = {
@@ -37,6 +49,23 @@ def test_each_defence_answers_as_the_matrix_says(
         result = verify_store(scene.control.store, anchors=folders, trusted=trusted)
         answer = answer_of(result, defence, touches_log=attack.touches_log)
         assert answer == attack.expected[list(Defence).index(defence)], (defence, result.finding)
+
+
+@pytest.mark.parametrize("attack", ON_A_SERVER, ids=lambda attack: attack.name)
+def test_a_server_answers_as_the_matrix_says(
+    database_place: Path, postgres_server: Server, attack: ServerAttack
+) -> None:
+    """Done in a real database, the attack is found or named exactly as the table prints it."""
+    control = a_control(database_place)
+    pause(control)
+    assert verify_store(control.store).drift == ()
+    address = (database_place / DATABASE_FILE).read_text()
+    with psycopg.connect(address, autocommit=True) as connection:
+        for statement in attack.statements:
+            connection.execute(statement.encode())
+    result = verify_store(control.store)
+    answer = answer_of(result, Defence.CHAIN, touches_log=True)
+    assert answer == attack.expected, result.finding
 
 
 def test_every_kind_of_attack_is_in_the_matrix() -> None:

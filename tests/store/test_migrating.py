@@ -44,13 +44,18 @@ from workbench.store import (
 )
 from workbench.store.audit import verify_store
 from workbench.store.backend import Upgrade
+from workbench.store.hosts import NO_HOSTS
 from workbench.store.store import backend_of, store_of
 
 CLOCK = FixedClock(START)
 FOLDERS = ("store_migrations", "store_postgres_migrations")
 RELEASED = {
-    "store_migrations": {1: "a21016c67ca0a184", 2: "b5fbc7862b78006c"},
-    "store_postgres_migrations": {1: "b4de77db2fa014aa", 2: "55efc9971334f2c9"},
+    "store_migrations": {1: "a21016c67ca0a184", 2: "b5fbc7862b78006c", 3: "d1674316ef6d8a9d"},
+    "store_postgres_migrations": {
+        1: "b4de77db2fa014aa",
+        2: "55efc9971334f2c9",
+        3: "56ed6250ae5b9b33",
+    },
 }
 """Beginning of the digest over the steps of each version that was released."""
 
@@ -67,6 +72,10 @@ CATALOG = (
     "select 'view', viewname, definition, '', '' from pg_views where schemaname = 'workbench'",
     "select 'grant', table_name, grantee, privilege_type, '' from information_schema.role_table_grants"
     " where table_schema = 'workbench'",
+    "select 'policy', tablename, policyname, cmd, coalesce(qual, '') || coalesce(with_check, '')"
+    " from pg_policies where schemaname = 'workbench'",
+    "select 'guarded', relname, relrowsecurity::text, '', '' from pg_class"
+    " where relnamespace = 'workbench'::regnamespace and relkind = 'r'",
     "select 'fact', name, value, '', '' from workbench.meta where name = 'schema_version'",
 )
 
@@ -97,6 +106,7 @@ def workbench_of_schema_1() -> Iterator[None]:
             )
         for module in (connection, postgres):
             patch.setattr(module, "refuse_other_version", lambda *_: None)
+        patch.setattr("workbench.store.store.hosts_of", lambda *_: NO_HOSTS)
         yield
 
 
@@ -145,7 +155,7 @@ def test_an_older_store_is_refused_until_it_is_migrated(place: Path) -> None:
         before = old.store.events()
     schema = schema_of(place)
     with pytest.raises(
-        StorageUnavailable, match="has schema 1; this workbench reads schema 2"
+        StorageUnavailable, match="has schema 1; this workbench reads schema 3"
     ) as caught:
         open_store(settings_in(place), CLOCK)
     assert "workbench store migrate" in caught.value.then

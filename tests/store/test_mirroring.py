@@ -6,20 +6,17 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
 from tests.postgres_server import Server
 from tests.store.ground import (
+    CLOCK,
     START,
     SetClock,
     a_control,
@@ -28,8 +25,9 @@ from tests.store.ground import (
     settings_in,
     wait_until,
 )
+from tests.store.several_hosts import a_mirror, on_host, watching
 from tests.store.test_postgres import as_member
-from workbench.clock import FixedClock, SystemClock
+from workbench.clock import SystemClock
 from workbench.control import Control
 from workbench.errors import Refused, StorageUnavailable
 from workbench.gate import Gate, GateState, Paused
@@ -37,42 +35,18 @@ from workbench.settings import Settings
 from workbench.snapshot import EPOCH_FILE, Publisher
 from workbench.store import mirroring, moving
 from workbench.store.lock import gate_lock
-from workbench.store.mirroring import Mirror
 from workbench.store.store import store_of
 from workbench.tickets import TicketBook
 
-CLOCK = FixedClock(START)
-
 
 def host_b(place: Path) -> Settings:
-    """Return the settings of another host: the same store, a gate folder and a home of its own."""
-    return replace(settings_in(place), gate=place / "b" / "gate", home=place / "b" / "home")
-
-
-def a_mirror(settings: Settings, clock: Any = CLOCK) -> Mirror:
-    """Return the mirror of a host."""
-    return Mirror(store_of(settings, clock))
+    """Return the settings of another host than the one where commands are given."""
+    return on_host(place, "b")
 
 
 def beat_of(gate: Path) -> int:
     """Return the heartbeat from the file's bytes, in nanoseconds."""
     return int.from_bytes((gate / EPOCH_FILE).read_bytes()[40:48], sys.byteorder)
-
-
-@contextmanager
-def watching(mirror: Mirror, wait: float = 0.05) -> Iterator[list[str]]:
-    """Let a mirror watch in a thread; gives what it says."""
-    over, said = threading.Event(), []
-    thread = threading.Thread(
-        target=mirror.watch, args=(over.is_set, said.append), kwargs={"wait": wait}
-    )
-    thread.start()
-    try:
-        yield said
-    finally:
-        over.set()
-        thread.join(10)
-        assert not thread.is_alive()
 
 
 def test_a_mirror_tells_the_other_host_once(place: Path) -> None:

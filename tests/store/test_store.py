@@ -119,7 +119,7 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
     with apsw.Connection(str(store.backend.path)) as found:
         found.pragma("user_version", 9)
     found.close()
-    with pytest.raises(StorageUnavailable, match=r"has schema 9; this workbench reads schema 2"):
+    with pytest.raises(StorageUnavailable, match=r"has schema 9; this workbench reads schema 3"):
         open_store(settings_in(tmp_path), CLOCK)
 
 

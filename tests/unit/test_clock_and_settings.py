@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from workbench.clock import FixedClock, SystemClock, from_text, to_text
 from workbench.errors import BadSettings
 from workbench.settings import Settings, child_environment
+from workbench.slug import SLUG
 
 instants = st.datetimes(timezones=st.just(UTC))
 
@@ -92,6 +93,15 @@ def test_a_child_sees_the_same_settings() -> None:
     assert Settings.from_environment(own.as_environment()) == own
     assert child_environment(own, EXTRA="1")["EXTRA"] == "1"
     assert Settings.from_environment(child_environment(own)) == own
+
+
+@pytest.mark.parametrize("name", ["Worker 1", "-a", "a/b", "x" * 64, "w\u043erker"])
+def test_a_host_name_that_is_none_is_a_bad_setting(name: str) -> None:
+    """WORKBENCH_HOST has the form of an id; without it the machine's own name is brought into that form."""
+    with pytest.raises(BadSettings, match="WORKBENCH_HOST"):
+        Settings.from_environment({"HOME": "/h", "WORKBENCH_HOST": name})
+    assert Settings.from_environment({"HOME": "/h", "WORKBENCH_HOST": "w-1"}).host == "w-1"
+    assert SLUG.fullmatch(Settings.from_environment({"HOME": "/h"}).host)
 
 
 def test_a_recorded_clock_stands_at_its_instant() -> None:

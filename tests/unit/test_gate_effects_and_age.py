@@ -11,7 +11,8 @@ import pytest
 from tests.store.ground import START, SetClock, a_control, break_glass, pause
 from tests.unit.published import PROBATION, a_hold, publish
 from workbench.gate import Effect, Gate, GateState, Paused, Unknown
-from workbench.snapshot import SNAPSHOT_FILE, boot_id, source_of
+from workbench.identity import boot_id, source_of
+from workbench.snapshot import SNAPSHOT_FILE
 from workbench.store.audit import verify_store
 from workbench.tickets import TicketBook
 

@@ -134,6 +134,42 @@ def test_a_failed_sync_is_not_tried_again(spool: Spool, monkeypatch: pytest.Monk
         os.fstat(synced[0])
 
 
+@pytest.mark.parametrize(
+    ("name", "at"),
+    [("pwrite", 2), ("pwrite", 3), ("fdatasync", 2)],
+    ids=["count", "mark", "its sync"],
+)
+def test_a_pause_that_is_refused_half_way_holds_nothing(
+    spool: Spool, name: str, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is told that no spool took it is told the truth: no gate reads the slot, which is free again."""
+    right, calls = getattr(os, name), []
+
+    def fails_once(*given: Any) -> Any:
+        calls.append(given)
+        if len(calls) == at:
+            raise OSError(5, "Input/output error")
+        return right(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, fails_once)
+        with pytest.raises(SpoolFault, match="cannot be written: Input/output error"):
+            spool.write(a_pause())
+    assert spool.read() == Spooled()
+    spool.write(a_pause())
+    assert [p.command_id for p in spool.read().pauses] == ["c1"]
+
+
+def test_a_mark_is_never_put_without_a_change_being_counted(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks at the count alone, as the store does, sees every pause that gates hold."""
+    monkeypatch.setattr(spooling, "_count_change", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        spool.write(a_pause())
+    assert spool.read() == Spooled()
+
+
 @pytest.mark.parametrize("place", [70, 100, 200])
 def test_each_damaged_byte_is_doubted(spool: Spool, place: int) -> None:
     """A kept pause that does not verify is not forgotten: gates doubt, and no other pause goes there."""

@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "review": ("workbench.cli.review:command", "Review a hold: evidence, verdict, next command."),
     "decide": ("workbench.cli.decide:command", "Accept or override the verdict of a report."),
     "audit": ("workbench.cli.audit:command", "Verify and show the audit log."),
+    "serve": ("workbench.cli.serve:command", "Deliver holds to engines, and keep them so."),
     "doctor": (
         "workbench.cli.doctor:command",
         "Say what is wrong with this set-up and what to do.",
@@ -38,12 +39,17 @@ VERBS: dict[str, tuple[str, str]] = {
     "lab": ("workbench.cli.lab:command", "Open JupyterLab on the control panel."),
     "hold": ("workbench.cli.hold:command", "List and release holds."),
     "store": ("workbench.cli.store:command", "Make, upgrade or move the one shared store."),
+    "drill": ("workbench.cli.drill:command", "Prove in staging what a pause does in an engine."),
+    "engine": ("workbench.cli.engine:command", "List and probe the engines to switch."),
     "mirror": (
         "workbench.cli.mirror:command",
         "Bring the store's state to the gates of this host.",
     ),
     "key": ("workbench.cli.key:command", "Make, enrol, list and revoke signing keys."),
-    "reviewed": ("workbench.cli.reviewed:command", "Review a break-glass resume afterwards."),
+    "reviewed": (
+        "workbench.cli.reviewed:command",
+        "Review a break-glass resume, or a run before a first run.",
+    ),
     "policy": ("workbench.cli.policy:command", "Check, apply and show who may do what."),
     "signoff": ("workbench.cli.signoff:command", "Ask for and give two-person approval."),
     "registry": ("workbench.cli.registry:command", "Apply the file of automations and owners."),

@@ -58,16 +58,18 @@ def verify(
     """Recompute the chain and compare it with the stored one and with every checkpoint. Exit code 14: broken."""
     settings = Settings.from_environment()
     anchors = folders or settings.anchor_folders
+    store = open_store(settings, settings.clock())
     result = verify_store(
-        open_store(settings, settings.clock()),
+        store,
         anchors=anchors,
         trusted=_keys(trusted),
         witnesses=_witnesses(heads),
     )
     if is_json:
-        click.echo(as_json(_document(result)))
+        may_change = list(map(str, store.changers()))
+        click.echo(as_json({**_document(result), "may_change": may_change}))
     if not result.is_ok:
-        raise AuditBroken(_why_broken(result))
+        raise AuditBroken(_why_broken(result), next_step=_way_out(result))
     if require_anchor and result.anchored.signed_size != result.event_count:
         raise Refused(
             f"No signed checkpoint vouches for event {result.event_count}: {one_line(result.finding)}.",
@@ -75,6 +77,8 @@ def verify(
         )
     if not is_json:
         click.echo(f"{demo_words(settings)}{one_line(result.finding)}")
+        if changers := ", ".join(map(str, store.changers())):
+            click.echo(f"May change the log, whatever guards it: {one_line(changers)}")
         if result.head is not None:
             head_line(result.head)
 
@@ -82,13 +86,22 @@ def verify(
 @command.command("export")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def export(folder: Path) -> None:
-    """Write the log to FOLDER with its checkpoints and a verifier that needs no workbench."""
+    """Write the log to FOLDER with its checkpoints and a verifier that needs no workbench.
+
+    The checkpoints are those of WORKBENCH_ANCHORS and of the reports in WORKBENCH_HOME, each once.
+    """
+    from workbench.reports.shelf import Shelf
+
     settings = Settings.from_environment()
     made = export_log(
-        open_store(settings, settings.clock()), folder, anchors=settings.anchor_folders
+        open_store(settings, settings.clock()),
+        folder,
+        anchors=settings.anchor_folders,
+        shelf=Shelf(settings.home).folder,
     )
     click.echo(
-        f"{demo_words(settings)}{made.event_count:,} events and {made.note_count:,} checkpoints in {folder}"
+        f"{demo_words(settings)}{made.event_count:,} events in {one_line(str(folder))}, with "
+        f"{made.note_count:,} different checkpoints as witnesses, {made.reported_count:,} of them in reports"
     )
     click.echo(f"Verify it anywhere: python {folder / VERIFIER}")
     head_line(made.head)
@@ -112,6 +125,8 @@ def _document(result: AuditResult) -> dict[str, object]:
         "broken_at": result.broken_at,
         "finding": result.finding,
         "stale_caches": list(result.stale_caches),
+        "schema_faults": list(result.weakened_by),
+        "schema_extras": [one.finding for one in result.drift if one.is_harmless],
         "anchored_seq": result.anchored.size,
         "signed_seq": result.anchored.signed_size,
         "foreign_count": result.anchored.foreign_count,
@@ -131,10 +146,26 @@ def _witnesses(heads: tuple[str, ...]) -> list[Witness]:
 def _why_broken(result: AuditResult) -> str:
     if result.broken_at is not None:
         return f"The audit log is {one_line(result.finding)}."
-    names = one_line(", ".join(result.stale_caches[:3]))
+    holds = f"the log itself holds to event {result.event_count}"
+    if result.stale_caches:
+        names = one_line(", ".join(result.stale_caches[:3]))
+        return (
+            f"{len(result.stale_caches)} rows kept beside the log were altered ({names}); "
+            f"{holds} and wins."
+        )
     return (
-        f"{len(result.stale_caches)} rows kept beside the log were altered ({names}); "
-        f"the log itself holds to event {result.event_count} and wins."
+        f"What guards the log was changed: {one_line(', '.join(result.weakened_by))}; "
+        f"{holds}, and the database no longer refuses what it did."
+    )
+
+
+def _way_out(result: AuditResult) -> str | None:
+    """Return the next step where it is another than that of a broken log."""
+    if result.broken_at is not None or result.stale_caches:
+        return None
+    return (
+        "find out who did it, then `workbench store migrate --to PLACE`: "
+        "it copies the log, verified, into a schema that is whole"
     )
 
 

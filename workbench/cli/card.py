@@ -37,6 +37,11 @@ def command(scope: str, is_json: bool) -> None:
 def _restart_lines(card: Card) -> list[str]:
     """Return how to restart the scope, with the hold's own id where exactly one stands on it."""
     holds = list(dict.fromkeys(hold_id for entry in card.entries for hold_id in entry.hold_ids))
+    if len(holds) == 1 and any(entry.first_run for entry in card.entries):
+        return [
+            "To let it run first: workbench reviewed RUN_ID --reason TEXT, for each run that is asked for, then",
+            f"               workbench hold release {holds[0]}",
+        ]
     hold = holds[0] if len(holds) == 1 else "H-N"
     lines = [
         f"To restart it: workbench review {hold}, then workbench decide R-N, then",
@@ -65,7 +70,8 @@ def _text(entry: CardEntry) -> str:
         f"  what stops it        {asks}",
         f"  in flight now        {entry.in_flight_count}; last asked the gate {when(entry.last_asked_at)}",
         f"  starts               {f'every {every:,} s' if every else 'at no known interval'}",
-        "  last drill           none on record",
+        f"  last drill           {entry.last_drill or 'none on record'}",
+        f"  first run            {entry.first_run or 'no hold of it stands'}",
         f"  clean-up             {'; '.join(a.cleanup) or 'none recorded'}",
     ]
     lines += [
@@ -103,6 +109,8 @@ def _document(card: Card) -> dict[str, object]:
                 "checklist": dict(e.automation.checklist),
                 "last_asked_at": e.last_asked_at,
                 "in_flight_count": e.in_flight_count,
+                "last_drill": e.last_drill,
+                "first_run": e.first_run or None,
             }
             for e in card.entries
         ],

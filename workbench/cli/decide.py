@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import click
 
-from workbench.cli.present import ask, head_line, one_line, store_line
+from workbench.cli.present import ask, closing_line, one_line, store_line
 from workbench.control import open_control
 from workbench.control.deciding import DecideRequest
 from workbench.errors import Refused
 from workbench.records import VerdictKind
 from workbench.settings import Settings
+
+LOAD_FIRST = "load what happened since (`workbench sync`, `workbench load --complete-until`)"
+"""A restart rests on evidence that is newer than its decision."""
 
 
 @click.command()
@@ -49,5 +52,6 @@ def command(
     click.echo(f"{made.decision_id} {how} {report_id}: {made.decision}. {one_line(made.reason)}")
     if made.decision in (VerdictKind.RESTART_NARROW, VerdictKind.RESTART_FULL):
         form = "--full" if made.decision is VerdictKind.RESTART_FULL else "--only SCOPE --runs N"
-        click.echo(f"Next: `workbench resume {made.hold_id} {form} --decision {made.decision_id}`")
-    head_line(control.head_note())
+        click.echo(f"Next: {LOAD_FIRST}, then")
+        click.echo(f"      `workbench resume {made.hold_id} {form} --decision {made.decision_id}`")
+    closing_line(control)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 
+from workbench.cli.doctor_clock import clock_words
 from workbench.cli.present import as_json, demo_words, head_line, printable, table
+from workbench.control.reading import host_views
 from workbench.errors import WorkbenchError
 from workbench.presence import read_presences
 from workbench.records import HeadNote
@@ -33,6 +35,10 @@ SQLITE_FIXED = (
 
 ASKED_WITHIN = timedelta(minutes=1)
 """How long ago an automation may have asked to count as asking now."""
+
+
+MOST_SKEW_SECONDS = 5.0
+"""How far a host's clock may be from the store's before it is named."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +84,13 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
             result.finding,
             "" if result.is_ok else "keep the store as it is; `audit verify --head` compares",
         ),
+        _schema_finding(result),
+        *_rights_findings(store),
         *_file_findings(store, is_server=settings.store_url is not None),
+        Finding("clock", *clock_words(settings, store)),
         _anchor_finding(settings, result),
         _gate_finding(settings, store),
+        *_host_findings(store),
         *_registry_findings(store),
         _warehouse_finding(settings.home / "warehouse"),
     ]
@@ -102,6 +112,31 @@ def _library_finding() -> Finding:
     version = library_version()
     mend = "" if has_wal_fix(version) else "install apsw 3.51.3 or newer"
     return Finding("SQLite", not mend, f"version {version}", mend)
+
+
+def _schema_finding(result: AuditResult) -> Finding:
+    """Say whether triggers, columns, indexes and rights are those that the migrations made."""
+    if result.broken_at is not None:
+        return Finding("schema", True, "not looked at: the log comes first")
+    weak = "; ".join(result.weakened_by)
+    beside = "; ".join(one.finding for one in result.drift if one.is_harmless)
+    if weak:
+        mend = "find out who did it, then `workbench store migrate --to PLACE` makes it whole"
+        return Finding("schema", False, weak, mend)
+    return Finding("schema", True, f"WARNING, {beside}" if beside else "as the migrations made it")
+
+
+def _rights_findings(store: Store) -> list[Finding]:
+    """Say who may change the log on a server; that commands are given as one of them is a warning."""
+    found = store.changers()
+    if not found:
+        return []
+    said = ", ".join(map(str, found))
+    own = [who.role for who in found if who.is_own]
+    if not own:
+        return [Finding("who may change the log", True, said)]
+    mend = "give commands as a member of workbench_writer, who may add events and nothing else"
+    return [Finding("who may change the log", True, f"WARNING, also you as {own[0]}: {said}", mend)]
 
 
 def _file_findings(store: Store, *, is_server: bool) -> list[Finding]:
@@ -156,6 +191,26 @@ def _gate_finding(settings: Settings, store: Store) -> Finding:
     mend = "make the gate folder writable, then run any command" if fault else ""
     asking = f"{asked} automation{'' if asked == 1 else 's'} asked there in the last minute"
     return Finding("gate", not fault, f"{position}; {asking}", WAY_OUT if copied else mend)
+
+
+def _host_findings(store: Store) -> list[Finding]:
+    """Say which hosts report, which have fallen silent, and whose clock is wrong."""
+    state = store.state()
+    hosts = store.hosts(state)
+    found = []
+    for view in host_views(hosts, state.seq):
+        host, skew = view.host, view.host.skew_seconds
+        about = f"host {view.label}"
+        mend = f"start `workbench mirror --watch` there, or `workbench mirror forget {view.label}`"
+        if abs(skew) > MOST_SKEW_SECONDS:
+            side = "ahead of" if skew > 0 else "behind"
+            said = f"its clock is {abs(skew):.0f} s {side} the store's"
+            found.append(Finding(about, False, said, "let the host keep its time (NTP, chrony)"))
+        found.append(Finding(about, not host.is_silent, view.sentence, mend * host.is_silent))
+    if hosts.is_cut:
+        said = "there are more hosts than can be looked at, so no pause can be confirmed"
+        found.append(Finding("hosts", False, said, "strike off those that are gone"))
+    return found
 
 
 def _registry_findings(store: Store) -> list[Finding]:

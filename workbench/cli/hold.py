@@ -7,7 +7,16 @@ import re
 
 import click
 
-from workbench.cli.present import as_json, head_line, one_line, scope_words, store_line, table, when
+from workbench.cli.present import (
+    as_json,
+    closing_line,
+    head_line,
+    one_line,
+    scope_words,
+    store_line,
+    table,
+    when,
+)
 from workbench.clock import from_text
 from workbench.control import open_control
 from workbench.control.taking_over import take_over
@@ -101,7 +110,7 @@ def take_over_hold(hold_id: str, reason: str, review_by: str | None, role: str |
     click.echo(
         f"{hold.hold_id} is answered for by {one_line(hold.keeper)} now, {until}. It still pauses."
     )
-    head_line(control.head_note())
+    closing_line(control)
 
 
 def _narrow(view: HoldView) -> str:

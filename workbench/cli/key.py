@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
-from workbench.cli.present import as_json, ask, head_line, one_line, store_line, table, when
+from workbench.cli.present import (
+    as_json,
+    ask,
+    closing_line,
+    head_line,
+    one_line,
+    store_line,
+    table,
+    when,
+)
 from workbench.control import open_control
-from workbench.control.enrolling_keys import Enrolment, enrol_key, revoke_key
+from workbench.control.enrolling_keys import Enrolment, enrol_key, request_enrolment, revoke_key
+from workbench.records import EnrolledKey
 from workbench.settings import KEY_FILE, Settings
 
 
@@ -46,11 +58,39 @@ def enrol(public_hex: str, person: str, role: str, yes: bool) -> None:
     click.echo(
         f"Key {key.key_id} counts as {key.person}, {key.role}, from event {key.enrolled_seq}."
     )
+    if key.enrolled_by != key.key_id:
+        click.echo(f"Enrolled by {_by(control.state().keys, key)}.")
     if key.enrolled_by == key.key_id:
         click.echo(
             "It is the store's first key, enrolled on nobody's word: tell the others its id."
         )
+    closing_line(control)
+
+
+@command.command("request")
+@click.argument("public_hex")
+@click.option("--person", required=True, help="Who holds the key.")
+@click.option("--role", required=True, help="Owner role that the key acts for.")
+def request(public_hex: str, person: str, role: str) -> None:
+    """Ask another person to enrol PUBLIC_HEX in somebody's name, where policy asks two for it."""
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    click.echo(store_line(control.head_note(), settings))
+    made = request_enrolment(control, Enrolment(public_hex, person, role))
+    click.echo(f"{made.about}; it can be done until {when(made.expires_at)}.")
+    click.echo(
+        f"Next, by another person: `workbench key enrol {public_hex} --person {person} --role {role}`"
+    )
     head_line(control.head_note())
+
+
+def _by(keys: Mapping[str, EnrolledKey], key: EnrolledKey) -> str:
+    """Say who enrolled a key, and for whom where that is somebody else."""
+    if key.enrolled_by == key.key_id:
+        return "itself (first key)"
+    who = keys[key.enrolled_by]
+    is_own = (who.person, who.role) == (key.person, key.role)
+    return who.person if is_own else f"{who.person} for {key.person}"
 
 
 @command.command("list")
@@ -59,7 +99,8 @@ def list_keys(is_json: bool) -> None:
     """List the enrolled keys, revoked ones too."""
     settings = Settings.from_environment()
     control = open_control(settings)
-    keys = list(control.state().keys.values())
+    known = control.state().keys
+    keys = list(known.values())
     if is_json:
         click.echo(as_json([vars(key) for key in keys]))
         return
@@ -70,7 +111,7 @@ def list_keys(is_json: bool) -> None:
             k.person,
             k.role,
             when(k.enrolled_at),
-            "itself (first key)" if k.enrolled_by == k.key_id else k.enrolled_by,
+            _by(known, k),
             f"revoked {when(k.revoked_at)}: {k.revoked_reason}" if k.revoked_seq else "counts",
         )
         for k in keys
@@ -93,4 +134,4 @@ def revoke(key_id: str, reason: str, yes: bool) -> None:
         ask(f"Revoke key {key_id} for good?")
     key = revoke_key(control, key_id, reason=reason)
     click.echo(f"Key {key.key_id} of {key.person} counts no more, from event {key.revoked_seq}.")
-    head_line(control.head_note())
+    closing_line(control)

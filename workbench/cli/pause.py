@@ -18,6 +18,8 @@ from workbench.cli.present import (
     as_json,
     ask,
     head_line,
+    host_documents,
+    hosts_table,
     not_delivered,
     one_line,
     scope_words,
@@ -39,7 +41,7 @@ from workbench.errors import (
     StorageUnavailable,
     UsageFault,
 )
-from workbench.records import Mode, Purpose, TargetState
+from workbench.records import Automation, Mode, Purpose, TargetState
 from workbench.settings import Settings
 
 NOT_CONFIRMED_EXIT_CODE = 10
@@ -168,12 +170,19 @@ def _with_way_out(exc: NoMatch, scope: str) -> NoMatch:
 def show_preview(preview: Preview) -> None:
     """Print every automation that a hold would cover and what it would not stop."""
     rows = [
-        (a.automation_id, a.kind, a.category, a.owner, "yes" if a.asks_gate else "NO: not stopped")
+        (a.automation_id, a.kind, a.category, a.owner, _stopped_by(preview, a))
         for a in preview.automations
     ]
-    click.echo(table(["automation", "kind", "category", "owner", "asks the gate"], rows))
+    click.echo(table(["automation", "kind", "category", "owner", "stopped by"], rows))
     for note in preview.notes:
         click.echo(f"  {one_line(note)}")
+
+
+def _stopped_by(preview: Preview, automation: Automation) -> str:
+    by = ["the gate"] if automation.asks_gate else []
+    if automation.automation_id in preview.stopped_by_engine:
+        by.append(automation.engine)
+    return " and ".join(by) or "NOTHING: not stopped"
 
 
 def receipt_text(receipt: PauseReceipt) -> str:
@@ -197,15 +206,25 @@ def receipt_text(receipt: PauseReceipt) -> str:
         f"{receipt.confirmed_count} of {len(receipt.targets)} automations confirmed.",
         table(["automation", "state", "recorded", "delivered", "confirmed", "quiet", "note"], rows),
     ]
-    if any(t.state is TargetState.UNCONFIRMED for t in receipt.targets):
+    if receipt.hosts:
+        lines.append(hosts_table(receipt.hosts))
+    elif any(t.state is TargetState.UNCONFIRMED for t in receipt.targets):
         folder = one_line(receipt.gate_folder)
         lines.append(f"Published to {folder}; automations must read the same WORKBENCH_GATE.")
     if receipt.publication_fault:
         lines.append(not_delivered(receipt.publication_fault))
     if waiting := [t.automation_id for t in receipt.targets if t.confirmed_at is None]:
         lines.append(f"NOT ALL CONFIRMED: stop by hand, or look at, {', '.join(waiting)}.")
+    lines += _not_told(receipt)
     lines.append(f"Next: `workbench review {hold.hold_id}` when you want to restart it.")
     return "\n".join(lines)
+
+
+def _not_told(receipt: PauseReceipt) -> list[str]:
+    """Say which hosts were not told of the hold: whatever they run may go on."""
+    found = [f"NOT TOLD: {one_line(view.sentence)}." for view in receipt.not_told]
+    more = "NOT TOLD: there are more hosts than can be looked at; see `workbench doctor`."
+    return [*found, *([more] if receipt.has_more_hosts else [])]
 
 
 def receipt_document(receipt: PauseReceipt) -> dict[str, object]:
@@ -220,6 +239,8 @@ def receipt_document(receipt: PauseReceipt) -> dict[str, object]:
         "target_count": len(receipt.targets),
         "publication_fault": receipt.publication_fault,
         "gate_folder": receipt.gate_folder,
+        "is_confirmed": receipt.is_confirmed,
+        "hosts": host_documents(receipt.hosts),
         "targets": [
             {
                 "automation_id": t.automation_id,

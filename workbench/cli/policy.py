@@ -7,11 +7,20 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.present import as_json, ask, head_line, one_line, store_line, table
-from workbench.control import open_control
-from workbench.control.approving import apply_policy
+from workbench.cli.present import (
+    as_json,
+    ask,
+    closing_line,
+    head_line,
+    one_line,
+    store_line,
+    table,
+    when,
+)
+from workbench.control import Control, open_control
+from workbench.control.approving import apply_policy, request_policy
 from workbench.errors import Refused
-from workbench.policy import Policy, read_policy
+from workbench.policy import MEANING, Policy, read_policy, weaker_fields
 from workbench.settings import Settings
 from workbench.store.signoffs import policy_of
 
@@ -44,11 +53,36 @@ def apply(file: Path, yes: bool) -> None:
         raise Refused("This policy is in force already.", next_step="see `workbench policy show`")
     click.echo(store_line(head, settings))
     click.echo(_words(policy))
+    _show_weaker(control, policy)
     if not yes:
         ask("Let this be the policy?")
     apply_policy(control, policy)
     click.echo(f"The policy of {head.environment} is in force.")
+    closing_line(control)
+
+
+@command.command("request")
+@click.argument("file", type=click.Path(path_type=Path))
+def request(file: Path) -> None:
+    """Ask another person for a policy that is weaker than the present one; they apply the same file."""
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    head = control.head_note()
+    policy = read_policy(file, head.environment)
+    click.echo(store_line(head, settings))
+    _show_weaker(control, policy)
+    made = request_policy(control, policy)
+    click.echo(f"{made.about}; it can be done until {when(made.expires_at)}.")
+    click.echo("Next, by another person: `workbench policy apply FILE`, with the same content")
     head_line(control.head_note())
+
+
+def _show_weaker(control: Control, policy: Policy) -> None:
+    """Print in what a policy is weaker than the present one, for whoever is asked to agree."""
+    present = policy_of(control.state())
+    for name in weaker_fields(present, policy):
+        was, will = _value(getattr(present, name)), _value(getattr(policy, name))
+        click.echo(f"weaker than now: {name} {was} -> {will} ({MEANING[name]})")
 
 
 @command.command("show")
@@ -69,5 +103,12 @@ def show(is_json: bool) -> None:
 
 
 def _words(policy: Policy) -> str:
-    rows = [(k, ", ".join(v) if isinstance(v, tuple) else v) for k, v in asdict(policy).items()]
-    return table(["setting", "value"], [(k, "every role" if v == "" else v) for k, v in rows])
+    rows = [("environment", policy.environment, "")]
+    rows += [(name, _value(getattr(policy, name)), meaning) for name, meaning in MEANING.items()]
+    return table(["setting", "value", "what it says"], rows)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value) or "not limited"
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

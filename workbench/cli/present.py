@@ -6,13 +6,17 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.errors import UsageFault
+from workbench.errors import StorageUnavailable, UsageFault
 from workbench.records import HeadNote
 from workbench.settings import Settings
+
+if TYPE_CHECKING:
+    from workbench.control import Control
+    from workbench.control.views import HostView
 
 _BIDI = {
     ord(c): None
@@ -97,6 +101,55 @@ def not_delivered(fault: str) -> str:
     return f"RECORDED, NOT DELIVERED: {one_line(fault)}"
 
 
+def hosts_table(hosts: Sequence[HostView]) -> str:
+    """Return the hosts whose mirrors report, with what gates there were told and when they were heard last."""
+    rows = [
+        (
+            view.label,
+            view.state_in_words,
+            f"{view.host.seq} of {view.wanted_seq}",
+            view.host.last_heard.removeprefix("last heartbeat "),
+            view.host.gate_folder,
+        )
+        for view in hosts
+    ]
+    return table(["host", "gates are", "event", "last heartbeat", "gate folder"], rows)
+
+
+def host_documents(hosts: Sequence[HostView]) -> list[dict[str, Any]]:
+    """Return the hosts whose mirrors report, as plain values."""
+    return [
+        {
+            "host": view.label,
+            "state": view.state_in_words,
+            "seq": view.host.seq,
+            "wanted_seq": view.wanted_seq,
+            "last_heartbeat_at": view.host.beaten_at,
+            "age_seconds": round(view.host.age_seconds, 3),
+            "skew_seconds": round(view.host.skew_seconds, 3),
+            "gate_folder": view.host.gate_folder,
+            "reported_by": view.host.reported_by,
+        }
+        for view in hosts
+    ]
+
+
 def head_line(head: HeadNote) -> None:
     """Print the head note: each copy of it outside the store is evidence."""
     click.echo(click.style(one_line(head.text), dim=True))
+
+
+def undelivered(control: Control) -> str:
+    """Return why gates may not have been told of a command that is recorded, or an empty text."""
+    try:
+        return control.status().publication_fault
+    except StorageUnavailable as exc:
+        return f"whether gates were told cannot be seen. {exc.message}"
+
+
+def closing_line(control: Control) -> None:
+    """Print the head note after a command; a store that cannot be read again takes nothing back of what was said."""
+    try:
+        head_line(control.head_note())
+    except StorageUnavailable as exc:
+        click.echo(f"What is said above is recorded. {one_line(exc.message)}", err=True)

@@ -6,10 +6,31 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.present import ask, head_line, not_delivered, one_line, store_line, table
+from workbench.cli.present import (
+    ask,
+    closing_line,
+    head_line,
+    not_delivered,
+    one_line,
+    store_line,
+    table,
+    undelivered,
+)
 from workbench.control import open_control
+from workbench.control.first_run import Guard, guards_of
 from workbench.registry import read_registry
 from workbench.settings import Settings
+
+
+def _show_guards(guards: list[Guard], already_running: str) -> None:
+    """Print what would be held because it is new in production and not ready, before anybody is asked."""
+    if not guards:
+        return
+    for guard in guards:
+        done = "taken over without a hold" if already_running else "held"
+        click.echo(one_line(f"{guard.automation_id} is new in production, {done}: {guard.reason}"))
+    if not already_running:
+        click.echo('What runs there already: add `--already-running "REASON"`, which is flagged.')
 
 
 @click.group()
@@ -30,10 +51,16 @@ def check(file: Path) -> None:
 
 @command.command("apply")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--already-running",
+    default="",
+    metavar="REASON",
+    help="What is new in production runs there already: take it over without first-run holds, flagged.",
+)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--as", "role", help="Role you act for.")
-def apply(file: Path, yes: bool, role: str | None) -> None:
-    """Show what differs from the log, then record it."""
+def apply(file: Path, already_running: str, yes: bool, role: str | None) -> None:
+    """Show what differs from the log and which first-run holds it places, then record it."""
     settings = Settings.from_environment()
     registry = read_registry(file)
     control = open_control(settings, role=role)
@@ -46,10 +73,13 @@ def apply(file: Path, yes: bool, role: str | None) -> None:
     click.echo(
         table(["action", "target", "details"], [(d.action, d.target, d.details) for d in found])
     )
+    guards = guards_of(control, registry)
+    _show_guards(guards, already_running)
     if not yes:
-        ask(f"Record these {len(found)} changes?")
-    count = control.apply_registry(registry)
-    click.echo(f"Recorded {count} changes. What was paused stays paused.")
-    if fault := control.status().publication_fault:
+        held = f" and hold {len(guards)}" if guards and not already_running else ""
+        ask(f"Record these {len(found)} changes{held}?")
+    control.apply_registry(registry, already_running=already_running)
+    click.echo(f"Recorded {len(found)} changes. What was paused stays paused.")
+    if fault := undelivered(control):
         click.echo(not_delivered(fault))
-    head_line(control.head_note())
+    closing_line(control)

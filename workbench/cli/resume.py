@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 
 import click
 
-from workbench.cli.present import ask, head_line, not_delivered, store_line, when
+from workbench.cli.present import (
+    ask,
+    closing_line,
+    not_delivered,
+    one_line,
+    store_line,
+    undelivered,
+    when,
+)
 from workbench.clock import from_text
-from workbench.control import Control, open_control
+from workbench.control import Control
 from workbench.control.resuming import ResumeRequest
-from workbench.errors import NotConfirmed, UsageFault
+from workbench.errors import NotConfirmed, StorageUnavailable, UsageFault
+from workbench.opening import open_control
 from workbench.records import HeadNote
 from workbench.settings import Settings
 
@@ -51,6 +61,8 @@ def command(hold_id: str, **options: object) -> int:
     request = request_from(control, hold_id, options=options)
     before = control.head_note()
     click.echo(store_line(before, settings))
+    for line in control.forecast(request):
+        click.echo(f"  would start: {one_line(line)}")
     if not options["yes"]:
         what = (
             f"let {request.runs} {'reading ' * (request.effects == 'read')}runs of {request.only} through"
@@ -78,15 +90,19 @@ def command(hold_id: str, **options: object) -> int:
 
 def _close(control: Control, request: ResumeRequest, before: HeadNote) -> int:
     """Print what stands after a resume; exit code 10 where gates could not be told of it."""
-    status = control.status()
-    if status.head.seq == before.seq:
-        click.echo("The same command id as before: nothing was added.")
+    with contextlib.suppress(StorageUnavailable):
+        if control.head_note().seq == before.seq:
+            click.echo("The same command id as before: nothing was added.")
     if request.break_glass_reason:
         click.echo("Break-glass: recorded, and flagged in `workbench status`.")
-    if status.publication_fault:
-        click.echo(not_delivered(f"{status.publication_fault}; nothing runs again until it has."))
-    head_line(status.head)
-    return NotConfirmed.exit_code if status.publication_fault else 0
+    fault = undelivered(control)
+    if fault:
+        click.echo(not_delivered(f"{fault}; nothing runs again until it has."))
+    waiting = control.bring_back()
+    for line in waiting:
+        click.echo(one_line(f"not brought back yet: {line}"))
+    closing_line(control)
+    return NotConfirmed.exit_code if fault or waiting else 0
 
 
 def request_from(control: Control, hold_id: str, *, options: dict[str, object]) -> ResumeRequest:

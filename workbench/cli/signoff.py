@@ -7,6 +7,7 @@ import click
 from workbench.cli.present import (
     as_json,
     ask,
+    closing_line,
     head_line,
     one_line,
     scope_words,
@@ -47,7 +48,7 @@ def request(hold_id: str, **options: object) -> None:
         f"{made.signoff_id} asks: {_plan(made)}. It can be used until {when(made.expires_at)}."
     )
     click.echo(f"Next, by another person: `workbench signoff give {made.signoff_id}`")
-    head_line(control.head_note())
+    closing_line(control)
 
 
 @command.command("give")
@@ -68,7 +69,7 @@ def give(signoff_id: str, yes: bool) -> None:
         ask("Sign off exactly this?")
     given = give_signoff(control, signoff_id)
     click.echo(f"{signoff_id} is signed off by {len(given.signer_keys)} key(s). Next: the resume.")
-    head_line(control.head_note())
+    closing_line(control)
 
 
 @command.command("list")

@@ -6,7 +6,17 @@ from typing import Any
 
 import click
 
-from workbench.cli.present import as_json, head_line, one_line, scope_words, store_line, table, when
+from workbench.cli.present import (
+    as_json,
+    head_line,
+    host_documents,
+    hosts_table,
+    one_line,
+    scope_words,
+    store_line,
+    table,
+    when,
+)
 from workbench.control import open_control
 from workbench.control.views import AutomationStatus, HoldView, ProbationView, Status
 from workbench.errors import NoMatch
@@ -36,7 +46,7 @@ def command(scope: str, is_json: bool) -> None:
             r.automation.kind,
             r.automation.category,
             r.automation.owner,
-            r.state,
+            r.state_in_words,
             ", ".join(r.hold_ids) or "-",
         )
         for r in rows
@@ -45,6 +55,8 @@ def command(scope: str, is_json: bool) -> None:
     if not rows:
         click.echo("No automation is registered here.")
     _show_holds(found, wanted, rows)
+    if found.hosts:
+        click.echo(hosts_table(found.hosts))
     for flag in _flags(found):
         click.echo(one_line(f"flagged: {flag}"))
     head_line(found.head)
@@ -119,17 +131,21 @@ def _document(found: Status, rows: list[Any]) -> dict[str, Any]:
             }
             for r in rows
         ],
-        "holds": [
-            {
-                "hold_id": v.hold.hold_id,
-                "scope": v.hold.scope,
-                "state": str(v.state),
-                "mode": str(v.hold.mode),
-                "reason": v.hold.reason,
-                "probations": [_restart_document(p) for p in v.live_probations],
-            }
-            for v in found.holds
-        ],
+        "holds": [_hold_document(view) for view in found.holds],
+        "hosts": host_documents(found.hosts),
         "flags": list(_flags(found)),
         "head": {"seq": head.seq, "hash": head.hash},
+    }
+
+
+def _hold_document(view: HoldView) -> dict[str, Any]:
+    hold = view.hold
+    return {
+        "hold_id": hold.hold_id,
+        "scope": hold.scope,
+        "state": str(view.state),
+        "mode": str(hold.mode),
+        "reason": hold.reason,
+        "probations": [_restart_document(p) for p in view.live_probations],
+        **({"lacks": list(view.lacks)} if hold.is_first_run else {}),
     }

@@ -9,6 +9,7 @@ import click
 
 from workbench.cli.present import as_json, demo_words, one_line, when
 from workbench.clock import from_text
+from workbench.engines.binding import RegistryBinding
 from workbench.engines.http import JsonClient
 from workbench.engines.prefect import PrefectReader
 from workbench.errors import StoreMissing, TooManyRejects
@@ -18,7 +19,7 @@ from workbench.store import open_store
 from workbench.store.folding import fold
 from workbench.warehouse import Warehouse
 from workbench.warehouse.batch import DEFAULT_ALLOWED_REJECT_SHARE
-from workbench.warehouse.syncing import RegistryBinding, SyncReport, sync_engine
+from workbench.warehouse.syncing import SyncReport, sync_engine
 
 _PREFECT_URL = "http://127.0.0.1:4200/api"
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from workbench.control.commands import Control
 from workbench.control.resuming import ResumeRequest, trusted
-from workbench.control.signoff import decide_policy, decide_signoff_give, decide_signoff_request
-from workbench.policy import Policy
-from workbench.records import SignOff
-from workbench.store.documents import plain
+from workbench.control.signoff import (
+    decide_policy,
+    decide_policy_request,
+    decide_signoff_give,
+    decide_signoff_request,
+)
+from workbench.policy import Policy, policy_to
+from workbench.records import SignOff, TwoPersonRequest
 from workbench.store.store import Command
 
 
@@ -42,9 +46,22 @@ def give_signoff(control: Control, signoff_id: str, *, command_id: str | None = 
 def apply_policy(control: Control, policy: Policy, *, command_id: str | None = None) -> Policy:
     """Record a policy under the one before it; raises Refused for who may not change it."""
     now = control.clock.now()
-    content = {"name": "policy apply", "policy": plain(asdict(policy))}
+    content = {"name": "policy apply", "policy": policy_to(policy)}
     done = control.transact(
         Command(control.new_id(command_id), content),
         lambda s, who: decide_policy(trusted(s), policy, who=who, now=now),
     )
     return done.state.policies[policy.environment]
+
+
+def request_policy(
+    control: Control, policy: Policy, *, command_id: str | None = None
+) -> TwoPersonRequest:
+    """Ask another person for a policy that is weaker than the present one; raises Refused where none is needed."""
+    now = control.clock.now()
+    content = {"name": "policy request", "policy": policy_to(policy)}
+    done = control.transact(
+        Command(control.new_id(command_id), content),
+        lambda s, who: decide_policy_request(trusted(s), policy, who=who, now=now),
+    )
+    return done.state.requests[done.events[-1].target]

@@ -3,76 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import uuid
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Iterable
 
-from workbench.clock import Clock
 from workbench.control import reading
+from workbench.control.commanding import Commander
 from workbench.control.deciding import DecideRequest, ReportEntry, decide_decision, decide_report
-from workbench.control.ending import with_endings
 from workbench.control.enrolling import decide_registry, known_registry, registry_command
+from workbench.control.freshness import opening_of, question_about, with_evidence
+from workbench.control.observing import Lookout, head_after, lookout_after, observation_command
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
-from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release, trusted
+from workbench.control.resuming import ResumeRequest, decide_resume
 from workbench.control.signing import (
-    Signer,
     Who,
-    file_signer,
-    identify,
-    own_key,
-    unsigned,
 )
 from workbench.control.signoff import with_signoff
-from workbench.control.spooling import Asker, Intake
-from workbench.control.targets import Observer, observation, watch
+from workbench.control.spooling import Asker
+from workbench.control.targets import watch
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
-from workbench.errors import NoMatch, NotFound, StorageUnavailable, WorkbenchError
-from workbench.records import Decision, HeadNote, Hold, Mode, Probation, ReportRef, Target
+from workbench.errors import NoMatch, NotFound, StorageUnavailable, UsageFault, WorkbenchError
+from workbench.records import Decision, Hold, Mode, Probation, ReportRef, Target
 from workbench.registry import Difference, Registry, compare
 from workbench.scope import Proposal, Scope, propose, why_no_match
-from workbench.settings import KEY_FILE, Settings
-from workbench.store.anchors import append_note
-from workbench.store.checkpoint import note_of
-from workbench.store.log import Draft
 from workbench.store.state import State
-from workbench.store.store import Change, Command, Committed, Store, open_store
-from workbench.tickets import TicketBook
+from workbench.store.store import Change, Committed
 
 CONFIRM_WAIT_SECONDS = 30.0
 """How long a pause waits for its automations to have seen it (SEMANTICS 5)."""
 
 
-class Control:
+class Control(Commander):
     """Gives commands to one store; each call opens and closes its own connection, so any thread may call."""
-
-    def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        *,
-        role: str | None = None,
-        signer: Signer = unsigned,
-        anchor_folders: Sequence[Path] = (),
-    ) -> None:
-        """Act on a store as this process's user, for a role where one is named, signing where one can."""
-        self.anchor_folders = anchor_folders
-        self.intake = Intake(store, (store.gate_folder,))
-        self.anchor_key: Path | None = None
-        self._said: set[str] = set()
-        self.signer = signer
-        self.store = store
-        self.clock = clock
-        self.role = role
-
-    def head_note(self) -> HeadNote:
-        """Return where the log stands."""
-        return self.store.head_note()
-
-    def state(self) -> State:
-        """Return the fold of the log."""
-        return self.store.state()
 
     def preview(self, scope_text: str, mode: Mode = Mode.FREEZE) -> Preview:
         """Return what a pause of the scope would cover; raises NoMatch when that is nothing."""
@@ -112,22 +72,36 @@ class Control:
             asker = Asker(self.role, now)
             raise self.intake.keep(request, used_id, asker=asker, cause=exc) from exc
         hold = done.state.holds[_result(done, "hold.place")]
-        observer = self._observer(self.store.state())
-        targets = watch(
-            lambda: observer.targets(hold), wait_seconds=wait_seconds, on_progress=on_progress
-        )
+        lookout = lookout_after(self.store, done, hold=hold, now=now)
+        targets = self._follow(lookout, hold, wait_seconds=wait_seconds, on_progress=on_progress)
         self._record_observation(hold, targets)
         return PauseReceipt(
             hold=hold,
-            preview=self._preview(
-                done.state, Scope.parse(hold.scope), hold.mode, except_hold=hold.hold_id
-            ),
+            preview=self._preview_of(done.state, hold),
             targets=targets,
-            head=self.head_note(),
+            head=head_after(self.store, done),
             publication_fault=done.publication_fault,
             is_repeat=done.is_repeat,
             gate_folder=str(self.store.gate_folder),
+            hosts=reading.host_views(lookout.elsewhere(), hold.placed_seq),
+            has_more_hosts=lookout.hosts.is_cut,
         )
+
+    def _follow(
+        self,
+        lookout: Lookout,
+        hold: Hold,
+        *,
+        wait_seconds: float,
+        on_progress: Callable[[tuple[Target, ...]], None] | None,
+    ) -> tuple[Target, ...]:
+        """Deliver to engines and look at gates until all that can confirm have."""
+        with self.fleet.following(is_waiting=wait_seconds > 0) as look:
+            return watch(
+                lambda: look(lookout.targets(hold), hold),
+                wait_seconds=wait_seconds,
+                on_progress=on_progress,
+            )
 
     def targets(self, hold_id: str) -> tuple[Target, ...]:
         """Return how far a hold has come at each automation, those not yet there first."""
@@ -136,7 +110,8 @@ class Control:
             raise NotFound(
                 f"There is no hold {hold_id}.", next_step="try `workbench hold list --all`"
             )
-        return self._observer(state).targets(state.holds[hold_id])
+        hold = state.holds[hold_id]
+        return self.fleet.joined(Lookout(self.store, state).targets(hold), hold)
 
     def observe(self, hold_id: str) -> tuple[Target, ...]:
         """Look at a standing hold again and record what is new, so that it can be proved later."""
@@ -148,46 +123,49 @@ class Control:
     def resume_narrow(self, request: ResumeRequest, *, command_id: str | None = None) -> Probation:
         """Let part of a hold through for a number of runs; the hold stays.
 
-        Raises Refused without a decision or break-glass reason, and when the decision does not cover it.
+        Raises Refused without a decision or break-glass reason, when the decision does not cover it, and when
+        what it rests on was not loaded since.
         """
-        now = self.clock.now()
-        done = self.transact(
-            request.command(self.new_id(command_id)),
-            lambda s, who: with_signoff(
-                s,
-                decide_narrow(
-                    self._trusted(s),
-                    request,
-                    actor=who.text,
-                    now=now,
-                    prepare_tickets=self._make_tickets,
-                ),
-                who=who,
-                now=now,
-            ),
-        )
+        done = self._resume(request, command_id, is_full=False)
         return done.state.probations[_result(done, "probation.start")]
 
     def resume_full(self, request: ResumeRequest, *, command_id: str | None = None) -> Hold:
         """Release a hold; other holds on the same automations stay. Raises Refused as narrow does."""
-        now = self.clock.now()
-        done = self.transact(
-            request.command(self.new_id(command_id)),
-            lambda s, who: with_signoff(
-                s,
-                decide_release(self._trusted(s), request, actor=who.text, now=now),
-                who=who,
-                now=now,
-            ),
-        )
+        done = self._resume(request, command_id, is_full=True)
         return done.state.holds[_result(done, "hold.release")]
+
+    def _resume(
+        self, request: ResumeRequest, command_id: str | None, *, is_full: bool
+    ) -> Committed:
+        if (request.only is None) is not is_full:
+            raise UsageFault("A narrow restart names a part with `only`; a full one names none.")
+        now, found = self.clock.now(), None
+        command = request.command(self.new_id(command_id))
+        state = self.store.state()
+        if request.decision_id and command.command_id not in state.commands:
+            opening = opening_of(decide_resume(self.trusted_state(state), request, now=now))
+            question = question_about(state, opening, now=now)
+            found = self.evidence(question) if question else None
+
+        def decided(state: State, who: Who) -> Change:
+            change = decide_resume(
+                self.trusted_state(state),
+                request,
+                now=now,
+                actor=who.text,
+                prepare_tickets=self.make_tickets,
+            )
+            signed = with_signoff(state, change, who=who, now=now)
+            return with_evidence(state, signed, found=found, now=now)
+
+        return self.transact(command, decided)
 
     def decide(self, request: DecideRequest, *, command_id: str | None = None) -> Decision:
         """Record a person's decision about a report; raises Refused when it cannot be decided on."""
         now = self.clock.now()
         done = self.transact(
             request.command(self.new_id(command_id)),
-            lambda s, who: decide_decision(s, request, actor=who.text, now=now),
+            lambda s, who: decide_decision(s, request, who=who, now=now),
         )
         return done.state.decisions[_result(done, "decision.record")]
 
@@ -204,15 +182,32 @@ class Control:
         """Return what applying a registry would record."""
         return compare(registry, known_registry(self.store.state()))
 
-    def apply_registry(self, registry: Registry, *, command_id: str | None = None) -> int:
-        """Record what a registry changes and return the number of events."""
-        now = self.clock.now()
-        command = registry_command(registry, self.new_id(command_id))
-        return len(
-            self.transact(
-                command, lambda s, who: decide_registry(s, registry, who=who, now=now)
-            ).events
+    def apply_registry(
+        self, registry: Registry, *, already_running: str = "", command_id: str | None = None
+    ) -> int:
+        """Record what a registry changes and return the number of events.
+
+        What is new in production and not ready is held, or taken over as `already_running`, with that reason.
+        """
+        now, told = self.clock.now(), {"already_running": already_running}
+        command = registry_command(registry, self.new_id(command_id), **told)
+        done = self.transact(
+            command, lambda s, who: decide_registry(s, registry, who=who, now=now, **told)
         )
+        return len(done.events)
+
+    def forecast(self, request: ResumeRequest) -> tuple[str, ...]:
+        """Say what a resume would start in engines, a sentence for each target; nothing without engines."""
+        state = self.store.state()
+        ids = state.covered.get(request.hold_id, set())
+        if request.only is not None:
+            only = Scope.parse(request.only, state.automations.values())
+            ids = {i for i in ids if i in state.automations and only.covers(state.automations[i])}
+        return self.fleet.forecast(sorted(ids))
+
+    def bring_back(self) -> tuple[str, ...]:
+        """Deliver to engines what a resume opened, and say what is not there yet."""
+        return self.fleet.bring_back()
 
     def holds(self, *, include_released: bool = False) -> tuple[HoldView, ...]:
         """Return the holds as screens show them, newest first."""
@@ -230,69 +225,22 @@ class Control:
         preview = self.preview(scope_text)
         return reading.card(self.store, preview, now=self.clock.now())
 
-    def transact(self, command: Command, decide: Callable[[State, Who], Change]) -> Committed:
-        """Give one command, signed where this user has a key: what it decides is recorded, once."""
-        now = self.clock.now()
-        self.take_in_spooled()
-
-        def decided(state: State) -> Change:
-            who = identify(command, state, signer=self.signer, role=self.role, now=now)
-            change = with_endings(
-                state, decide(state, who), gate_folder=self.store.gate_folder, now=now
-            )
-            return replace(change, seal=who.seal)
-
-        return self._anchored(self.store.transact(command, decided))
-
-    def checkpoint(self, state: State) -> str:
-        """Return the note of where the log stood, signed where this user has a key."""
-        head = state.head
-        root, signer = bytes.fromhex(head.root), own_key(self.anchor_key)
-        return note_of(head.store_id, state.event_count, root=root, signer=signer)
-
-    def take_in_spooled(self) -> None:
-        """Record the pauses that wait in the spool; what cannot be recorded now, gates go on holding."""
-        with contextlib.suppress(OSError, WorkbenchError):
-            for done in self.intake.take_in(self.clock.now()):
-                self._anchored(done)
-
-    def _anchored(self, done: Committed) -> Committed:
-        """Copy the new head outside of the store; a copy that fails fails nothing, and is said once."""
-        if not self.anchor_folders or done.is_repeat:
-            return done
-        try:
-            note = self.checkpoint(done.state)
-            faults = append_note(self.anchor_folders, done.state.store_id, note=note)
-        except OSError as exc:
-            faults = [f"no checkpoint could be made: {exc}"]
-        for fault in sorted(set(faults) - self._said):
-            logging.getLogger(__name__).warning("%s; the command itself is recorded.", fault)
-        self._said.update(faults)
-        return done
-
-    def _observer(self, state: State) -> Observer:
-        return Observer(state, self.store.gate_folder, self.store.deliveries())
-
     def _record_observation(self, hold: Hold, targets: Iterable[Target]) -> None:
-        found = tuple(targets)
-        new = observation(found, self.store.state().observed, hold_id=hold.hold_id)
-        if not new:
-            return
-        now = self.clock.now()
-        content = {"name": "observe", "hold_id": hold.hold_id, "targets": new}
-        draft = Draft(
-            now,
-            "system",
-            "hold.observe",
-            hold.hold_id,
-            correlation_id=hold.hold_id,
-            payload={"targets": new},
-        )
         # The pause itself is durable already; what was seen of it can be looked at again.
         with contextlib.suppress(OSError, WorkbenchError):
-            self._anchored(
-                self.store.transact(Command(self.new_id(None), content), lambda _: Change([draft]))
+            found = observation_command(
+                self.store.state(),
+                targets,
+                hold=hold,
+                command_id=self.new_id(None),
+                now=self.clock.now(),
             )
+            if found is not None:
+                command, change = found
+                self.anchored(self.store.transact(command, lambda _: change))
+
+    def _preview_of(self, state: State, hold: Hold) -> Preview:
+        return self._preview(state, Scope.parse(hold.scope), hold.mode, except_hold=hold.hold_id)
 
     def _preview(self, state: State, scope: Scope, mode: Mode, *, except_hold: str = "") -> Preview:
         covered = covered_by(scope, state)
@@ -301,48 +249,10 @@ class Control:
             for a in covered
             if any(hold.hold_id != except_hold for hold in state.holds_on(a.automation_id))
         )
-        return Preview(scope, mode, covered, held)
-
-    def _make_tickets(self, probation_id: str, runs: int) -> None:
-        try:
-            TicketBook(self.store.gate_folder, probation_id, runs).create()
-        except OSError as exc:
-            raise StorageUnavailable(
-                f"Tickets cannot be counted in {self.store.gate_folder} ({exc.strerror}); "
-                "nothing was restarted.",
-                next_step="make the gate folder writable",
-            ) from exc
-
-    def _trusted(self, state: State) -> State:
-        return trusted(state, copy_fault=self.store.copy_fault(state))
-
-    @staticmethod
-    def new_id(command_id: str | None) -> str:
-        """Return the id that was given, or a fresh one."""
-        return command_id or uuid.uuid4().hex
+        stopped, notes = self.fleet.stopped(covered, mode), self.fleet.notes(covered, mode)
+        return Preview(scope, mode, covered, held, stopped, notes)
 
 
 def _result(done: Committed, action: str) -> str:
     """Return the id that a command made; endings of narrow restarts may stand beside it."""
     return next(event.target for event in done.events if event.action == action)
-
-
-def open_control(
-    settings: Settings, clock: Clock | None = None, *, role: str | None = None
-) -> Control:
-    """Open the shared store for commands; raises StoreMissing when there is none."""
-    used = clock or settings.clock()
-    control = Control(
-        open_store(settings, used),
-        used,
-        role=role,
-        signer=file_signer(settings.home),
-        anchor_folders=settings.anchor_folders,
-    )
-    control.anchor_key = settings.home / KEY_FILE
-    control.intake = Intake(control.store, (settings.gate, *settings.spool_folders))
-    control.take_in_spooled()
-    return control
-
-
-__all__ = ["CONFIRM_WAIT_SECONDS", "Control", "open_control"]

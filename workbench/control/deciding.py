@@ -7,10 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from workbench.clock import to_text
+from workbench.control.entitling import require_role
 from workbench.control.placing import next_id, standing_hold, storable
+from workbench.control.signing import Who
 from workbench.errors import NotFound, Refused, UsageFault
 from workbench.records import ReportRef, VerdictKind
 from workbench.store.log import Draft
+from workbench.store.signoffs import policy_of
 from workbench.store.state import State
 from workbench.store.store import Change, Command
 
@@ -104,21 +107,18 @@ class DecideRequest:
         return Command(command_id, content)
 
 
-def decide_decision(state: State, request: DecideRequest, *, actor: str, now: datetime) -> Change:
+def decide_decision(state: State, request: DecideRequest, *, who: Who, now: datetime) -> Change:
     """Return the event of a decision; raises Refused saying why and what to type next."""
+    require_role(state, who, roles=policy_of(state).may_decide, doing="decide")
     report = state.reports.get(request.report_id)
     if report is None:
-        known = ", ".join(list(state.reports)[-5:]) or "none"
-        raise NotFound(
-            f"There is no report {request.report_id}; newest: {known}.",
-            next_step="make one: `workbench review H-N`",
-        )
+        raise _unknown(state, request.report_id)
     _check_report(state, report, request)
     decision = request.decision or report.verdict
     if decision != report.verdict and not storable(request.reason):
         raise UsageFault(
-            f"{report.report_id} says {report.verdict}; to decide {decision} instead, add `--reason TEXT`.",
-            next_step="add `--reason TEXT`",
+            f"{report.report_id} says {report.verdict}; to decide {decision} instead, say why.",
+            next_step=f'`workbench decide {report.report_id} --override {decision} --reason "TEXT"`',
         )
     decision_id = next_id("D", state.decisions)
     payload = {
@@ -132,7 +132,7 @@ def decide_decision(state: State, request: DecideRequest, *, actor: str, now: da
     }
     draft = Draft(
         now,
-        actor,
+        who.text,
         "decision.record",
         decision_id,
         reason=storable(request.reason) or report.reason,
@@ -140,6 +140,14 @@ def decide_decision(state: State, request: DecideRequest, *, actor: str, now: da
         payload=payload,
     )
     return Change([draft])
+
+
+def _unknown(state: State, report_id: str) -> NotFound:
+    known = ", ".join(list(state.reports)[-5:]) or "none"
+    return NotFound(
+        f"There is no report {report_id}; newest: {known}.",
+        next_step="make one: `workbench review H-N`",
+    )
 
 
 def _check_report(state: State, report: ReportRef, request: DecideRequest) -> None:

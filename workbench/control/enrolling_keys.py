@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from workbench.control.commands import Control
+from workbench.control.countersigning import Wish, decide_request, refuse_alone
 from workbench.control.placing import storable
 from workbench.control.signing import Who, key_of
 from workbench.errors import NotFound, Refused, UsageFault
-from workbench.records import EnrolledKey
+from workbench.records import EnrolledKey, TwoPersonRequest
 from workbench.scope import SLUG
+from workbench.store.countersigning import KEY, is_for_another
 from workbench.store.log import Draft
 from workbench.store.state import State
 from workbench.store.store import Change, Command
@@ -78,10 +80,52 @@ def _decide_enrol(state: State, who: Who, content: dict[str, str], *, now: datet
             "a key is enrolled once, and a revoked one stays revoked.",
             next_step="see `workbench key list`",
         )
-    if state.keys:
-        key_of(who, "An enrolment after the first")
-    reason = f"{person} as {role}" + ("" if state.keys else "; the first key, on nobody's word")
+    reason = f"{person} as {role}"
+    if not state.keys:
+        reason += "; the first key, on nobody's word"
+    else:
+        signer = key_of(who, "An enrolment after the first")
+        wish = _wish(content)
+        if is_for_another(state, signer, person=person, role=role):
+            refuse_alone(state, wish, doer=signer, now=now)
+            asker = state.keys[state.requests[wish.request_id].requester_key]
+            reason += f", enrolled by {asker.person} and {signer.person}"
+        elif signer.person != person:
+            reason += f", enrolled by {signer.person} alone"
     return Change([Draft(now, who.text, "key.enrol", key_id, reason=reason, payload=content)])
+
+
+def _wish(content: dict[str, str]) -> Wish:
+    words = f"{content['public_hex']} --person {content['person']} --role {content['role']}"
+    return Wish(
+        KEY,
+        content,
+        about=f"a key of {content['person']} as {content['role']}",
+        ask=f"`workbench key request {words}`",
+        do=f"`workbench key enrol {words}`",
+    )
+
+
+def request_enrolment(
+    control: Control, enrolment: Enrolment, *, command_id: str | None = None
+) -> TwoPersonRequest:
+    """Ask another person to enrol a key in somebody's name; raises Refused where one person may."""
+    content = enrolment.content()
+    _key_id(content["public_hex"])
+    command = Command(control.new_id(command_id), {"name": "key request", **content})
+    now = control.clock.now()
+    done = control.transact(command, lambda s, who: _decide_request(s, who, content, now=now))
+    return done.state.requests[done.events[-1].target]
+
+
+def _decide_request(state: State, who: Who, content: dict[str, str], *, now: datetime) -> Change:
+    signer = key_of(who, "A request for an enrolment")
+    if not is_for_another(state, signer, person=content["person"], role=content["role"]):
+        raise Refused(
+            "This enrolment needs no second person.",
+            next_step=_wish(content).do,
+        )
+    return decide_request(state, _wish(content), who=who, now=now)
 
 
 def revoke_key(

@@ -6,17 +6,23 @@ import contextlib
 from datetime import datetime
 from pathlib import Path
 
+from workbench.control.countersigning import waiting
+from workbench.control.drill_words import drill_words
 from workbench.control.views import (
     AutomationStatus,
     Card,
     CardEntry,
     HoldView,
+    HostView,
     Preview,
     ProbationView,
     Status,
+    first_run_words,
 )
-from workbench.presence import read_presences
-from workbench.records import Automation, HeadNote, HoldState, Probation
+from workbench.presence import Presence, read_presences
+from workbench.records import Automation, HoldState, Probation
+from workbench.store.hosts import Hosts
+from workbench.store.readiness import hold_lacks, lacks
 from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketBook, TicketFault
@@ -70,10 +76,17 @@ def hold_views(
             probations=tuple(p for p in probations if p.probation.hold_id == hold.hold_id),
             decisions=tuple(d for d in state.decisions.values() if d.hold_id == hold.hold_id),
             changed_seq=state.hold_changed_seq[hold.hold_id],
+            lacks=hold_lacks(state, hold),
         )
         for hold in reversed(state.holds.values())
         if include_released or hold.released_seq is None
     )
+
+
+def host_views(hosts: Hosts, wanted_seq: int) -> tuple[HostView, ...]:
+    """Return the hosts whose mirrors report, those that are not told first."""
+    found = (HostView(hosts.label(host), host, wanted_seq) for host in hosts.known)
+    return tuple(sorted(found, key=lambda v: (v.is_told, not v.host.is_silent, v.label)))
 
 
 def status(store: Store, now: datetime) -> Status:
@@ -92,12 +105,14 @@ def status(store: Store, now: datetime) -> Status:
         covering = [h.hold_id for h in state.holds_on(automation_id)]
         if automation.is_retired and not covering:
             continue
-        rows.append(
-            AutomationStatus(automation, _state_word(automation, covering, live), tuple(covering))
-        )
+        word = _state_word(automation, covering, live)
+        guards = [v for v in holds if v.hold.hold_id in covering and v.hold.is_first_run]
+        first_run = first_run_words(guards[0].lacks) if guards else ""
+        rows.append(AutomationStatus(automation, word, tuple(covering), first_run))
     fault = store.publication_fault(state)
-    head = HeadNote(state.store_id, state.environment, state.seq, state.head_hash, store.place)
-    return Status(head, now, tuple(rows), holds, flags(state, holds), fault)
+    hosts = host_views(store.hosts(state), state.seq)
+    flagged = (*flags(state, holds, now=now), *(v.sentence for v in hosts if v.host.is_silent))
+    return Status(store.head_of(state), now, tuple(rows), holds, flagged, fault, hosts)
 
 
 def _state_word(automation: Automation, covering: list[str], live: set[tuple[str, str]]) -> str:
@@ -110,7 +125,7 @@ def _state_word(automation: Automation, covering: list[str], live: set[tuple[str
     return "paused"
 
 
-def flags(state: State, holds: tuple[HoldView, ...]) -> tuple[str, ...]:
+def flags(state: State, holds: tuple[HoldView, ...], *, now: datetime) -> tuple[str, ...]:
     """Return what somebody should look at: break-glass resumes, overrides and overdue holds."""
     found = [
         f"{view.hold.hold_id} is overdue, still paused"
@@ -137,13 +152,34 @@ def flags(state: State, holds: tuple[HoldView, ...]) -> tuple[str, ...]:
         for seq, why in state.doubts.items()
     ]
     found += [f"NOT OBEYED, event {seq}: {why}" for seq, why in state.refused.items()]
-    return tuple(found)
+    return (*found, *_taken_over(state), *_asked(state, now))
+
+
+def _asked(state: State, now: datetime) -> list[str]:
+    """Return what one person asked for and another must do."""
+    return [
+        f"{request.about}; another person may do it until {request.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+        for request in waiting(state, now=now)
+    ]
+
+
+def _taken_over(state: State) -> list[str]:
+    """Return what was taken over as already running and would not be let into production today."""
+    unready: dict[str, list[str]] = {}
+    for automation_id, why in sorted(state.waived.items()):
+        automation = state.automations.get(automation_id)
+        if automation is not None and not automation.is_retired and lacks(state, automation):
+            unready.setdefault(why, []).append(automation_id)
+    return [
+        f"taken over as already running, not ready for a first run: {', '.join(ids)} ({why})"
+        for why, ids in unready.items()
+    ]
 
 
 def card(store: Store, preview: Preview, *, now: datetime) -> Card:
     """Return the page about stopping and restarting what a preview covers."""
     state = store.state()
-    presences = read_presences(store.gate_folder)
+    presences = _presences(store, state)
     rows = {row.automation.automation_id: row for row in status(store, now).automations}
     entries = []
     for automation in preview.automations:
@@ -157,11 +193,26 @@ def card(store: Store, preview: Preview, *, now: datetime) -> Card:
                 state=row.state,
                 hold_ids=row.hold_ids,
                 last_asked_at=max((p.asked_at for p in said), default=None),
-                in_flight_count=sum(len(p.in_flight) for p in said if p.is_alive),
+                in_flight_count=sum(p.in_flight_count for p in said if p.is_alive),
+                last_drill=drill_words(state, automation, now=now),
+                first_run=row.first_run or _waiver(state, automation.automation_id),
             )
         )
-    head = HeadNote(state.store_id, state.environment, state.seq, state.head_hash, store.place)
-    return Card(preview.scope, tuple(entries), preview, head)
+    return Card(preview.scope, tuple(entries), preview, store.head_of(state))
+
+
+def _presences(store: Store, state: State) -> dict[str, list[Presence]]:
+    """Return what processes said here, and what other hosts reported of theirs."""
+    found = {i: list(said) for i, said in read_presences(store.gate_folder).items()}
+    for host in store.hosts(state).elsewhere(store.gates.identity(state)[1]):
+        for automation_id, said in host.said.items():
+            found.setdefault(automation_id, []).extend(said)
+    return found
+
+
+def _waiver(state: State, automation_id: str) -> str:
+    why = state.waived.get(automation_id, "")
+    return f"taken over as already running by {why}" if why else ""
 
 
 def _deputy(state: State, automation: Automation) -> str:

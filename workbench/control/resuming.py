@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from workbench.clock import to_text
+from workbench.control.first_run import refuse_unready
 from workbench.control.placing import next_id, standing_hold, storable
 from workbench.errors import AuditBroken, NoMatch, NotFound, Refused, UsageFault
 from workbench.records import Automation, Decision, Hold, VerdictKind
@@ -70,6 +71,24 @@ def trusted(state: State, *, copy_fault: str = "") -> State:
     for seq, why in sorted(state.doubts.items()):
         raise AuditBroken(f"Event {seq} of the log: {why}; nothing is resumed on a damaged log.")
     return state
+
+
+def no_tickets(probation_id: str, runs: int) -> None:
+    """Make no tickets: for a resume that is looked at and not carried out."""
+
+
+def decide_resume(
+    state: State,
+    request: ResumeRequest,
+    *,
+    now: datetime,
+    actor: str = "",
+    prepare_tickets: Callable[[str, int], None] = no_tickets,
+) -> Change:
+    """Return the events of a resume as its request asks, narrow or full."""
+    if request.only is None:
+        return decide_release(state, request, actor=actor, now=now)
+    return decide_narrow(state, request, actor=actor, now=now, prepare_tickets=prepare_tickets)
 
 
 def decide_narrow(
@@ -191,7 +210,8 @@ def _hold_as_seen(state: State, request: ResumeRequest) -> Hold:
 
 def _why(decision: Decision | None, request: ResumeRequest) -> str:
     if decision is None:
-        return f"break-glass: {storable(request.break_glass_reason)}"
+        reason = storable(request.break_glass_reason)
+        return f"break-glass: {reason}" if reason else "ready for its first run"
     return f"{decision.decision_id}: {decision.reason}" if decision.reason else decision.decision_id
 
 
@@ -203,6 +223,10 @@ def _entitled(
         if request.decision_id:
             raise UsageFault("Give either a decision or a break-glass reason, not both.")
         return None
+    if hold.is_first_run:
+        refuse_unready(state, hold, effects="write" if request.only is None else request.effects)
+        if request.only is None and not request.decision_id:
+            return None
     if not request.decision_id:
         raise Refused(
             f"{hold.hold_id} is not resumed without a decision: a quiet alert is not evidence.",

@@ -1,15 +1,19 @@
-"""Reviewing a break-glass resume afterwards: it is flagged until two people with keys have done so."""
+"""What persons reviewed: a break-glass resume afterwards, and runs before a first run in production."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from shlex import quote
 
 from workbench.control.commands import Control
+from workbench.control.entitling import check_role
 from workbench.control.placing import storable
 from workbench.control.signing import Who, key_of
 from workbench.errors import NotFound, Refused, UsageFault
+from workbench.evidence import LoadedRun
 from workbench.store.log import Draft
-from workbench.store.signoffs import holds_role
+from workbench.store.readiness import lacks
+from workbench.store.signoffs import holds_role, policy_of
 from workbench.store.state import REVIEWERS_NEEDED, State
 from workbench.store.store import Change, Command
 
@@ -54,3 +58,69 @@ def _decide_review(state: State, who: Who, content: dict[str, str], *, now: date
             f"{why}.", next_step=f"another person types `workbench reviewed {target} -r TEXT`"
         )
     return Change([Draft(now, who.text, "break_glass.review", target, reason=reason)])
+
+
+READ_ONLY_MODES = ("read_only", "dry_run", "staging")
+"""How a run must have run to count before a first run in production."""
+
+
+def review_run(
+    control: Control, run: LoadedRun, *, reason: str, command_id: str | None = None
+) -> tuple[str, ...]:
+    """Record that this person reviewed a run before a first run; returns what its automation still lacks."""
+    now = control.clock.now()
+    content = {"name": "reviewed run", **vars(run), "reason": storable(reason)}
+    done = control.transact(
+        Command(control.new_id(command_id), content),
+        lambda state, who: _decide_run_review(state, who, run, reason=content["reason"], now=now),
+    )
+    return lacks(done.state, done.state.automations.get(run.automation_id))
+
+
+def _decide_run_review(
+    state: State, who: Who, run: LoadedRun, *, reason: str, now: datetime
+) -> Change:
+    if not reason:
+        raise UsageFault(
+            "Say what you found in it.",
+            next_step=f"`workbench reviewed {quote(run.run_id)} --reason TEXT`",
+        )
+    _refuse_uncounted(state, run)
+    key = f"{run.source_id}/{run.run_id}"
+    known = state.run_reviews.get(key)
+    if policy_of(state).signoffs_required:
+        signer = key_of(who, "A review that counts as a sign-off")
+        persons = {state.keys[k].person for k in known.key_ids} if known else set()
+        check_role(state, signer, roles=policy_of(state).may_sign, doing="sign off")
+    else:
+        persons = set(known.unsigned) if known else set()
+    if (who.key.person if who.key else who.text) in persons:
+        raise Refused(
+            f"You reviewed {run.run_id} before; one person's word counts once.",
+            next_step=f"another run of {run.automation_id}, or another person",
+        )
+    payload = {
+        "source_id": run.source_id,
+        "run_id": run.run_id,
+        "automation_id": run.automation_id,
+        "run_mode": run.run_mode,
+    }
+    return Change([Draft(now, who.text, "run.review", key, reason=reason, payload=payload)])
+
+
+def _refuse_uncounted(state: State, run: LoadedRun) -> None:
+    """Refuse a run that says nothing before a first run: of nobody known, live, or without success."""
+    known = state.automations.get(run.automation_id)
+    why = ""
+    if known is None or known.is_retired:
+        why = f"it is of {run.automation_id}, which is not in the registry"
+    elif run.run_mode not in READ_ONLY_MODES:
+        how = f"it ran {run.run_mode}" if run.run_mode else "it does not say how it ran (run_mode)"
+        why = f"{how}; what counts is {', '.join(READ_ONLY_MODES)}"
+    elif run.status != "succeeded":
+        why = f"it is {run.status}; what counts is a run that succeeded"
+    if why:
+        raise Refused(
+            f"The run {run.run_id} does not count before a first run: {why}.",
+            next_step='see its runs with `workbench sql "select * from run"`',
+        )

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from workbench.clock import to_text
+from workbench.control.countersigning import Wish, decide_request, refuse_alone
+from workbench.control.entitling import check_role, require_role
+from workbench.control.first_run import refuse_lonely
+from workbench.control.freshness import opening_of
 from workbench.control.placing import next_id, standing_hold
-from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release
+from workbench.control.resuming import ResumeRequest, decide_resume
 from workbench.control.signing import Who, key_of
 from workbench.errors import NotFound, Refused
 from workbench.policy import Policy
-from workbench.records import EnrolledKey, SignOff
-from workbench.store.documents import plain
+from workbench.records import SignOff
+from workbench.store.countersigning import POLICY, policy_content, weakened
 from workbench.store.log import Draft
 from workbench.store.signoffs import (
     decision_digest,
-    holds_role,
     needed_count,
     plan_of,
     policy_of,
+    roles_for,
     signoff_fault,
 )
 from workbench.store.state import State
@@ -29,19 +32,23 @@ from workbench.store.store import Change
 
 def with_signoff(state: State, change: Change, *, who: Who, now: datetime) -> Change:
     """Return a resume with the sign-off that carries it, where policy asks for one; raises Refused."""
-    opening = next(d for d in change.drafts if d.action in ("hold.release", "probation.start"))
+    opening = opening_of(change)
     body = dict(opening.payload or {})
     if body["break_glass_reason"]:
         return change
-    decision = state.decisions[body["decision_id"]]
+    if not body["decision_id"]:
+        refuse_lonely(state, state.holds[opening.target], who=who)
+        return change
+    decision, roles = state.decisions[body["decision_id"]], roles_for(state, body)
+    is_full = opening.action == "hold.release"
+    doing = "release a hold" if is_full else "restart narrowly"
     if not needed_count(state, decision):
+        require_role(state, who, roles=roles, doing=doing)
         return change
     hold_id = decision.hold_id
     _refuse_without_keys(state, hold_id)
     resumer = key_of(who, "A resume for which policy asks a sign-off")
-    policy = policy_of(state)
-    is_full = opening.action == "hold.release"
-    _check_role(state, resumer, policy.may_release if is_full else policy.may_resume)
+    check_role(state, resumer, roles=roles, doing=doing)
     plan = plan_of(opening.target, body)
     own = [s for s in state.signoffs.values() if s.decision_id == decision.decision_id]
     faults = []
@@ -69,17 +76,6 @@ def _refuse_without_keys(state: State, hold_id: str) -> None:
         f"{hold_id} resumes by break-glass only.",
         next_step='`workbench key new` and `workbench key enrol`; or resume with `--break-glass "REASON"`, '
         "which is recorded and flagged",
-    )
-
-
-def _check_role(state: State, key: EnrolledKey, roles: tuple[str, ...]) -> None:
-    if holds_role(state, key, roles=roles):
-        return
-    allowed = ", ".join(roles or sorted(state.owners)) or "nobody, for no role is registered"
-    raise Refused(
-        f"{key.person} as {key.role} may not do this; policy names {allowed}, and only members of a "
-        "role in the registry count.",
-        next_step="ask one of them; see `workbench policy show` and the registry's members",
     )
 
 
@@ -118,19 +114,22 @@ def decide_signoff_request(
 
 
 def _rehearsed(state: State, request: ResumeRequest, who: Who, now: datetime) -> Draft:
-    """Return the event that a resume would record, every check but the sign-off's passed."""
+    """Return the event that a resume would record, every check passed but the sign-off's and how fresh its evidence is.
+
+    That is asked of the warehouse when it is carried out: by then it may be old.
+    """
     if request.break_glass_reason:
         raise Refused(
             "A break-glass resume has no sign-off; it is reviewed afterwards.",
             next_step="leave `--break-glass` out",
         )
-    if request.only is None:
-        change = decide_release(state, request, actor=who.text, now=now)
-    else:
-        change = decide_narrow(
-            state, request, actor=who.text, now=now, prepare_tickets=lambda name, runs: None
+    opening = opening_of(decide_resume(state, request, actor=who.text, now=now))
+    if not (opening.payload or {})["decision_id"]:
+        raise Refused(
+            f"{request.hold_id} is a first-run hold: the reviews of its runs are its sign-offs.",
+            next_step=f"`workbench hold release {request.hold_id}`",
         )
-    return next(d for d in change.drafts if d.action in ("hold.release", "probation.start"))
+    return opening
 
 
 def decide_signoff_give(state: State, signoff_id: str, *, who: Who, now: datetime) -> Change:
@@ -144,7 +143,7 @@ def decide_signoff_give(state: State, signoff_id: str, *, who: Who, now: datetim
         )
     standing_hold(state, signoff.hold_id)
     key = key_of(who, "A sign-off")
-    _check_role(state, key, policy_of(state).may_sign)
+    check_role(state, key, roles=policy_of(state).may_sign, doing="sign off")
     barred = state.keys[signoff.requester_key].person
     if key.person == barred:
         raise Refused(
@@ -172,15 +171,42 @@ def signoff_state(state: State, signoff: SignOff, *, now: datetime) -> str:
 def decide_policy(state: State, policy: Policy, *, who: Who, now: datetime) -> Change:
     """Return the event of a new policy, under the old one; raises Refused for who may not change it."""
     key = key_of(who, "A policy")
-    _check_role(state, key, policy_of(state).may_change_policy)
-    named = {*policy.may_sign, *policy.may_resume, *policy.may_release, *policy.may_change_policy}
-    unknown = sorted(named - set(state.owners))
+    check_role(state, key, roles=policy_of(state).may_change_policy, doing="change the policy")
+    unknown = sorted(policy.named_roles - set(state.owners))
     if unknown:
         raise Refused(
             f"The policy names {', '.join(unknown)}; registered roles: {', '.join(state.owners)}.",
             next_step="mend the file, or register the role first with `workbench registry apply`",
         )
-    body: dict[str, Any] = plain(asdict(policy))
-    return Change(
-        [Draft(now, who.text, "policy.apply", policy.environment, payload={"policy": body})]
+    wish = policy_wish(state, policy)
+    if wish is not None:
+        refuse_alone(state, wish, doer=key, now=now)
+    payload = policy_content(policy)
+    return Change([Draft(now, who.text, "policy.apply", policy.environment, payload=payload)])
+
+
+def policy_wish(state: State, policy: Policy) -> Wish | None:
+    """Return what two persons are asked for where a policy is weaker than the present one; else None."""
+    weaker = weakened(state, policy)
+    if not weaker:
+        return None
+    return Wish(
+        POLICY,
+        policy_content(policy),
+        about=f"a policy that is weaker in {', '.join(weaker)}",
+        ask="`workbench policy request FILE`",
+        do="`workbench policy apply FILE`",
     )
+
+
+def decide_policy_request(state: State, policy: Policy, *, who: Who, now: datetime) -> Change:
+    """Return the event that asks another person for a weaker policy; raises Refused where none is needed."""
+    key = key_of(who, "A request for a policy")
+    check_role(state, key, roles=policy_of(state).may_change_policy, doing="change the policy")
+    wish = policy_wish(state, policy)
+    if wish is None:
+        raise Refused(
+            "This policy is weaker in nothing that needs a second person.",
+            next_step="`workbench policy apply FILE`",
+        )
+    return decide_request(state, wish, who=who, now=now)

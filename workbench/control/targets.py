@@ -1,11 +1,15 @@
-"""How far a hold has come at each automation: recorded, delivered, confirmed, quiet."""
+"""How far a hold has come at each automation, over all hosts: recorded, delivered, confirmed, quiet.
+
+The gate folder of this host is looked at itself; of others their mirrors say what gates there have seen.
+A host that is silent and was not told of the hold is never passed over: what it may run is UNREACHABLE.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,57 +17,98 @@ from typing import Any
 from workbench.clock import from_text, to_text
 from workbench.presence import Presence, read_presences
 from workbench.records import Automation, Hold, Target, TargetState
+from workbench.store.hosts import NO_HOSTS, Host, Hosts
 from workbench.store.state import State
 
 LOOK_EVERY_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
+class Sight:
+    """What one gate folder shows of a hold on one automation.
+
+    Attributes:
+        label: name of the host; empty for this one.
+        told_at: when its gates were told of the hold; None where they were not.
+        silence: what to say of a host that is out of reach and was not told, or an empty text.
+        is_live: it can still be told, and its processes can still confirm.
+    """
+
+    label: str
+    told_at: datetime | None
+    said: Sequence[Presence]
+    silence: str = ""
+    is_live: bool = True
+
+    @property
+    def words(self) -> str:
+        """Say which host is meant, where it is not this one."""
+        return f" on host {self.label}" if self.label else ""
+
+
+@dataclass(frozen=True)
 class Observer:
-    """Looks at the gate folder on behalf of one store state.
+    """Looks at the gate folder of this host, and at what other hosts reported, on behalf of one store state.
 
     Attributes:
         delivered: hold id -> when its publication to the gate was complete.
+        folder_id: id of this host's gate folder, which is looked at rather than believed.
     """
 
     state: State
     gate_folder: Path
     delivered: Mapping[str, datetime]
+    hosts: Hosts = NO_HOSTS
+    folder_id: str = ""
 
     def targets(self, hold: Hold) -> tuple[Target, ...]:
         """Return one target per automation that the hold covers, those not yet there first.
 
         What was recorded of an earlier look stays; only what is missing is looked at again.
         """
-        delivered_at = self.delivered.get(hold.hold_id)
-        presences = read_presences(self.gate_folder)
+        here = read_presences(self.gate_folder)
         found = [
-            self._target(hold, automation_id, presences.get(automation_id, []), delivered_at)
+            self._target(hold, automation_id, self._sights(hold, automation_id, here))
             for automation_id in sorted(self.state.covered[hold.hold_id])
         ]
         return tuple(sorted(found, key=lambda t: (_PROGRESS[t.state], t.automation_id)))
 
-    def _target(
-        self,
-        hold: Hold,
-        automation_id: str,
-        said: Sequence[Presence],
-        delivered_now: datetime | None,
-    ) -> Target:
+    def _sights(
+        self, hold: Hold, automation_id: str, here: Mapping[str, Sequence[Presence]]
+    ) -> list[Sight]:
+        """Return the gate folders where the automation asks, and those where it could begin to ask."""
+        known = self.state.observed.get((hold.hold_id, automation_id), {})
+        others = self.hosts.elsewhere(self.folder_id)
+        found = []
+        if here or not others:  # where nobody ever asked, commands are given and nothing runs
+            told_at = _known(known, "delivered_at") or self.delivered.get(hold.hold_id)
+            found.append(Sight("", told_at, here.get(automation_id, ())))
+        near = [h for h in others if automation_id in h.said or not h.is_silent]
+        named = [(h, self.hosts.label(h)) for h in near or (() if found else others)]
+        return found + [_sight_of(h, hold, automation_id, label) for h, label in named]
+
+    def _target(self, hold: Hold, automation_id: str, sights: Sequence[Sight]) -> Target:
         known = self.state.observed.get((hold.hold_id, automation_id), {})
         automation = self.state.automations.get(automation_id)
-        now = delivered_now if _asks(automation) else None
-        delivered_at = _known(known, "delivered_at") or now
-        seen_at = _confirmed_at(hold, said) if delivered_at else None
+        said = [p for sight in sights for p in sight.said]
+        told = [sight.told_at for sight in sights if sight.told_at is not None]
+        is_told = _asks(automation) and len(told) == len(sights)
+        delivered_at = _known(known, "delivered_at") or (
+            max(told, default=None) if is_told else None
+        )
+        seen_at = _confirmed_at(hold, said) if delivered_at and is_told else None
         confirmed_at = _known(known, "confirmed_at") or seen_at
-        in_flight = sum(len(p.in_flight) for p in said if p.is_alive)
+        in_flight = sum(p.in_flight_count for p in said if p.is_alive)
         quiet_at = _known(known, "quiet_at")
         if quiet_at is None and confirmed_at is not None and in_flight == 0:
             late_asks = (p.asked_at for p in said if p.is_alive and p.seen_at >= confirmed_at)
             quiet_at = max([confirmed_at, *late_asks])
-        late = [p for p in said if p.is_alive and not _has_seen(p, hold)]
+        behind = next((s for s in sights if any(_is_late(p, hold) for p in s.said)), None)
+        late = [p for p in said if _is_late(p, hold)]
         last_asked = max((p.asked_at for p in late or said), default=None)
         state = _state(automation, delivered_at, confirmed_at, quiet_at)
+        is_lost = state in _OPEN and _asks(automation) and any(s.silence for s in sights)
+        state = TargetState.UNREACHABLE if is_lost else state
         return Target(
             automation_id=automation_id,
             state=state,
@@ -73,17 +118,45 @@ class Observer:
             quiet_at=quiet_at,
             last_asked_at=last_asked,
             in_flight_count=in_flight,
-            note=_note(automation, state, last_asked, in_flight),
-            is_asking=_asks(automation) and any(p.is_alive for p in said),
+            note=_note(automation, state, in_flight, asked=(last_asked, behind), sights=sights),
+            is_asking=_asks(automation) and any(_can_confirm(sight) for sight in sights),
         )
 
 
+def _sight_of(host: Host, hold: Hold, automation_id: str, label: str) -> Sight:
+    """Return what a host reported; no instant of its clock lies before the hold."""
+    said = host.said.get(automation_id, ())
+    is_told = host.seq >= hold.placed_seq
+    silence = "" if is_told or not host.is_silent else f"host {label}: {host.last_heard}"
+    if not host.is_whole and not said:
+        silence = f"host {label} has more to report than it can, and nothing of this automation"
+    return Sight(
+        label,
+        max(hold.placed_at, host.told_at or host.beaten_at) if is_told else None,
+        [replace(p, seen_at=max(hold.placed_at, p.seen_at)) for p in said],
+        silence,
+        not host.is_silent,
+    )
+
+
+def _is_late(presence: Presence, hold: Hold) -> bool:
+    return presence.is_alive and not _has_seen(presence, hold)
+
+
+def _can_confirm(sight: Sight) -> bool:
+    """Tell whether waiting may help: somebody asks there, or its mirror is about to tell its gates."""
+    is_awaited = bool(sight.label) and sight.told_at is None
+    return sight.is_live and (is_awaited or any(p.is_alive for p in sight.said))
+
+
+_OPEN = (TargetState.RECORDED, TargetState.DELIVERED, TargetState.UNCONFIRMED)
 _PROGRESS = {
-    TargetState.UNCONFIRMED: 0,
-    TargetState.RECORDED: 1,
-    TargetState.DELIVERED: 2,
-    TargetState.CONFIRMED: 3,
-    TargetState.QUIET: 4,
+    TargetState.UNREACHABLE: 0,
+    TargetState.UNCONFIRMED: 1,
+    TargetState.RECORDED: 2,
+    TargetState.DELIVERED: 3,
+    TargetState.CONFIRMED: 4,
+    TargetState.QUIET: 5,
 }
 
 
@@ -140,16 +213,25 @@ def _state(
 
 
 def _note(
-    automation: Automation | None, state: TargetState, last_asked: datetime | None, in_flight: int
+    automation: Automation | None,
+    state: TargetState,
+    in_flight: int,
+    *,
+    asked: tuple[datetime | None, Sight | None],
+    sights: Sequence[Sight],
 ) -> str:
     if not _asks(automation):
         return "does not ask the gate and no engine is bound: NOT stopped"
+    if state is TargetState.UNREACHABLE:
+        return "; ".join(s.silence for s in sights if s.silence)
     if state is TargetState.UNCONFIRMED:
+        last_asked, behind = asked
         since = f"since {last_asked:%Y-%m-%d %H:%M:%S} UTC" if last_asked else "yet"
-        return f"has not asked {since}"
+        return f"has not asked {since}{behind.words if behind else ''}"
     if state is TargetState.CONFIRMED:
         return f"{in_flight} run{'s' if in_flight != 1 else ''} in flight"
-    return "not published to the gate" if state is TargetState.RECORDED else ""
+    where = "".join(s.words for s in sights if s.told_at is None)
+    return f"not published to the gate{where}" if state is TargetState.RECORDED else ""
 
 
 def watch(

@@ -18,6 +18,7 @@ from workbench.records import (
     TargetState,
 )
 from workbench.scope import Scope
+from workbench.store.hosts import Host
 
 GATE_ONLY = "stops automations that ask the gate: {asking} of {total}"
 OTHERS = "; the others are NOT stopped"
@@ -30,12 +31,16 @@ class Preview:
 
     Attributes:
         already_paused: automations that a hold covers now, a narrow restart of them or not.
+        stopped_by_engine: ids of those that their engines can pause in this mode.
+        engine_notes: what the pause does in each engine, a sentence each.
     """
 
     scope: Scope
     mode: Mode
     automations: tuple[Automation, ...]
     already_paused: tuple[str, ...]
+    stopped_by_engine: frozenset[str] = frozenset()
+    engine_notes: tuple[str, ...] = ()
 
     @property
     def asking(self) -> tuple[Automation, ...]:
@@ -45,18 +50,25 @@ class Preview:
     @property
     def not_stopped(self) -> tuple[Automation, ...]:
         """Automations that a hold covers and does not stop today."""
-        return tuple(a for a in self.automations if not a.asks_gate)
+        return tuple(
+            a
+            for a in self.automations
+            if not a.asks_gate and a.automation_id not in self.stopped_by_engine
+        )
 
     @property
     def sentence(self) -> str:
         """Say how much of the scope a hold stops today."""
-        said = GATE_ONLY.format(asking=len(self.asking), total=len(self.automations))
+        total = len(self.automations)
+        said = GATE_ONLY.format(asking=len(self.asking), total=total)
+        if self.stopped_by_engine:
+            said += f"; their engines pause {len(self.stopped_by_engine)} of {total}"
         return said + OTHERS * bool(self.not_stopped)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Say what the operator should know before the click."""
-        found = [self.mode.in_plain_words, self.sentence]
+        found = [self.mode.in_plain_words, self.sentence, *self.engine_notes]
         if self.mode is Mode.HALT:
             found.append("The gate cannot cancel a run; a run in flight stops when it asks next.")
         if self.already_paused:
@@ -65,8 +77,45 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class HostView:
+    """One host as a screen shows it, measured against a position that its gates should have.
+
+    Attributes:
+        label: its name, with the number of its gate folder where two have one name.
+        wanted_seq: the position that its gates should have been told.
+    """
+
+    label: str
+    host: Host
+    wanted_seq: int
+
+    @property
+    def is_told(self) -> bool:
+        """Tell whether its gates were told."""
+        return self.host.seq >= self.wanted_seq
+
+    @property
+    def state_in_words(self) -> str:
+        """Say whether it is heard of, and whether its gates have what they should have."""
+        if self.host.is_silent:
+            return "UNREACHABLE"
+        return "told" if self.is_told else "not told yet"
+
+    @property
+    def sentence(self) -> str:
+        """Say what is the matter with it."""
+        position = f"gates there have event {self.host.seq} of {self.wanted_seq}"
+        return f"host {self.label} is {self.state_in_words}: {self.host.last_heard}, {position}"
+
+
+@dataclass(frozen=True)
 class PauseReceipt:
-    """What a pause did: the hold, how far it has come at each automation, and where the log stands."""
+    """What a pause did: the hold, how far it has come at each automation, and where the log stands.
+
+    Attributes:
+        hosts: hosts besides this one whose mirrors report, measured against the hold.
+        has_more_hosts: there are more than could be looked at.
+    """
 
     hold: Hold
     preview: Preview
@@ -75,6 +124,13 @@ class PauseReceipt:
     publication_fault: str = ""
     is_repeat: bool = False
     gate_folder: str = ""
+    hosts: tuple[HostView, ...] = ()
+    has_more_hosts: bool = False
+
+    @property
+    def not_told(self) -> tuple[HostView, ...]:
+        """Hosts whose gates were not told of the hold, so that whatever runs there may go on."""
+        return tuple(view for view in self.hosts if not view.is_told)
 
     @property
     def confirmed_count(self) -> int:
@@ -83,8 +139,9 @@ class PauseReceipt:
 
     @property
     def is_confirmed(self) -> bool:
-        """Tell whether every automation that the hold covers has seen it."""
-        return bool(self.targets) and self.confirmed_count == len(self.targets)
+        """Tell whether every automation that the hold covers has seen it, and every host was told."""
+        is_everywhere = not self.not_told and not self.has_more_hosts
+        return bool(self.targets) and self.confirmed_count == len(self.targets) and is_everywhere
 
 
 @dataclass(frozen=True)
@@ -108,7 +165,11 @@ class ProbationView:
 
 @dataclass(frozen=True)
 class HoldView:
-    """A hold as a screen shows it."""
+    """A hold as a screen shows it.
+
+    Attributes:
+        lacks: what keeps a first-run hold from being released.
+    """
 
     hold: Hold
     state: HoldState
@@ -116,6 +177,7 @@ class HoldView:
     probations: tuple[ProbationView, ...]
     decisions: tuple[Decision, ...]
     changed_seq: int
+    lacks: tuple[str, ...] = ()
 
     @property
     def live_probations(self) -> tuple[ProbationView, ...]:
@@ -130,16 +192,29 @@ class HoldView:
             HoldState.LAPSED: "overdue, still paused",
             HoldState.RELEASED: "released",
         }[self.state]
+        if self.hold.is_first_run and self.state is not HoldState.RELEASED:
+            words = first_run_words(self.lacks)
         return f"{words}, part in a narrow restart" if self.live_probations else words
+
+
+def first_run_words(lacks: tuple[str, ...]) -> str:
+    """Say what a first-run hold waits for."""
+    return f"not ready: lacks {'; '.join(lacks)}" if lacks else "ready, a person may release it"
 
 
 @dataclass(frozen=True)
 class AutomationStatus:
-    """One automation with the holds on it."""
+    """One automation with the holds on it; `first_run` says what a first-run hold on it waits for."""
 
     automation: Automation
     state: str
     hold_ids: tuple[str, ...]
+    first_run: str = ""
+
+    @property
+    def state_in_words(self) -> str:
+        """Say the state as screens do."""
+        return f"{self.state}, {self.first_run}" if self.first_run else self.state
 
 
 @dataclass(frozen=True)
@@ -152,6 +227,7 @@ class Status:
     holds: tuple[HoldView, ...]
     flags: tuple[str, ...]
     publication_fault: str = ""
+    hosts: tuple[HostView, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -165,6 +241,8 @@ class CardEntry:
     hold_ids: tuple[str, ...]
     last_asked_at: datetime | None
     in_flight_count: int
+    last_drill: str = ""
+    first_run: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,6 +262,7 @@ __all__ = [
     "CardEntry",
     "GateState",
     "HoldView",
+    "HostView",
     "PauseReceipt",
     "Preview",
     "ProbationView",

@@ -25,6 +25,6 @@ class Airflow(AirflowReader, AirflowSwitch, AirflowProbes):
         self._client.close()
 
 
-def connect(address: EngineAddress, binding: Binding, clock: Clock, **options: Any) -> Airflow:
+def connect(address: EngineAddress, binding: Binding, *, clock: Clock, **options: Any) -> Airflow:
     """Return the adapter for one address; nothing is asked yet."""
     return Airflow(AirflowClient(address, **options), binding, clock=clock)

@@ -47,12 +47,12 @@ class AirflowClient(JsonClient):
         """Return the decoded answer of a POST that reads, with a fresh token where the present one is over."""
         return self._as_user(lambda: JsonClient.post(self, path, body))
 
-    def send(self, method: str, path: str, body: Any = None) -> Answer:
+    def send(self, method: str, path: str, *, body: Any = None) -> Answer:
         """Send a call once; again only where the token was refused, for then nothing was done."""
         self._log_in_at_first()
-        answer = super().send(method, path, body)
+        answer = super().send(method, path, body=body)
         if _is_token_over(answer.status, answer.text) and self._log_in():
-            answer = super().send(method, path, body)
+            answer = super().send(method, path, body=body)
         return answer
 
     def pages(self, path: str, *, key: str, query: Query = NOTHING) -> Iterator[dict[str, Any]]:
@@ -113,7 +113,7 @@ class AirflowClient(JsonClient):
         if not self._user:
             return False
         body = {"username": self._user, "password": self._password}
-        answer = super().send("POST", LOGIN, body)
+        answer = super().send("POST", LOGIN, body=body)
         token = answer.body.get("access_token") if isinstance(answer.body, dict) else None
         if answer.status >= 300 or not isinstance(token, str):
             raise EngineError(

@@ -66,7 +66,9 @@ class AirflowProbes:
         if work_class is WorkClass.QUEUED:
             self._trigger(dag_id)  # takes the only place, so that the next one waits
         run_id = self._trigger(dag_id)
-        return ProbeWork(work_class, run_id, f"dag:{dag_id}", f"triggered run {run_id}")
+        return ProbeWork(
+            work_class, run_id, f"dag:{dag_id}", f"triggered run {run_id}", scope_key=dag_id
+        )
 
     def clean_up(self) -> Sequence[str]:
         """End and delete the runs that were started, pause the schedule again, and say what stays."""
@@ -115,7 +117,7 @@ class AirflowProbes:
         self._started.unpaused_at = to_text(self._clock.now())
         self._sent("PATCH", f"{API}/dags/{dag_id}", {"is_paused": False})
         sentence = f"unpaused the schedule of {dag_id}"
-        return ProbeWork(WorkClass.SCHEDULED, "", f"dag:{dag_id}", sentence)
+        return ProbeWork(WorkClass.SCHEDULED, "", f"dag:{dag_id}", sentence, scope_key=dag_id)
 
     def _event(self, dag_id: str) -> ProbeWork:
         asked = {"name_pattern": ASSET, "order_by": "id"}
@@ -127,7 +129,7 @@ class AirflowProbes:
         self._started.event_at = to_text(self._clock.now())
         self._sent("POST", f"{API}/assets/events", {"asset_id": ids[0], "extra": {}})
         sentence = f"gave asset {ASSET} an event"
-        return ProbeWork(WorkClass.NEW_EVENT, "", f"dag:{dag_id}", sentence)
+        return ProbeWork(WorkClass.NEW_EVENT, "", f"dag:{dag_id}", sentence, scope_key=dag_id)
 
     def _trigger(self, dag_id: str) -> str:
         body = {"logical_date": None, "note": "drill"}
@@ -137,7 +139,7 @@ class AirflowProbes:
         return run_id
 
     def _sent(self, method: str, path: str, body: object) -> dict[str, object]:
-        answer = self._client.send(method, path, body)
+        answer = self._client.send(method, path, body=body)
         if answer.status >= 300 or not isinstance(answer.body, dict):
             raise EngineError(
                 f"{self._client.place} refuses {method} {path} ({answer.status} {answer.text})",
@@ -148,7 +150,7 @@ class AirflowProbes:
     def _why_not_done(self, method: str, path: str, body: object = None) -> str:
         """Send what cleans up and return why it was not done; one failure leaves the rest to be tried."""
         try:
-            answer = self._client.send(method, path, body)
+            answer = self._client.send(method, path, body=body)
         except EngineError as exc:
             return exc.message
         is_done = answer.status < 300 or answer.status == 404

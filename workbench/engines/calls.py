@@ -31,7 +31,7 @@ def send_call(
         )
 
     try:
-        answer = client.send(call.method, call.path, call.body)
+        answer = client.send(call.method, call.path, body=call.body)
     except Unanswered as exc:
         return ended(CallResult.UNKNOWN, exc.message, can_retry=True)
     except EngineError as exc:

@@ -14,7 +14,7 @@ def kinds() -> tuple[str, ...]:
     return tuple(sorted({found.name for found in entry_points(group=ENTRY_POINTS)}))
 
 
-def connect(address: EngineAddress, binding: Binding, clock: Clock) -> Engine:
+def connect(address: EngineAddress, binding: Binding, *, clock: Clock) -> Engine:
     """Return the adapter for an address; raises BadSettings for a kind that nobody ships."""
     found = [one for one in entry_points(group=ENTRY_POINTS) if one.name == address.kind]
     if not found:
@@ -27,4 +27,4 @@ def connect(address: EngineAddress, binding: Binding, clock: Clock) -> Engine:
         make: Connect = found[0].load()
     except (ImportError, AttributeError) as exc:
         raise EngineError(f"the adapter for {address.kind} cannot be loaded: {exc}") from exc
-    return make(address, binding, clock)
+    return make(address, binding, clock=clock)

@@ -46,10 +46,20 @@ class Unanswered(EngineError):
     """A call that changes an engine got no whole answer: whether it took effect has to be read back."""
 
 
+class NotThere(BadStatus):
+    """The engine answers, and does not have what was asked for (404)."""
+
+
 MAX_ANSWER_BYTES = 64 * 1_048_576
 """Unpacked bytes read of one answer; a page of 200 runs is about 0.5 MB."""
 
 TIMEOUT = httpx.Timeout(connect=5.0, read=30.0, write=10.0, pool=5.0)
+
+LONGEST_SECONDS = 120.0
+"""How long one whole answer may take: a byte now and then keeps every other time-out from coming."""
+
+HIDDEN = "(hidden)"
+"""Stands for a credential that an engine sends back to us in what it says."""
 
 Query = Mapping[str, str | Sequence[str]]
 
@@ -81,6 +91,7 @@ class JsonClient:
             )
         self.place = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
         self._sleep, self._max_answer_bytes = sleep, max_answer_bytes
+        self._secrets = {secret for secret in (parts.password, *_secrets_of(headers)) if secret}
         self._client = httpx.Client(
             base_url=url.rstrip("/"),
             timeout=TIMEOUT,
@@ -98,7 +109,7 @@ class JsonClient:
         """Return the decoded answer of a POST that reads."""
         return self._ask("POST", path, query={}, body=body)
 
-    def send(self, method: str, path: str, body: Any = None) -> Answer:
+    def send(self, method: str, path: str, *, body: Any = None) -> Answer:
         """Send a call that changes the engine, once, whatever the answer: a repeat is for who reads back.
 
         Raises Unanswered where nobody can tell whether it took effect, EngineError where it was not sent.
@@ -110,7 +121,9 @@ class JsonClient:
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             why = type(exc).__name__
             raise Unanswered(f"{self.place} did not answer {method} {path} ({why})") from exc
-        text = content.decode("utf-8", "replace")[:500]
+        except EngineError as exc:  # it answered more than is read: the change itself may be done
+            raise Unanswered(exc.message) from exc
+        text = self._shown(content)
         if not content:
             return Answer(status, None, text)
         if status < 300 and "json" not in content_type.lower():
@@ -130,6 +143,7 @@ class JsonClient:
     def renew(self, headers: Mapping[str, str]) -> None:
         """Use other headers from now on, such as those with a fresh token."""
         self._client.headers.update(headers)
+        self._secrets |= _secrets_of(headers)
 
     def close(self) -> None:
         """Close the connections."""
@@ -157,9 +171,11 @@ class JsonClient:
     def _read(self, method: str, path: str, *, query: Query, body: Any) -> tuple[int, str, bytes]:
         sent = {} if body is None else {"json": body}
         with self._client.stream(method, path, params=query or None, **sent) as answer:
-            content = bytearray()
+            content, end = bytearray(), time.monotonic() + LONGEST_SECONDS
             for piece in answer.iter_bytes():
                 content += piece
+                if time.monotonic() > end:
+                    raise httpx.ReadTimeout("the answer comes too slowly")
                 if len(content) > self._max_answer_bytes:
                     raise EngineError(
                         f"{self.place} answers {path} with more than {self._max_answer_bytes} bytes"
@@ -175,8 +191,16 @@ class JsonClient:
             then = "check the credentials for this engine and what they may read"
         elif status < 400:
             said = f"sends {path} elsewhere ({status}); is that a login page?"
-        text = content[:2000].decode("utf-8", "replace")[:500]
-        raise BadStatus(f"{self.place} {said}", status=status, text=text, next_step=then)
+        text = self._shown(content)
+        kind = NotThere if status == 404 else BadStatus
+        raise kind(f"{self.place} {said}", status=status, text=text, next_step=then)
+
+    def _shown(self, content: bytes) -> str:
+        """Return the beginning of what an engine said, for people, without any credential of ours in it."""
+        text = content[:4000].decode("utf-8", "replace")
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        return text[:500]
 
     def _decoded(self, content: bytes, content_type: str, *, path: str) -> Any:
         if "json" not in content_type.lower():
@@ -188,3 +212,12 @@ class JsonClient:
             return json.loads(content)
         except (ValueError, RecursionError) as exc:
             raise EngineError(f"{self.place} answers {path} with broken or cut JSON") from exc
+
+
+def _secrets_of(headers: Mapping[str, str] | None) -> set[str]:
+    """Return what of some headers must not be shown: credentials, whole and without their scheme."""
+    found: set[str] = set()
+    for name, value in (headers or {}).items():
+        if name.lower() in ("authorization", "cookie", "x-api-key"):
+            found |= {value, value.partition(" ")[2] or value}
+    return found

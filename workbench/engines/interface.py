@@ -1,6 +1,6 @@
 """The one contract with an engine: what it must answer so that its work can be read, paused, read back and resumed.
 
-A new engine is one file with a class of this shape and a function `connect(address, binding, clock)`, registered
+A new engine is one file with a class of this shape and a function `connect(address, binding, *, clock)`, registered
 under the entry point group `workbench.engines`. Adapters speak HTTP and need no engine package. What fails is an
 EngineError: a sentence that names the place and never a credential.
 """
@@ -149,5 +149,5 @@ class ProbeStarter(Protocol):
 class Connect(Protocol):
     """What an entry point gives: makes the adapter for one address; nothing is asked yet."""
 
-    def __call__(self, address: EngineAddress, binding: Binding, clock: Clock) -> Engine:
+    def __call__(self, address: EngineAddress, binding: Binding, *, clock: Clock) -> Engine:
         """Return the adapter."""

@@ -1,4 +1,4 @@
-"""Reads Prefect 3 over its REST interface; its package is not needed.
+"""Prefect 3 over its REST interface; its package is not needed. This is the reading half, and what joins the halves.
 
 Prefect has no filter for "changed since", so three questions together find every run that may have changed: begun
 or due since, ended since, and not over yet. It creates 100 runs ahead per schedule; those are plans, not history.
@@ -7,16 +7,22 @@ It knows no user, so audit events have no actor.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from workbench.clock import to_text
+from workbench.clock import Clock, SystemClock, to_text
 from workbench.engines.http import JsonClient
-from workbench.engines.interface import Binding
+from workbench.engines.interface import Binding, EngineAddress
+from workbench.engines.prefect_api import MAX_PAGES, PAGE, PrefectApi
+from workbench.engines.prefect_health import findings_of
+from workbench.engines.prefect_probes import PrefectProbes
+from workbench.engines.prefect_switch import PrefectSwitch
 from workbench.engines.prefect_words import (
     ERROR_STATUSES,
     OPEN_TYPES,
+    action_of,
     instant_of,
     is_act,
     is_plan,
@@ -37,12 +43,6 @@ from workbench.engines.rows import (
 )
 from workbench.errors import EngineError
 
-PAGE = 200
-"""Prefect's largest page."""
-
-MAX_PAGES = 5_000
-"""A million rows; more means that the paging goes round in circles."""
-
 
 class PrefectReader:
     """The reading half for one Prefect server.
@@ -53,23 +53,24 @@ class PrefectReader:
 
     engine = "prefect"
 
-    def __init__(self, client: JsonClient, binding: Binding) -> None:
+    def __init__(self, client: JsonClient, binding: Binding, *, clock: Clock | None = None) -> None:
         """Read through this client; `binding` says which automation a flow is."""
+        self._clock = clock or SystemClock()
         self.unbound: set[str] = set()
         self._client, self._binding = client, binding
+        self._api = PrefectApi(client)
         self._flows: dict[str, str] = {}
         self._deployments: dict[str, dict[str, Any]] = {}
         self._bound: dict[str, Bound] = {}
 
     def probe(self) -> Health:
-        """Ask for health and version."""
-        healthy = self._client.get("/health")
-        version = self._client.get("/admin/version")
-        if healthy is not True or not isinstance(version, str):
-            raise EngineError(f"{self._client.place} does not answer like a Prefect server")
+        """Ask for health, version, and signs that starts are planned and made."""
+        if self._client.get("/health") is not True:
+            raise EngineError(f"{self._api.place} does not answer like a Prefect server")
+        version = self._api.version()
         is_tried = version.startswith("3.")
-        findings = () if is_tried else (f"version {version} was never tried; 3.8 was",)
-        return Health(self.engine, version, findings)
+        doubts = () if is_tried else (f"version {version} was never tried; 3.8 was",)
+        return Health(self.engine, version, (*doubts, *findings_of(self._api, self._clock.now())))
 
     def targets(self) -> Sequence[EngineTarget]:
         """Return every flow with the names and tags of its deployments."""
@@ -110,13 +111,13 @@ class PrefectReader:
         return [
             StateRow(
                 run_id=run_id,
-                entered_at=self._required_instant(state, "timestamp"),
+                entered_at=self._api.required_instant(state, "timestamp"),
                 status=status_of(state.get("type"), state.get("name")),
                 raw_status=str(state.get("name")),
                 message=state.get("message") or None,
             )
             for run_id in run_ids
-            for state in self._listed(self._client.get("/flow_run_states/", flow_run_id=run_id))
+            for state in self._api.listed(self._client.get("/flow_run_states/", flow_run_id=run_id))
         ]
 
     def steps(self, run_ids: Sequence[str]) -> Sequence[StepRow]:
@@ -125,7 +126,7 @@ class PrefectReader:
         for at in range(0, len(run_ids), PAGE):
             wanted = {"task_runs": {"flow_run_id": {"any_": list(run_ids[at : at + PAGE])}}}
             found = sorted(
-                self._pages("/task_runs/filter", wanted),
+                self._api.pages("/task_runs/filter", wanted),
                 key=lambda task: (str(task.get("expected_start_time")), str(task["id"])),
             )
             seen: dict[tuple[str, str], int] = {}
@@ -143,7 +144,7 @@ class PrefectReader:
         rows: dict[str, AuditRow] = {}
         tokens: set[str] = set()
         while True:
-            page = self._listed(answer.get("events") if isinstance(answer, dict) else None)
+            page = self._api.listed(answer.get("events") if isinstance(answer, dict) else None)
             rows.update(
                 {str(event["id"]): self._audit_row(event) for event in page if is_act(event)}
             )
@@ -151,9 +152,7 @@ class PrefectReader:
             if token is None:
                 return sorted(rows.values(), key=lambda row: (row.occurred_at, row.event_id))
             if token in tokens or len(tokens) >= MAX_PAGES:
-                raise EngineError(
-                    f"{self._client.place} repeats a page of events; nothing was loaded"
-                )
+                raise EngineError(f"{self._api.place} repeats a page of events; nothing was loaded")
             tokens.add(token)
             # The server writes its own idea of its address into the link; only the token is taken.
             answer = self._client.get("/events/filter/next", **{"page-token": token})
@@ -167,7 +166,7 @@ class PrefectReader:
         found: dict[str, RunRow] = {}
         for question in questions:
             body = {"sort": "ID_DESC", "flow_runs": dict(question)}
-            for run in self._pages("/flow_runs/filter", body):
+            for run in self._api.pages("/flow_runs/filter", body):
                 if not is_plan(run, until):
                     found[str(run["id"])] = self._run_row(run)
         return [found[run_id] for run_id in sorted(found)]
@@ -177,7 +176,7 @@ class PrefectReader:
         state = run.get("state") or {}
         status = status_of(run.get("state_type"), run.get("state_name"))
         started, finished = instant_of(run.get("start_time")), instant_of(run.get("end_time"))
-        created = self._required_instant(run, "created")
+        created = self._api.required_instant(run, "created")
         scheduled = instant_of(run.get("expected_start_time"))
         is_error = status in ERROR_STATUSES
         return RunRow(
@@ -233,9 +232,9 @@ class PrefectReader:
         raw = str(event.get("event"))
         return AuditRow(
             event_id=str(event["id"]),
-            occurred_at=self._required_instant(event, "occurred"),
+            occurred_at=self._api.required_instant(event, "occurred"),
             recorded_at=instant_of(event.get("received")),
-            action=".".join(raw.removeprefix("prefect.").replace("-", "_").lower().rsplit(".", 1)),
+            action=action_of(event),
             raw_action=raw,
             target_kind=kind.removeprefix("prefect.").replace("-", "_") or None,
             target_id=str(resource.get("prefect.resource.name") or target) or None,
@@ -258,37 +257,38 @@ class PrefectReader:
         return bound
 
     def _learn_names(self) -> None:
-        self._flows = {str(one["id"]): str(one["name"]) for one in self._pages("/flows/filter", {})}
-        self._deployments = {str(one["id"]): one for one in self._pages("/deployments/filter", {})}
+        self._flows = {
+            str(one["id"]): str(one["name"]) for one in self._api.pages("/flows/filter", {})
+        }
+        self._deployments = {
+            str(one["id"]): one for one in self._api.pages("/deployments/filter", {})
+        }
 
-    def _pages(self, path: str, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Give every row of a filter once; a server that serves one page for ever is found out."""
-        seen: set[str] = set()
-        for number in range(MAX_PAGES):
-            asked = {**body, "limit": PAGE, "offset": number * PAGE}
-            page = self._listed(self._client.post(path, asked))
-            fresh = [row for row in page if str(row.get("id")) not in seen]
-            if page and not fresh:
-                raise EngineError(
-                    f"{self._client.place} repeats a page of {path}; nothing was loaded"
-                )
-            seen.update(str(row.get("id")) for row in fresh)
-            yield from fresh
-            if len(page) < PAGE:
-                return
-        raise EngineError(
-            f"{self._client.place} gives more than {MAX_PAGES} pages of {path}; nothing was loaded"
-        )
 
-    def _listed(self, answer: Any) -> list[dict[str, Any]]:
-        if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
-            raise EngineError(f"{self._client.place} does not answer like a Prefect server")
-        return answer
+class PrefectEngine(PrefectReader, PrefectSwitch, PrefectProbes):
+    """Both halves for one server, and made-up work for a drill where its address names a deployment for that."""
 
-    def _required_instant(self, row: Mapping[str, Any], name: str) -> datetime:
-        found = instant_of(row.get(name))
-        if found is None:
-            raise EngineError(
-                f"{self._client.place} gives a row without {name}; nothing was loaded"
-            )
-        return found
+    def __init__(self, address: EngineAddress, binding: Binding, *, clock: Clock) -> None:
+        """Use the server at this address; nothing is asked yet."""
+        super().__init__(JsonClient(address.url, headers=_headers(address)), binding, clock=clock)
+        self.engine = address.engine_id
+        self._probe_name = address.options.get("probe", "")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+def connect(address: EngineAddress, binding: Binding, *, clock: Clock) -> PrefectEngine:
+    """Return the adapter for a Prefect 3 server; `url` ends in `/api`, the option `probe` is FLOW/DEPLOYMENT."""
+    return PrefectEngine(address, binding, clock=clock)
+
+
+def _headers(address: EngineAddress) -> dict[str, str]:
+    """Return how the server is told who asks: a token, or its one shared user and password."""
+    if address.token:
+        return {"Authorization": f"Bearer {address.token}"}
+    if address.user or address.password:
+        shared = b64encode(f"{address.user}:{address.password}".encode()).decode()
+        return {"Authorization": f"Basic {shared}"}
+    return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,6 +17,7 @@ _BY_NAME = {
     ("SCHEDULED", "AwaitingConcurrencySlot"): "queued",
     ("SCHEDULED", "Resuming"): "queued",
     ("SCHEDULED", "AwaitingRetry"): "retrying",
+    ("SCHEDULED", "Held"): "held",
     ("PENDING", "Submitting"): "starting",
     ("PENDING", "InfrastructurePending"): "starting",
     ("COMPLETED", "Skipped"): "skipped",
@@ -35,6 +37,14 @@ _BY_TYPE = {
 ERROR_STATUSES = ("failed", "crashed", "retrying")
 _LIFE = ("Scheduled", "Late", "Pending", "Running", "Completed", "Failed", "Crashed", "heartbeat")
 """Events of a run's ordinary life: they are in the run's states, not in the audit."""
+_POLLED = ("prefect.deployment.ready", "prefect.deployment.not-ready")
+"""Events that only say whether a worker came by lately."""
+
+OURS = "workbench "
+"""How the message of a state begins that we set, so that it can be told from others'."""
+
+HELD = "Held"
+"""Name of the state of a run made by hand that a resume left put off."""
 
 
 def status_of(state_type: str | None, state_name: str | None) -> str:
@@ -82,9 +92,21 @@ def labels_of(run: Mapping[str, Any]) -> dict[str, str]:
 
 
 def is_act(event: Mapping[str, Any]) -> bool:
-    """Tell an operator's act from a run's ordinary life, which is in the run's states."""
+    """Tell an operator's act from a run's ordinary life, which is in the run's states, and from a worker's."""
     raw = str(event.get("event"))
+    if raw.startswith("prefect.worker.") or raw in _POLLED:
+        return False
     return not (raw.startswith("prefect.flow-run.") and raw.rsplit(".", 1)[-1] in _LIFE)
+
+
+def action_of(event: Mapping[str, Any]) -> str:
+    """Return an event as `object.verb`; an update of a deployment's switch is called what it does."""
+    raw = str(event.get("event"))
+    updates = (event.get("payload") or {}).get("updates")
+    paused = updates.get("paused") if isinstance(updates, dict) else None
+    if raw == "prefect.deployment.updated" and isinstance(paused, dict):
+        return "deployment.paused" if paused.get("to") else "deployment.resumed"
+    return ".".join(raw.removeprefix("prefect.").replace("-", "_").lower().rsplit(".", 1))
 
 
 def token_of(link: Any) -> str | None:
@@ -92,3 +114,51 @@ def token_of(link: Any) -> str | None:
     if not link:
         return None
     return parse_qs(urlsplit(str(link)).query).get("page-token", [None])[0]
+
+
+class Phase(StrEnum):
+    """How far an open run has come, as far as a pause is concerned."""
+
+    RUNNING = "running"
+    HANDED_OVER = "handed_over"  # a worker has it and will start it
+    RETRYING = "retrying"  # its process is alive and waits for the next attempt
+    SUSPENDED = "suspended"  # its process is gone; a resume starts another
+    PAUSED = "paused"  # its process is alive and waits for a person
+    DUE = "due"  # would be handed over now
+    AHEAD = "ahead"  # made by hand for a later instant, or put off
+    PLANNED = "planned"  # written ahead by a schedule
+    OVER = "over"  # ended, or cancelled before it did anything
+
+
+def phase_of(run: Mapping[str, Any], now: datetime) -> Phase:
+    """Return how far a run has come."""
+    kind, name = run.get("state_type"), run.get("state_name")
+    if kind == "SCHEDULED":
+        return _waiting_phase(run, now)
+    if kind == "PAUSED":
+        return Phase.SUSPENDED if name == "Suspended" else Phase.PAUSED
+    if kind == "CANCELLING":
+        # Cancelled before its first step: its process ends by itself and does nothing.
+        return Phase.RUNNING if run.get("run_count") else Phase.OVER
+    return {"RUNNING": Phase.RUNNING, "PENDING": Phase.HANDED_OVER}.get(str(kind), Phase.OVER)
+
+
+def _waiting_phase(run: Mapping[str, Any], now: datetime) -> Phase:
+    policy = run.get("empirical_policy") or {}
+    if run.get("state_name") == "AwaitingRetry" and policy.get("retry_type") == "in_process":
+        return Phase.RETRYING
+    due = instant_of(run.get("next_scheduled_start_time"))
+    if due is None or due <= now:
+        return Phase.DUE
+    return Phase.PLANNED if run.get("auto_scheduled") else Phase.AHEAD
+
+
+def message_of(run: Mapping[str, Any]) -> str:
+    """Return the message of a run's present state."""
+    return str((run.get("state") or {}).get("message") or "")
+
+
+def schedule_of(run: Mapping[str, Any]) -> str:
+    """Return the id of the schedule that made a run, or an empty text."""
+    by = run.get("created_by") or {}
+    return str(by.get("id")) if by.get("type") == "SCHEDULE" else ""

@@ -304,6 +304,7 @@ class ProbeWork:
     """Made-up work of one class that a drill started.
 
     Attributes:
+        scope_key: the name under which the workflow of the work is paused.
         cannot: why the engine cannot start work of the class, empty where it did.
     """
 
@@ -312,3 +313,4 @@ class ProbeWork:
     target_id: str = ""
     sentence: str = ""
     cannot: str = ""
+    scope_key: str = ""

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from workbench.answers import GateAnswer, GateState
 from workbench.clock import Clock, from_text
-from workbench.gate.asked import AskedRun
+from workbench.gate.asked import AskedRun, Bearing
 from workbench.gate.view import View
 from workbench.tickets import TicketBook, TicketFault
 
 DRAIN = "drain"
 """The mode under which what was in flight goes on; the words of a snapshot are plain text."""
 LET_THROUGH = "let through: narrow restart or drain"
-
-
-@dataclass(frozen=True)
-class Bearing:
-    """How a run stands to the holds: whether it is inside already, and whether it may take tickets now."""
-
-    is_in_flight: bool
-    may_take: bool
-
-
-STARTS = Bearing(is_in_flight=False, may_take=True)
-GOES_ON = Bearing(is_in_flight=True, may_take=True)
-ONLY_ASKS = Bearing(is_in_flight=True, may_take=False)
 
 
 class Admission:
@@ -54,11 +40,11 @@ class Admission:
             return answer
         probations = [hold["probation"] for hold in holds if hold["probation"] is not None]
         if doubt := view.doubt or view.silence(run.max_age_seconds):
-            return replace(answer, reason=doubt) if probations else answer
+            return answer._replace(reason=doubt) if probations else answer
         refusal = self._refusal(probations, run, may_take=bearing.may_take)
         if refusal:
-            return replace(answer, reason=refusal)
-        return replace(answer, state=GateState.CLEAR, reason=LET_THROUGH)
+            return answer._replace(reason=refusal)
+        return answer._replace(state=GateState.CLEAR, reason=LET_THROUGH)
 
     def _refusal(self, probations: list[dict[str, Any]], run: AskedRun, *, may_take: bool) -> str:
         """Return why a narrow restart lets the run not through; takes its tickets where it may.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from workbench.answers import GateAnswer
 
@@ -33,15 +32,31 @@ class Unknown(Exception):
         super().__init__(f"cannot tell whether {automation_id} is paused: {answer.reason}")
 
 
-@dataclass(frozen=True)
-class AskedRun:
-    """A run that asks, with what it is about to do and what it does without an answer."""
+class AskedRun(NamedTuple):
+    """A run that asks, with what it is about to do and what it does without an answer.
+
+    Attributes:
+        is_in_flight: it was let in before, so that under a drain it goes on.
+    """
 
     automation_id: str
     run_id: str
     effect: Effect = "write"
     on_unknown: OnUnknown = "stop"
     max_age_seconds: float | None = None
+    is_in_flight: bool = False
+
+
+class Bearing(NamedTuple):
+    """How a run stands to the holds: whether it is inside already, and whether it may take tickets now."""
+
+    is_in_flight: bool
+    may_take: bool
+
+
+STARTS = Bearing(is_in_flight=False, may_take=True)
+GOES_ON = Bearing(is_in_flight=True, may_take=True)
+ONLY_ASKS = Bearing(is_in_flight=True, may_take=False)
 
 
 def refuse_other_effects(effect: str) -> None:

@@ -9,17 +9,19 @@ import threading
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench import presence
 from workbench.answers import GateAnswer, GateState
 from workbench.clock import Clock
-from workbench.gate.admission import GOES_ON, ONLY_ASKS, STARTS, Admission, Bearing
 from workbench.gate.asked import (
     EFFECTS,
+    GOES_ON,
+    ONLY_ASKS,
+    STARTS,
     AskedRun,
+    Bearing,
     Effect,
     OnUnknown,
     Paused,
@@ -30,6 +32,7 @@ from workbench.gate.source import Source
 from workbench.snapshot import EPOCH_WORD, SPOOL_WORD
 
 if TYPE_CHECKING:
+    from workbench.gate.admission import Admission
     from workbench.gate.around import Function
 
 _current: contextvars.ContextVar[AskedRun | None] = contextvars.ContextVar(
@@ -57,7 +60,7 @@ class Gate(Source):
     ) -> None:
         """Look at a gate folder, by default the one that `WORKBENCH_GATE` names."""
         super().__init__(folder, clock=clock, max_age_seconds=max_age_seconds)
-        self._admission = Admission(self.folder, self._clock)
+        self._admission: Admission | None = None
         self._presence = presence.reporter_of(self.folder)
         _gates.add(self)
 
@@ -82,7 +85,7 @@ class Gate(Source):
         refuse_other_effects(effect)
         current = _current.get()
         if current is not None and current.automation_id == automation_id:
-            asked = replace(current, effect=effect, max_age_seconds=max_age_seconds)
+            asked = current._replace(effect=effect, max_age_seconds=max_age_seconds)
             answer = self._admit(asked, ONLY_ASKS)
         else:
             found = self.current_view()
@@ -113,7 +116,7 @@ class Gate(Source):
         refuse_other_effects(effect)
         run = AskedRun(automation_id, str(run_id), effect, on_unknown, max_age_seconds)
         answer = self.enter(run)
-        token = _current.set(replace(run, max_age_seconds=None))
+        token = _current.set(run._replace(max_age_seconds=None))
         try:
             yield answer
         finally:
@@ -166,14 +169,20 @@ class Gate(Source):
         effect: Effect = "write",
         on_unknown: OnUnknown = "stop",
         max_age_seconds: float | None = None,
+        is_in_flight: bool = False,
     ) -> AsyncIterator[GateAnswer]:
-        """Let one run through as `run` does, without holding up the event loop while the gate is asked."""
+        """Let one run through as `run` does, without holding up the event loop while the gate is asked.
+
+        `is_in_flight`: an engine that carries a run out in pieces says so from the second piece on.
+        """
         from workbench.gate.around import enter_async, leave_async
 
         refuse_other_effects(effect)
-        run = AskedRun(automation_id, str(run_id), effect, on_unknown, max_age_seconds)
+        run = AskedRun(
+            automation_id, str(run_id), effect, on_unknown, max_age_seconds, is_in_flight
+        )
         answer = await enter_async(self, run)
-        token = _current.set(replace(run, max_age_seconds=None))
+        token = _current.set(run._replace(max_age_seconds=None))
         try:
             yield answer
         finally:
@@ -213,7 +222,7 @@ class Gate(Source):
 
     def enter(self, run: AskedRun) -> GateAnswer:
         """Let a run in and note it in flight, or raise; whoever enters calls `leave`."""
-        answer = self._admit(run, STARTS)
+        answer = self._admit(run, GOES_ON if run.is_in_flight else STARTS)
         self._raise_unless_clear(run, answer)
         self._presence.started(run.automation_id, run.run_id, seq=answer.as_of_seq)
         return answer
@@ -241,7 +250,7 @@ class Gate(Source):
         if effect is not None:
             refuse_other_effects(effect)
         asked = effect or current.effect
-        return replace(current, effect=asked, max_age_seconds=max_age_seconds)
+        return current._replace(effect=asked, max_age_seconds=max_age_seconds)
 
     def _quick_inside(self) -> GateAnswer | None:
         """Return the CLEAR that was given lately to this run's automation, where nothing has changed since."""
@@ -266,7 +275,16 @@ class Gate(Source):
         view = self.current_view()
         if isinstance(view, str):
             return self.unknown(run.automation_id, view)
-        return self._admission.judge(view, run, bearing=bearing)
+        return self._judges().judge(view, run, bearing=bearing)
+
+    def _judges(self) -> Admission:
+        """Return what judges runs, loaded when the first one comes: many automations only check."""
+        from workbench.gate.admission import Admission
+
+        with self._lock:  # one for all threads: it keeps the latest instant that any of them saw
+            if self._admission is None:
+                self._admission = Admission(self.folder, self._clock)
+            return self._admission
 
     def _raise_unless_clear(self, run: AskedRun, answer: GateAnswer) -> None:
         if answer.state is GateState.PAUSED:

@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from workbench.answers import GateAnswer, GateState
 from workbench.clock import Clock, SystemClock, from_text
 from workbench.gate.view import SPOOLED, View
+from workbench.identity import boot_id
 from workbench.settings import Settings
 from workbench.snapshot import (
     EPOCH_FILE,
@@ -26,7 +26,6 @@ from workbench.snapshot import (
     SPOOL_WORD,
     Published,
     SnapshotFault,
-    boot_id,
     published_by,
     read_snapshot,
     store_digest,
@@ -78,7 +77,7 @@ class Source:
         """
         known = self._last_view.answer(automation_id) if self._last_view else None
         if known is not None and known.state is GateState.PAUSED:
-            return replace(known, reason=f"when last heard of; now unknown: {fault}")
+            return known._replace(reason=f"when last heard of; now unknown: {fault}")
         spooled = tuple(p.name for p in self._spooled.pauses if p.covers(automation_id))
         if spooled:
             return GateAnswer(GateState.PAUSED, spooled, reason=f"{SPOOLED}; otherwise {fault}")
@@ -155,16 +154,11 @@ class Source:
         beat_at = _EPOCH_START + timedelta(microseconds=words[HEARTBEAT_WORD] // 1000)
         said_at = max(from_text(published.published_at), beat_at)
         alive_at = now if is_in_place(published.source) else said_at
-        return View(
-            words,
-            epoch,
-            published,
-            now,
-            alive_at,
-            spool_word=spool_word,
-            spooled=self._spooled,
-            max_age_seconds=self._max_age_seconds,
-        )
+        view = View(words, published, epoch=epoch, read_at=now, alive_at=alive_at)
+        view.spool_word = spool_word
+        view.spooled = self._spooled
+        view.max_age_seconds = self._max_age_seconds
+        return view
 
     def _look_before_unknown(self, words: memoryview[int]) -> None:
         """Remember what the older snapshot says: a process that just began must not go on over a hold."""

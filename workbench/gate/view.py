@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from workbench.answers import GateAnswer, GateState
 from workbench.snapshot import EPOCH_WORD, SPOOL_WORD, Published
-from workbench.spool import NOTHING, Spooled
+from workbench.spool import NOTHING
 
 SPOOLED = "waits in the spool until the store can take it"
 
 
-@dataclass(frozen=True)
 class View:
     """One published state, the pauses in the spool beside it, and the answers computed from both.
 
@@ -28,16 +26,31 @@ class View:
         quick: automation id -> its CLEAR, once the asking has been noted: all that a repeated question needs.
     """
 
-    words: memoryview[int]
-    epoch: int
-    published: Published
-    read_at: datetime
-    alive_at: datetime
-    spool_word: int = 0
-    spooled: Spooled = NOTHING
-    max_age_seconds: float | None = None
-    answers: dict[str, GateAnswer] = field(default_factory=dict)
-    quick: dict[str, GateAnswer] = field(default_factory=dict)
+    __slots__ = (
+        *("words", "epoch", "spool_word", "published", "spooled"),
+        *("read_at", "alive_at", "max_age_seconds", "answers", "quick"),
+    )
+
+    def __init__(
+        self,
+        words: memoryview[int],
+        published: Published,
+        *,
+        epoch: int,
+        read_at: datetime,
+        alive_at: datetime,
+    ) -> None:
+        """Hold what was published; what was spooled, and how old it may be, is put in by who read it."""
+        self.words = words
+        self.epoch = epoch
+        self.published = published
+        self.read_at = read_at
+        self.alive_at = alive_at
+        self.spool_word = 0
+        self.spooled = NOTHING
+        self.max_age_seconds: float | None = None
+        self.answers: dict[str, GateAnswer] = {}
+        self.quick: dict[str, GateAnswer] = {}
 
     @property
     def is_current(self) -> bool:
@@ -82,7 +95,7 @@ class View:
         if found is None:
             found = self.answers[automation_id] = self._compute(automation_id)
         silence = self.silence(max_age_seconds) if found.state is GateState.CLEAR else ""
-        return replace(found, state=GateState.UNKNOWN, reason=silence) if silence else found
+        return found._replace(state=GateState.UNKNOWN, reason=silence) if silence else found
 
     def _compute(self, automation_id: str) -> GateAnswer:
         seq, age = self.published.seq, self.age_seconds

@@ -1,1 +1,1 @@
-"""Asks the gate from inside an engine, so that its automations need not be edited to be stopped."""
+"""Puts the gate into engines' own workers; each module needs its engine's package, which this one does not bring."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.control.views import AutomationStatus
+from workbench.control.views import AutomationStatus, HostView
 from workbench.panels.control_model import ControlModel
 from workbench.panels.form_html import draw_hold
 from workbench.panels.guard import Message
@@ -27,6 +27,7 @@ _STATE_WORDS = {
     TargetState.CONFIRMED: "confirmed",
     TargetState.QUIET: "quiet",
     TargetState.UNCONFIRMED: "UNCONFIRMED",
+    TargetState.UNREACHABLE: "UNREACHABLE",
 }
 
 
@@ -38,7 +39,7 @@ def draw_band(model: ControlModel) -> str:
     facts = (
         ("store", model.head.store_id),
         ("at", model.head.place),
-        ("log head", f"{model.head.seq} {model.head.hash[:12]}"),
+        ("log head", f"{model.head.seq} {model.head.hash[:12]}, {model.head.signature}"),
         ("you are", model.actor),
     )
     shown = "".join(
@@ -121,7 +122,7 @@ def _step(name: str, count: int, total: int) -> str:
 
 
 def _target_row(target: Target) -> str:
-    is_unconfirmed = target.state is TargetState.UNCONFIRMED
+    is_unconfirmed = target.state in (TargetState.UNCONFIRMED, TargetState.UNREACHABLE)
     css = "wb-chip wb-chip-warn" if is_unconfirmed else f"wb-chip wb-chip-{target.state}"
     quiet = instant(target.quiet_at)
     if target.quiet_at is None and target.in_flight_count:
@@ -137,6 +138,28 @@ def _target_row(target: Target) -> str:
             quiet,
         ),
         css="wb-row-warn" if is_unconfirmed else "",
+    )
+
+
+def draw_hosts(model: ControlModel) -> str:
+    """Draw the hosts whose mirrors report, the silent ones on top; nothing where none does."""
+    if not model.hosts:
+        return ""
+    headings = ("Host", "Its gates are", "At event", "Last heartbeat")
+    return table(headings, map(_host_row, model.hosts), label="Hosts, times in UTC")
+
+
+def _host_row(view: HostView) -> str:
+    is_bad = view.host.is_silent or not view.is_told
+    css = "wb-chip wb-chip-warn" if is_bad else "wb-chip wb-chip-quiet"
+    return row(
+        (
+            element("b", view.label, title=view.host.gate_folder),
+            element("span", view.state_in_words, css=css),
+            element("span", f"{view.host.seq} of {view.wanted_seq}"),
+            element("span", view.host.last_heard.removeprefix("last heartbeat ")),
+        ),
+        css="wb-row-warn" if is_bad else "",
     )
 
 
@@ -165,7 +188,8 @@ def draw_automations(model: ControlModel) -> str:
 
 def _automation_row(status: AutomationStatus) -> str:
     automation = status.automation
-    css, state = ("wb-chip wb-chip-held" if status.hold_ids else "wb-chip"), status.state
+    css = "wb-chip wb-chip-held" if status.hold_ids else "wb-chip"
+    state = status.state_in_words
     if status.hold_ids and not automation.asks_gate:
         css, state = "wb-chip wb-chip-warn", "held, NOT STOPPED"
     restarts = automation.restart_owner or automation.owner
@@ -191,7 +215,7 @@ def draw_summary(model: ControlModel) -> str:
     holds = "".join(f"<div class='wb-hold'>{draw_hold(view)}</div>" for view in model.holds)
     return (
         f"<div class='wb-summary'>{draw_band(model)}{draw_headline(model)}{draw_targets(model)}"
-        f"<div class='wb-title'>Holds</div>{draw_flags(model)}{holds}{draw_no_holds(model)}"
+        f"{draw_hosts(model)}<div class='wb-title'>Holds</div>{draw_flags(model)}{holds}{draw_no_holds(model)}"
         f"<div class='wb-title'>All automations</div>{draw_automations(model)}"
         f"{element('div', how, css='wb-words')}</div>"
     )

@@ -11,7 +11,7 @@ from workbench.errors import WorkbenchError
 from workbench.panels.pause_model import PauseModel
 from workbench.panels.ports import PanelControl
 from workbench.panels.resume_model import ResumeModel
-from workbench.records import HeadNote, HoldState, Target
+from workbench.records import HeadNote, HoldState, Target, TargetState
 
 REFRESH_SECONDS = 1.0
 REFRESH_PATIENCE_SECONDS = 2.0
@@ -26,6 +26,7 @@ class ControlModel(traitlets.HasTraits):
         actor: who the log will name for what is clicked here.
         head: which store this is and where its log stands.
         statuses: every automation with its state; `holds` are those that stand, newest first.
+        hosts: hosts whose mirrors report, the silent ones first.
         flags: what somebody should look at; `publication_fault`: why gates may not know the newest state.
         targets: how far the hold `watched_id` has come.
         read_at: when the store was last read; `read_problem` says why it cannot be read now.
@@ -36,6 +37,7 @@ class ControlModel(traitlets.HasTraits):
     head = traitlets.Instance(HeadNote, allow_none=True)
     statuses = traitlets.Tuple()
     holds = traitlets.Tuple()
+    hosts = traitlets.Tuple()
     flags = traitlets.Tuple()
     publication_fault = traitlets.Unicode()
     watched_id = traitlets.Unicode()
@@ -76,7 +78,8 @@ class ControlModel(traitlets.HasTraits):
     def unconfirmed_count(self) -> int:
         """Return how many targets of the watched hold ask the gate and have not confirmed yet."""
         return sum(
-            target.delivered_at is not None and target.confirmed_at is None
+            target.confirmed_at is None
+            and (target.delivered_at is not None or target.state is TargetState.UNREACHABLE)
             for target in self.targets
         )
 
@@ -130,6 +133,7 @@ class ControlModel(traitlets.HasTraits):
         self.holds = status.holds
         self.statuses = status.automations
         self.pause.offer(row.automation for row in status.automations)
+        self.hosts = status.hosts
         self.flags = status.flags
         self.publication_fault = status.publication_fault
         standing = [view.hold.hold_id for view in status.holds]

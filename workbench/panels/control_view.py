@@ -41,6 +41,7 @@ class ControlView(widgets.VBox):
         pause = model.pause
         preview = drawn(lambda: forms.draw_preview(pause), pause, "preview", "preview_problem")
         targets = drawn(lambda: html.draw_targets(model), model, "targets", "watched_id")
+        hosts = drawn(lambda: html.draw_hosts(model), model, "hosts")
         flags = drawn(lambda: html.draw_flags(model), model, "flags")
         automations = drawn(lambda: html.draw_automations(model), model, "statuses")
         super().__init__(
@@ -61,7 +62,7 @@ class ControlView(widgets.VBox):
                             widgets.VBox(
                                 [
                                     section("What it covers", preview, self.pause_form.armed),
-                                    section("Progress of the pause", targets),
+                                    section("Progress of the pause", targets, hosts),
                                 ]
                             ),
                         ]

@@ -53,7 +53,10 @@ def draw_armed_resume(resume: ResumeModel) -> str:
     held = ", ".join(
         f"{automation_id} (by {hold_ids})" for automation_id, hold_ids in armed.plan.still_held
     )
-    grounds = armed.request.decision_id or f"break-glass: {armed.request.break_glass_reason}"
+    reason = armed.request.break_glass_reason
+    grounds = armed.request.decision_id or (
+        f"break-glass: {reason}" if reason else "ready for its first run, as reviewed"
+    )
     facts = (
         ("May run", ", ".join(armed.plan.lets_run) or "nothing: other holds stand"),
         ("Still held", held),

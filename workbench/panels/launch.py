@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from workbench.control import open_control
 from workbench.control.actor import actor_text
 from workbench.errors import WorkbenchError
+from workbench.opening import open_control
 from workbench.panels.control_html import draw_summary
 from workbench.panels.control_model import ControlModel
 from workbench.panels.control_text import write_summary

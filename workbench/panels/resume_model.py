@@ -65,6 +65,8 @@ class ArmedResume:
         """Say what confirming does, in the words of the button."""
         asked = self.request
         grounds = f"on {asked.decision_id}" if asked.decision_id else "by BREAK-GLASS"
+        if not asked.decision_id and not asked.break_glass_reason:
+            grounds = "ready for its first run"
         if self.way is ResumeWay.FULL:
             return f"Confirm: release {asked.hold_id} whole, {grounds}"
         noun = "run" if asked.runs == 1 else "runs"
@@ -117,6 +119,8 @@ class ResumeModel(GuardedModel):
                 is_alert=True,
             )
         if not self.decision_id.strip() and not self.break_glass_reason.strip():
+            if self.hold.hold.is_first_run and self.way is ResumeWay.FULL:
+                return self._unready(self.hold)
             return Message(
                 f"{self.hold_id} opens on a decision; that the alert stopped is no ground to restart.",
                 f"type `workbench review {self.hold_id}`, then `workbench decide`, and give the decision's "
@@ -124,6 +128,16 @@ class ResumeModel(GuardedModel):
                 is_alert=True,
             )
         return None
+
+    def _unready(self, view: HoldView) -> Message | None:
+        if not view.lacks:
+            return None
+        return Message(
+            f"{self.hold_id} is {view.state_in_words}.",
+            "load a read-only or staging run and type `workbench reviewed RUN_ID --reason TEXT`; or give a "
+            "break-glass reason, which is recorded and flagged",
+            is_alert=True,
+        )
 
     def choose(self, view: HoldView | None) -> None:
         """Open an empty form for a hold, or close the form with None."""

@@ -103,7 +103,13 @@ def make_report(
     subject = hashlib.sha256(f"{asked.hold_id} {asked.only}".encode()).hexdigest()[:12]
     with shelf.only_maker(f"{name}-{subject}"):
         sealed = take_positions(control, settings, asked=asked)
-        place = shelf.begin({"report": name, "log_head": _head_document(sealed.head)})
+        place = shelf.begin(
+            {
+                "report": name,
+                "log_head": _head_document(sealed.head),
+                "checkpoint": sealed.checkpoint,
+            }
+        )
         pinned = {
             "manifest_version": sealed.manifest_version,
             "log_seq": sealed.head.seq,
@@ -213,7 +219,12 @@ def _write_page(
     folder: Path, notebook: nbformat.NotebookNode, run: Run, *, token: str, because: str | None
 ) -> tuple[Path, Path]:
     """Stamp the notebook and write page and notebook; both names say INCOMPLETE when it is."""
-    stamp(notebook, title=f"{token} {run.parameters.title}", incomplete_because=because)
+    stamp(
+        notebook,
+        title=f"{token} {run.parameters.title}",
+        incomplete_because=because,
+        checkpoint=run.sealed.checkpoint,
+    )
     stem = f"{run.name}.INCOMPLETE" if because else run.name
     (folder / f"{run.name}.ipynb").unlink(missing_ok=True)
     source, page = folder / f"{stem}.ipynb", folder / f"{stem}.html"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.plots.text import plain_text
+from workbench.store.reported import NOTE_CLASS
 
 CSS_PATH = Path(__file__).with_name("report.css")
 CELL_CHARACTERS = 320
@@ -131,6 +132,13 @@ def facts(pairs: Iterable[tuple[str, object]]) -> Fragment:
         f'<dl class="wb-facts">{rows}</dl>',
         "; ".join(f"{label}: {value}" for label, value in found),
     )
+
+
+def note_block(note: str) -> Fragment:
+    """Return the checkpoint of a report as it stands, so that it can be read back; nothing for an empty one."""
+    if not note:
+        return Fragment("")
+    return Fragment(f'<pre class="wb-pre {NOTE_CLASS}">{safe(note)}</pre>', note)
 
 
 def figure(svg: str, caption: str) -> Fragment:

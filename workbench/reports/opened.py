@@ -12,12 +12,16 @@ from typing import Any
 import pandas as pd
 
 from workbench.errors import UsageFault
+from workbench.records import HeadNote
 from workbench.reports.parameters import ReportParameters
 from workbench.reports.seal import Seal, code_digest, package_versions
 from workbench.reports.shelf import Shelf
 from workbench.review.request import QueryCall, ReviewRequest, find_request
+from workbench.review.thresholds import ReviewThresholds, thresholds_under
 from workbench.settings import Settings
 from workbench.store import open_store
+from workbench.store.anchors import read_notes
+from workbench.store.attesting import signature_words
 from workbench.store.audit import verify_events
 from workbench.store.folding import fold
 from workbench.store.state import State
@@ -59,7 +63,8 @@ def open_report(name: str, parameters: ReportParameters, *, queries_of: QueriesO
     events = store.events(until_seq=parameters.log_seq or None)
     state = fold(events)
     with Warehouse.open(settings.home).snapshot(parameters.manifest_version or None) as snapshot:
-        request = _request(snapshot, parameters)
+        limits = thresholds_under(state.policies.get(state.environment))
+        request = _request(snapshot, parameters, limits=limits)
         tables = {call.name: _run(snapshot, call) for call in queries_of(request)}
         tables["store.chain"] = chain_rows(store, parameters.log_seq)
         tables["store.probation"] = probation_rows(state)
@@ -67,26 +72,39 @@ def open_report(name: str, parameters: ReportParameters, *, queries_of: QueriesO
         seal = Seal(
             report=name,
             manifest_version=snapshot.version,
-            log_head=state.head,
+            log_head=_head(state, ticket, settings),
             query_digests=dict(snapshot.queries_used),
             code_digest=code_digest(),
             package_versions=package_versions(),
             parameters=parameters.asked(),
+            checkpoint=str(ticket.get("checkpoint", "")),
         )
     return Opened(parameters, request, seal, tables, bool(ticket), settings.demo_clock_at)
+
+
+def _head(state: State, ticket: Mapping[str, Any], settings: Settings) -> HeadNote:
+    """Return the sealed position with who signed its checkpoint: the run's own, else one that was left by a command."""
+    if "checkpoint" in ticket:
+        notes = [str(ticket["checkpoint"])]
+    else:
+        notes = [text for _, _, text in read_notes(settings.anchor_folders, state.store_id)]
+    return replace(state.head, signature=signature_words(state, notes))
 
 
 def _run(snapshot: WarehouseSnapshot, call: QueryCall) -> pd.DataFrame:
     return snapshot.query(call.name, **call.parameters)
 
 
-def _request(snapshot: WarehouseSnapshot, asked: ReportParameters) -> ReviewRequest:
+def _request(
+    snapshot: WarehouseSnapshot, asked: ReportParameters, *, limits: ReviewThresholds
+) -> ReviewRequest:
     request = find_request(
         lambda call: _run(snapshot, call),
         asked.hold_id,
         as_of=asked.instant("as_of"),
         only=asked.only or None,
         onset_at=asked.optional_instant("onset"),
+        thresholds=limits,
     )
     since = asked.optional_instant("since")
     if since is None:

@@ -9,17 +9,25 @@ import nbformat
 from nbconvert import HTMLExporter
 
 from workbench.plots.text import plain_text
-from workbench.reports.markup import css
+from workbench.reports.markup import css, note_block
+from workbench.store.reported import NOTE_KEY
 
 TEMPLATE_FOLDER = Path(__file__).with_name("template")
 
 
-def stamp(notebook: nbformat.NotebookNode, *, title: str, incomplete_because: str | None) -> None:
-    """Write a report's title and state into the notebook itself, so that both files carry it."""
+def stamp(
+    notebook: nbformat.NotebookNode,
+    *,
+    title: str,
+    incomplete_because: str | None,
+    checkpoint: str = "",
+) -> None:
+    """Write a report's title, state and checkpoint into the notebook itself, so that both files carry them."""
     notebook.metadata["workbench"] = {
         "title": plain_text(title),
         "state": "INCOMPLETE" if incomplete_because else "COMPLETE",
         "incomplete_because": plain_text(incomplete_because or ""),
+        NOTE_KEY: checkpoint,
     }
     if incomplete_because:
         text = f"# INCOMPLETE\n\nThis report could not be completed. Decide nothing on it. {_inert(incomplete_because)}"
@@ -51,6 +59,7 @@ def to_html(notebook: nbformat.NotebookNode) -> str:
         exclude_output_prompt=True,
     )
     exporter.register_filter("strip_ansi", plain_text)
+    exporter.register_filter("note_block", lambda note: note_block(note).html)
     page: str
     page, _ = exporter.from_notebook_node(shown, resources={"report_css": css()})
     return page

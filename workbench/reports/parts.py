@@ -15,6 +15,7 @@ from workbench.reports.markup import (
     facts,
     heading,
     join,
+    note_block,
     paragraph,
     safe,
     strip,
@@ -24,6 +25,7 @@ from workbench.reports.opened import Opened
 from workbench.reports.shelf import PAYLOAD_MIME, sentinel_of
 from workbench.reports.tables import NONE, TableNote, amount, table, to_second
 from workbench.review.ground import Headline
+from workbench.store.reported import HEAD_LABEL
 
 WORDS: Mapping[VerdictKind, tuple[str, str]] = {
     VerdictKind.ESCALATE: ("Escalate", "bad"),
@@ -199,13 +201,13 @@ class Ending:
                 heading("Seal: what this was computed from", anchor="seal"),
                 paragraph(
                     "The verdict is a function of the two positions below and of nothing else; the same positions give "
-                    "the same verdict. This page is also a witness: give its log head to "
-                    "`workbench audit verify --head`, or its folder to `--anchors`."
+                    "the same verdict. This page, and each copy of it, is also a witness: give the folder that it is "
+                    "in to `workbench audit verify --anchors`, or its log head to `--head`."
                 ),
                 facts(
                     [
                         ("Warehouse version", seal.manifest_version),
-                        ("Log head", note),
+                        (HEAD_LABEL, note),
                         ("Log hash", f"`{seal.log_head.hash}`"),
                         ("Merkle root of the log", f"`{seal.log_head.root}`"),
                         ("Judging code (SHA-256)", f"`{seal.code_digest}`"),
@@ -213,6 +215,7 @@ class Ending:
                         ("Packages", versions),
                     ]
                 ),
+                note_block(seal.checkpoint),
                 table(
                     digests,
                     TableNote("Queries that were run, with the digest of their text", row_limit=60),

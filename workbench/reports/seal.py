@@ -54,6 +54,8 @@ class Seal:
         code_digest: SHA-256 over the source of the judgement, `workbench.review`.
         package_versions: of what computes and draws.
         parameters: what was asked (without the run's ticket).
+        checkpoint: note of the log's position, signed where its maker had a key; empty for a run by hand.
+            It proves itself, so the digest leaves it out: another signer's report of the same is the same.
     """
 
     report: str
@@ -63,6 +65,7 @@ class Seal:
     code_digest: str
     package_versions: Mapping[str, str]
     parameters: Mapping[str, str | int]
+    checkpoint: str = ""
 
     def content(self) -> dict[str, Any]:
         """Return the seal as plain JSON values, its own digest not included."""
@@ -89,7 +92,7 @@ class Seal:
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of `seal.json`."""
-        return {**self.content(), "seal_digest": self.digest}
+        return {**self.content(), "seal_digest": self.digest, "checkpoint": self.checkpoint}
 
 
 def code_digest(folder: Path | None = None) -> str:

@@ -35,6 +35,10 @@ SERVED_BY: Mapping[str, str] = {
 """table -> table whose rows show which sources tell of these automations; another source proves nothing."""
 
 
+ALSO_SERVED_BY: Mapping[str, tuple[str, ...]] = {"affected_record": ("run",), "approval": ("run",)}
+"""An engine that tells of these runs and has a mark for the table tells of its rows as well, if only of none."""
+
+
 def stale_tables(ground: Ground) -> dict[str, str]:
     """Return the tables that this scope needs and that are too old, or were never loaded, with the reason."""
     limit = float(ground.limits.watermark_max_age_seconds)
@@ -58,7 +62,7 @@ def serving_marks(ground: Ground, name: str) -> tuple[pd.DataFrame, str]:
     if name not in SERVED_BY:
         return marks, ""
     known = ground.table("serving_sources")
-    telling = known[known["table_name"].isin((SERVED_BY[name], *_ALSO.get(name, ())))]
+    telling = known[known["table_name"].isin((SERVED_BY[name], *ALSO_SERVED_BY.get(name, ())))]
     serving = marks[marks["source_id"].isin(telling["source_id"])]
     if name == "provider_status":
         told = set(telling[telling["source_id"].isin(serving["source_id"])]["provider"])
@@ -71,10 +75,6 @@ def serving_marks(ground: Ground, name: str) -> tuple[pd.DataFrame, str]:
             f"{name} was loaded only from {loaded}, which never told of these automations",
         )
     return serving, ""
-
-
-_ALSO: Mapping[str, tuple[str, ...]] = {"affected_record": ("run",), "approval": ("run",)}
-"""An engine that tells of these runs and has a mark for the table tells of its rows as well, if only of none."""
 
 
 def needed_tables(ground: Ground) -> list[str]:

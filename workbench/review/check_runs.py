@@ -51,8 +51,8 @@ def check_run_history(ground: Ground) -> Finding:
         sentence=_history_sentence(ground, rates, each),
         number=float(count),
         unit="runs since the pause",
-        threshold=f"upper 95 % bound of the failure rate at most {percent(limit)}",
-        threshold_source=ground.limits.source("max_failure_rate"),
+        threshold=f"upper 95 % bound of the failure rate at most {percent(ground.limits.proven_rate)}",
+        threshold_source=ground.limits.source("clean_run_count"),
         row_count=len(runs),
         query="review.runs",
     )

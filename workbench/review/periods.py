@@ -84,7 +84,7 @@ def standings(ground: Ground, automation_ids: Sequence[str] = ()) -> list[Standi
         mine = runs[runs["automation_id"] == automation_id]
         failures, count = since_counts(mine)
         needed = clean_runs_needed(
-            failures, count, max_rate=limits.max_failure_rate, confidence=limits.confidence
+            failures, count, max_rate=limits.proven_rate, confidence=limits.confidence
         )
         found.append(Standing(automation_id, failures, count, needed, int(mine["is_open"].sum())))
     return sorted(found, key=lambda s: (-s.needed_run_count, s.automation_id))

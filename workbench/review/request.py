@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ import pandas as pd
 from workbench.errors import NotFound, UsageFault
 from workbench.review.covering import covered_ids, known_automations
 from workbench.review.onset import Onset, find_onset
+from workbench.review.thresholds import ReviewThresholds
 from workbench.scope import Scope
 
 
@@ -24,50 +25,6 @@ class QueryCall(NamedTuple):
 
 
 RunQuery = Callable[[QueryCall], pd.DataFrame]
-
-
-def _threshold(value: float, source: str) -> Any:
-    return field(default=value, metadata={"source": source})
-
-
-@dataclass(frozen=True)
-class ReviewThresholds:
-    """What findings are compared with; `source` says where each number comes from."""
-
-    pause_effective_seconds: float = _threshold(
-        5,
-        "public runbooks for agents: a pause is effective within 5 s and lets nothing through after",
-    )
-    max_failure_rate: float = _threshold(
-        0.05, "exact one-sided bound: 59 runs without a failure bound the rate at 5 %"
-    )
-    confidence: float = _threshold(0.95, "Clopper and Pearson 1934, one-sided")
-    narrow_run_count: int = _threshold(
-        20, "exact one-sided bound: 0 failures in 20 runs bound the rate at 13.9 %"
-    )
-    watermark_max_age_seconds: float = _threshold(
-        900, "older than a quarter of an hour, `no new failures` may mean that nothing was loaded"
-    )
-    drill_max_age_days: float = _threshold(31, "public runbooks for agents: rehearse monthly")
-    provider_lag_seconds: float = _threshold(
-        300, "status pages are written by people: trouble may begin five minutes before they say so"
-    )
-    significance: float = _threshold(0.05, "permutation of failures over runs, one-sided")
-    waiting_run_limit: int = _threshold(
-        12, "prefect issue 19313: a burst of 12 late runs after a pause did harm"
-    )
-    baseline_days: float = _threshold(7, "a week holds every weekly cycle once")
-    lookback_hours: float = _threshold(24, "a fault older than a day is looked for by a person")
-    late_start_seconds: float = _threshold(
-        60, "a run that starts more than a minute after its time is late"
-    )
-    relapse_hours: float = _threshold(
-        24, "GitHub status history: 21 % of Actions incidents came back within 24 h, 13 % by chance"
-    )
-
-    def source(self, name: str) -> str:
-        """Return where a threshold comes from."""
-        return next(str(f.metadata["source"]) for f in fields(self) if f.name == name)
 
 
 @dataclass(frozen=True)

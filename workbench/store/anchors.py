@@ -11,9 +11,12 @@ from pathlib import Path
 from workbench.store.checkpoint import Checkpoint, read_note
 from workbench.store.merkle import Peaks, grown, root_of
 
-_BETWEEN = "\n----\n"
+BETWEEN = "\n----\n"
 _TORN = "\n(torn)"
 """Closes a note whose write was cut short, by a crash or a full disk: it vouches for nothing, and is no finding."""
+
+_NEWEST_BYTES = 8192
+"""Holds two dozen notes: as many as writers at the same time may append out of order."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,24 @@ def anchor_file(folder: Path, store_id: str) -> Path:
     return folder / f"{store_id}.checkpoints"
 
 
+def anchor_files(folders: Sequence[Path], store_id: str) -> list[Path]:
+    """Return the files with notes of a store that are there: those of reports lie one folder deeper."""
+    name = anchor_file(Path(), store_id).name
+    found = [
+        path
+        for folder in folders
+        for path in (folder / name, *sorted(folder.glob(f"[!.]*/{name}")))
+    ]
+    return [path for path in dict.fromkeys(found) if path.is_file()]
+
+
 def append_note(folders: Sequence[Path], store_id: str, *, note: str) -> list[str]:
     """Append a note to the store's file in each folder, durably; returns what failed, for nothing depends on it."""
     faults = []
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _append(anchor_file(folder, store_id), f"{note}{_BETWEEN}".encode())
+            _append(anchor_file(folder, store_id), f"{note}{BETWEEN}".encode())
         except OSError as exc:
             faults.append(f"no checkpoint could be written to {folder}: {exc.strerror}")
     return faults
@@ -58,7 +72,7 @@ def _append(path: Path, content: bytes) -> None:
     """Append with one write, after closing what an earlier write left torn; raises OSError for a short write."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
-        end, mark = os.fstat(descriptor).st_size, _BETWEEN.encode()
+        end, mark = os.fstat(descriptor).st_size, BETWEEN.encode()
         last = os.pread(descriptor, len(mark), max(0, end - len(mark)))
         if end and last != mark:
             content = _TORN.encode() + mark + content
@@ -70,18 +84,37 @@ def _append(path: Path, content: bytes) -> None:
 
 
 def read_notes(folders: Sequence[Path], store_id: str) -> Iterator[tuple[Path, int, str]]:
-    """Yield file, number and text of each note of a store; a file that is not there has none.
+    """Yield file, number and text of each note of a store, in folders and in the folders right under them.
 
     What follows the last separator is being written now, or was torn.
     """
-    for folder in folders:
-        path = anchor_file(folder, store_id)
-        if not path.exists():
-            continue
+    for path in anchor_files(folders, store_id):
         text = path.read_text(encoding="utf-8", errors="replace")
-        for number, note in enumerate(text.split(_BETWEEN)[:-1], start=1):
+        for number, note in enumerate(text.split(BETWEEN)[:-1], start=1):
             if not note.endswith(_TORN):
                 yield path, number, note
+
+
+def notes_in(content: str) -> list[str]:
+    """Return the notes of an anchor file's content, without those whose write was cut short."""
+    return [note for note in content.split(BETWEEN)[:-1] if not note.endswith(_TORN)]
+
+
+def newest_notes(folders: Sequence[Path], store_id: str) -> list[str]:
+    """Return the notes at the end of each file, newest last; a file that cannot be read has none.
+
+    Only the end is read: each print-out asks, and the files grow with each command.
+    """
+    found: list[str] = []
+    for folder in folders:
+        try:
+            with anchor_file(folder, store_id).open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - _NEWEST_BYTES))
+                text = file.read().decode("utf-8", "replace")
+        except OSError:
+            continue
+        found += text.split(BETWEEN)[:-1]
+    return found
 
 
 def compare(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from workbench.store.anchors import Anchored, compare, read_notes
 from workbench.store.documents import documents
 from workbench.store.folding import apply, fold
 from workbench.store.publication import desired_by
+from workbench.store.reported import Noted, read_reports
+from workbench.store.schema import Drift
 from workbench.store.signatures import signer_of
 from workbench.store.state import State
 from workbench.store.store import Store
@@ -31,6 +33,7 @@ class AuditResult:
         finding: one sentence that names the altered row or says that all is well.
         anchored: how far checkpoints outside of the store vouch for it.
         stale_caches: projection rows that differ from the log; the log wins.
+        drift: in what the schema is not what the migrations made: what guarded the log may be gone.
     """
 
     event_count: int
@@ -39,11 +42,17 @@ class AuditResult:
     head: HeadNote | None
     stale_caches: tuple[str, ...] = ()
     anchored: Anchored = UNANCHORED
+    drift: tuple[Drift, ...] = ()
+
+    @property
+    def weakened_by(self) -> tuple[str, ...]:
+        """The differences of the schema that take away from what the log proves."""
+        return tuple(one.finding for one in self.drift if not one.is_harmless)
 
     @property
     def is_ok(self) -> bool:
-        """Tell whether the chain and the caches hold."""
-        return self.broken_at is None and not self.stale_caches
+        """Tell whether the chain and the caches hold, and what guards them is there."""
+        return self.broken_at is None and not self.stale_caches and not self.weakened_by
 
 
 def verify_store(
@@ -53,7 +62,9 @@ def verify_store(
     trusted: Sequence[str] = (),
     witnesses: Sequence[Witness] = (),
 ) -> AuditResult:
-    """Verify the chain from the first event to the head row, the caches, and every checkpoint in the anchors.
+    """Verify the chain from the first event to the head row, the caches, every checkpoint, and the schema.
+
+    Checkpoints are read from the anchor files, and from the notebooks and pages of reports, in `anchors`.
 
     `witnesses` are head notes from print-outs and reports, to be compared as well.
 
@@ -64,40 +75,56 @@ def verify_store(
     result = verify_events(events, store_id)
     if result.broken_at is not None:
         return result
-    seq, head_hash = store.head_row()
-    last = events[-1] if events else None
-    if last is None or (seq, head_hash) != (last.seq, last.hash):
-        at = last.seq if last else 0
-        return AuditResult(
-            at, at + 1, f"broken at {at + 1}: the head row says {seq}, the log ends at {at}", None
-        )
-    state = fold(events)
-    against = forged_signature(events) or _against_witnesses(events, store_id, witnesses)
+    against = _another_head(store, events) or forged_signature(events)
     if against is not None:
         return against
+    reported = read_reports(anchors, store_id)
+    found = contradiction(events, store_id, witnesses=[*witnesses, *reported.witnesses])
+    if found is not None:
+        place, why = found
+        return AuditResult(len(events), place, f"broken at {place}: {why}", None)
+    notes = _once([*read_notes(anchors, store_id), *reported.notes])
+    result = _against_notes(store, events, notes=notes, trusted=trusted)
+    count = reported.report_count if result.broken_at is None else 0
+    copies = f"; {count} {'copy' if count == 1 else 'copies'} of reports agree" if count else ""
+    agreed = "; every head note given agrees" if witnesses and result.broken_at is None else ""
+    return replace(result, finding=f"{result.finding}{copies}{agreed}")
+
+
+def _another_head(store: Store, events: Sequence[Event]) -> AuditResult | None:
+    """Return the finding where the log does not end at its head row, or None."""
+    seq, head_hash = store.head_row()
+    at = events[-1].seq if events else 0
+    if events and (seq, head_hash) == (at, events[-1].hash):
+        return None
+    why = f"broken at {at + 1}: the head row says {seq}, the log ends at {at}"
+    return AuditResult(at, at + 1, why, None)
+
+
+def _against_notes(
+    store: Store, events: list[Event], *, notes: Iterable[Noted], trusted: Sequence[str]
+) -> AuditResult:
+    """Return the result for a log whose chain holds: compared with every checkpoint, then its caches."""
+    state = fold(events)
     anchored = compare(
         (event.body for event in events),
-        read_notes(anchors, store_id),
+        notes,
         public_keys=_signers(state, trusted),
-        store_id=store_id,
+        store_id=state.store_id,
     )
     if anchored.fault:
-        place = anchored.broken_at or seq
+        place = anchored.broken_at or state.seq
         where = f"broken at {place}" if anchored.broken_at else "broken at its anchors"
         return AuditResult(len(events), place, f"{where}: {anchored.fault}", None)
-    result = _with_caches(store, events, state, anchored=anchored)
-    agreed = "; every head note given agrees" if witnesses else ""
-    return replace(result, finding=f"{result.finding}{agreed}")
+    return _with_caches(store, events, state, anchored=anchored)
 
 
-def _against_witnesses(
-    events: list[Event], store_id: str, witnesses: Sequence[Witness]
-) -> AuditResult | None:
-    found = contradiction(events, store_id, witnesses=witnesses)
-    if found is None:
-        return None
-    place, why = found
-    return AuditResult(len(events), place, f"broken at {place}: {why}", None)
+def _once(notes: Iterable[Noted]) -> list[Noted]:
+    """Return each note once, as it was found first: copies of one say no more than it does."""
+    found: dict[str, Noted] = {}
+    for note in notes:
+        found.setdefault(note[2].rstrip("\n"), note)
+    return list(found.values())
 
 
 def _signers(state: State, trusted: Sequence[str]) -> dict[str, int | None]:
@@ -124,9 +151,17 @@ def _with_caches(
         if stale
         else ""
     )
-    head = replace(state.head, place=store.place)
-    finding = f"ok to {state.seq}, {_vouched(anchored, state.seq)}{note}"
-    return AuditResult(len(events), None, finding, head, stale, anchored)
+    head, drift = store.head_of(state), tuple(store.drift())
+    finding = f"ok to {state.seq}, {_vouched(anchored, state.seq)}{note}{_of_the_schema(drift)}"
+    return AuditResult(len(events), None, finding, head, stale, anchored, drift)
+
+
+def _of_the_schema(drift: Sequence[Drift]) -> str:
+    """Name every difference of the schema; which of them weaken the evidence is in the result."""
+    weak = [one.finding for one in drift if not one.is_harmless]
+    beside = [one.finding for one in drift if one.is_harmless]
+    said = f"; what guards the log was changed: {', '.join(weak)}" if weak else ""
+    return f"{said}; of no harm: {', '.join(beside)}" if beside else said
 
 
 def _vouched(anchored: Anchored, seq: int) -> str:

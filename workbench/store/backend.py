@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from workbench.records import Event
+from workbench.store.schema import Drift
 
 WAIT_SECONDS = 10.0
 """How long a writer waits for its turn."""
+NOTHING_RECORDED = " Nothing was recorded."
+"""Ends the sentence about a store that failed a writer; a reader cannot know what was recorded before it."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,22 @@ class Upgrade:
 
     found: int
     copy: str = ""
+
+
+@dataclass(frozen=True)
+class Changer:
+    """A role of the database's server that may change the log, whatever guards it.
+
+    Attributes:
+        is_own: this process is connected as it.
+    """
+
+    role: str
+    reason: str
+    is_own: bool
+
+    def __str__(self) -> str:
+        return f"{self.role} ({self.reason})"
 
 
 class Session(Protocol):
@@ -60,6 +80,21 @@ class Session(Protocol):
 
     def faults(self) -> list[str]:
         """Return what the database's own check finds wrong."""
+
+    def drift(self) -> list[Drift]:
+        """Return in what the schema is not what its migrations make."""
+
+    def server_time(self) -> datetime | None:
+        """Return what the clock of the database's server says; None where that is this machine's."""
+
+    def changers(self) -> list[Changer]:
+        """Return who the database lets change the log; empty where it knows no roles."""
+
+    def hosts(self, most: int) -> list[tuple[Any, ...]]:
+        """Return what mirrors reported, the newest first, as `list_hosts` has its columns."""
+
+    def report_host(self, row: dict[str, Any]) -> bool:
+        """Take the report of a host; False where another gate folder reports under its name and number."""
 
     def insert_meta(self, name: str, value: str) -> None:
         """Record one fact about the store."""
@@ -109,6 +144,9 @@ class Backend(Protocol):
 
     def watching(self) -> AbstractContextManager[Watch]:
         """Begin to watch; raises StorageUnavailable where the store cannot be reached any more."""
+
+    def leasing(self, name: str) -> AbstractContextManager[bool]:
+        """Hold a lease while the block lasts, on whatever host; gives False where another process has it."""
 
     def making(self) -> AbstractContextManager[Session]:
         """Open a session in an empty store that is there, whole, once the block ends well, else not at all.

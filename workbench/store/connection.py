@@ -20,31 +20,34 @@ _BUSY_MILLISECONDS = 5000
 
 
 @contextlib.contextmanager
-def connect(path: Path) -> Iterator[apsw.Connection]:
-    """Open the store's file; raises StorageUnavailable where it, its schema or what is done with it is at fault."""
-    with connect_any_version(path) as connection:
+def connect(path: Path, what_then: str = "") -> Iterator[apsw.Connection]:
+    """Open the store's file; raises StorageUnavailable where it, its schema or what is done with it is at fault.
+
+    `what_then` ends the sentence that says so.
+    """
+    with connect_any_version(path, what_then) as connection:
         refuse_other_version(schema_version(connection), str(path))
         yield connection
 
 
 @contextlib.contextmanager
-def connect_any_version(path: Path) -> Iterator[apsw.Connection]:
+def connect_any_version(path: Path, what_then: str = "") -> Iterator[apsw.Connection]:
     """Open the store's file whatever its schema; raises StorageUnavailable as `connect` does."""
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     except apsw.Error as exc:
-        raise unavailable(path, exc) from exc
+        raise unavailable(path, exc, what_then=what_then) from exc
     try:
         connection.set_busy_timeout(_BUSY_MILLISECONDS)
         run(connection, "pragma_synchronous_full")
         yield connection
     except apsw.Error as exc:
-        raise unavailable(path, exc) from exc
+        raise unavailable(path, exc, what_then=what_then) from exc
     finally:
         connection.close()
 
 
-def run(connection: apsw.Connection, name: str, **values: Any) -> list[tuple[Any, ...]]:
+def run(connection: apsw.Connection, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
     """Run one statement of `queries/store` with its parameters and return its rows."""
     text = load_query(f"store.{name}").sql
     return list(connection.cursor().execute(text, values))
@@ -55,9 +58,9 @@ def library_version() -> str:
     return str(apsw.sqlite_lib_version())
 
 
-def unavailable(path: Path, exc: Exception) -> StorageUnavailable:
+def unavailable(path: Path, exc: Exception, *, what_then: str = "") -> StorageUnavailable:
     """Return the error for a store that cannot be used."""
-    return StorageUnavailable(f"The store {path} cannot be used: {exc}. Nothing was recorded.")
+    return StorageUnavailable(f"The store {path} cannot be used: {exc}.{what_then}")
 
 
 def schema_version(connection: apsw.Connection) -> int:

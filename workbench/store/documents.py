@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from workbench.clock import to_text
+from workbench.policy import policy_to
 from workbench.records import Automation
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def documents(state: State) -> Documents:
     found += [("command", command_id) for command_id in state.commands]
     found += [("reviewers", target) for target in state.reviewers]
     found += [("refused", str(seq)) for seq in state.refused]
+    found += [("forgotten_host", key) for key in state.forgotten]
     return documents_of(state, found)
 
 
@@ -46,6 +48,8 @@ def _tables(state: State) -> Mapping[str, Mapping[str, Any]]:
         "key": state.keys,
         "policy": state.policies,
         "signoff": state.signoffs,
+        "run_review": state.run_reviews,
+        "request": state.requests,
     }
 
 
@@ -57,14 +61,20 @@ def _document(state: State, entity: str, key: str) -> dict[str, Any]:
         return {"persons": list(state.reviewers[key])}
     if entity == "refused":
         return {"reason": state.refused[int(key)]}
+    if entity == "forgotten_host":
+        return {"beaten_at": state.forgotten[key]}
     if entity == "target":
         hold_id, _, automation_id = key.partition("/")
         return dict(state.observed[hold_id, automation_id])
+    if entity == "policy":
+        return policy_to(state.policies[key])
     found: dict[str, Any] = plain(asdict(_tables(state)[entity][key]))
     if entity == "hold":
         found["covered"] = sorted(state.covered[key])
         if not found["taken_over_by"]:  # rows of older stores do not have it either
             del found["taken_over_by"]
+        if not found["is_first_run"]:
+            del found["is_first_run"]
     if entity == "report":  # what a report did not tell is not in the rows of older stores either
         found = {key: value for key, value in found.items() if value is not None}
     if entity == "probation":

@@ -22,17 +22,29 @@ from workbench.records import (
     VerdictKind,
 )
 from workbench.store.documents import automation_from
+from workbench.store.engine_events import (
+    on_delivery_begin,
+    on_delivery_end,
+    on_drift,
+    on_drill,
+    on_receipt_close,
+    on_receipt_open,
+)
 from workbench.store.merkle import grown
 from workbench.store.signatures import signer_of
 from workbench.store.state import State, scope_of
 from workbench.store.trusting import (
+    is_entitled_to_decide,
     may_open,
     on_enrol,
     on_policy,
+    on_request,
     on_review,
     on_revoke,
+    on_run_review,
     on_signoff_give,
     on_signoff_request,
+    on_waiver,
     refuse,
 )
 
@@ -133,6 +145,7 @@ def _on_place(state: State, event: Event) -> None:
         placed_seq=event.seq,
         review_by=_instant(body["review_by"]),
         covered_at_placement=ids,
+        is_first_run=bool(body.get("is_first_run")),
     )
     state.covered[event.target] = covered
     state.hold_changed_seq[event.target] = event.seq
@@ -241,6 +254,8 @@ def _on_report(state: State, event: Event) -> None:
 
 
 def _on_decision(state: State, event: Event) -> None:
+    if not is_entitled_to_decide(state, event):
+        return
     body = event.payload
     state.decisions[event.target] = Decision(
         decision_id=event.target,
@@ -258,6 +273,11 @@ def _on_decision(state: State, event: Event) -> None:
     if signer := signer_of(state, event):
         state.decision_keys[event.target] = signer.key_id
     state.touched.add(("decision", event.target))
+
+
+def _on_forget(state: State, event: Event) -> None:
+    state.forgotten[event.target] = event.payload["beaten_at"]
+    state.touched.add(("forgotten_host", event.target))
 
 
 _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
@@ -278,9 +298,20 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "key.enrol": on_enrol,
     "key.revoke": on_revoke,
     "break_glass.review": on_review,
+    "run.review": on_run_review,
+    "first_run.waive": on_waiver,
     "policy.apply": on_policy,
+    "policy.request": on_request,
+    "key.request": on_request,
     "signoff.request": on_signoff_request,
     "signoff.give": on_signoff_give,
+    "delivery.begin": on_delivery_begin,
+    "delivery.end": on_delivery_end,
+    "receipt.open": on_receipt_open,
+    "receipt.close": on_receipt_close,
+    "target.drift": on_drift,
+    "drill.record": on_drill,
+    "host.forget": _on_forget,
 }
 
 

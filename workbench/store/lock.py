@@ -11,12 +11,13 @@ from pathlib import Path
 
 from workbench.errors import StorageUnavailable
 from workbench.store.backend import WAIT_SECONDS
+from workbench.store.turns import Turn
 
 LOCK_FILE = "store.lock"
 GATE_LOCK_FILE = ".publish.lock"
 STOPPED_SECONDS = 1.0
 """How long a holder that was stopped is waited for: it frees nothing before somebody lets it go on."""
-_STEP_SECONDS = 0.01
+_STEP_SECONDS = 0.1
 
 
 @contextlib.contextmanager
@@ -44,6 +45,26 @@ def gate_lock(folder: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[None
 
 
 @contextlib.contextmanager
+def lease(folder: Path, name: str) -> Iterator[bool]:
+    """Hold a lease named by a slug while the block lasts; gives False where another process has it."""
+    try:
+        descriptor = os.open(folder / f"{name}.lease", os.O_RDWR | os.O_CREAT, 0o664)
+    except OSError as exc:
+        raise StorageUnavailable(
+            f"The lease {name} in {folder} cannot be taken ({exc.strerror})."
+        ) from exc
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
 def _held(path: Path, wait_seconds: float, words: tuple[str, str]) -> Iterator[None]:
     about, what_then = words
     try:
@@ -53,41 +74,54 @@ def _held(path: Path, wait_seconds: float, words: tuple[str, str]) -> Iterator[N
             f"{about} cannot be locked ({exc.strerror}); {what_then}.",
             next_step="make the folder writable, or use another account",
         ) from exc
-    try:
-        _acquire(descriptor, wait_seconds, words)
+    with contextlib.ExitStack() as stack:
+        stack.callback(_let_go, descriptor)
+        if not _is_taken(descriptor, words):
+            turn = Turn(path)
+            stack.callback(turn.leave)
+            _wait(turn, descriptor, wait_seconds, words)
         with contextlib.suppress(
             OSError
         ):  # on a full disk the name of the holder is not worth a pause
             os.pwrite(descriptor, f"{os.getpid():<15}\n".encode(), 0)
         yield
-    finally:
-        os.close(descriptor)
 
 
-def _acquire(descriptor: int, wait_seconds: float, words: tuple[str, str]) -> None:
+def _let_go(descriptor: int) -> None:
+    # Unlocked by name: a forked child has the descriptor, too, and would keep the lock.
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
+
+
+def _is_taken(descriptor: int, words: tuple[str, str]) -> bool:
+    """Take the lock where nobody has it; raises StorageUnavailable where there are no locks."""
+    about, what_then = words
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as exc:
+        raise StorageUnavailable(
+            f"{about} cannot be locked ({exc.strerror}); {what_then}.",
+            next_step="put the folder on a local disk",
+        ) from exc
+    return True
+
+
+def _wait(turn: Turn, descriptor: int, wait_seconds: float, words: tuple[str, str]) -> None:
+    """Wait until the lock is ours, by our turn or because nobody has it."""
     begun = time.monotonic()
     about, what_then = words
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waited = time.monotonic() - begun
-            is_in_vain = waited >= STOPPED_SECONDS and _is_stopped(_pid(descriptor))
-            if waited >= wait_seconds or is_in_vain:
-                raise StorageUnavailable(
-                    f"{about} has been locked for {waited:.0f} s "
-                    f"by {_holder(descriptor)}; "
-                    f"{what_then}.",
-                    next_step=_way_out(descriptor),
-                ) from None
-            time.sleep(_STEP_SECONDS)
-        except OSError as exc:
+    # Besides queueing it is tried now and then: a woken waiter without a processor holds up those behind it.
+    while not turn.has_come(min(_STEP_SECONDS, wait_seconds)) and not _is_taken(descriptor, words):
+        waited = time.monotonic() - begun
+        is_in_vain = waited >= STOPPED_SECONDS and _is_stopped(_pid(descriptor))
+        if waited >= wait_seconds or is_in_vain:
             raise StorageUnavailable(
-                f"{about} cannot be locked ({exc.strerror}); {what_then}.",
-                next_step="put the folder on a local disk",
-            ) from exc
-        else:
-            return
+                f"{about} has been locked for {waited:.0f} s by {_holder(descriptor)}; {what_then}.",
+                next_step=_way_out(descriptor),
+            )
 
 
 def _way_out(descriptor: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from workbench.errors import StorageUnavailable
 from workbench.queries import query_names
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def steps_after(version: int, folder: str, *, until: int = SCHEMA_VERSION) -> list[str]:

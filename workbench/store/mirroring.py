@@ -1,23 +1,33 @@
 """Mirrors a store into the gate folder of one host, and says there each moment that the store is alive.
 
-One mirror runs on each host whose automations ask a gate. It only reads the store. When the store cannot
-be reached the folder stays as it is: what was paused stays paused, and the heartbeat stops, so that gates
-with a largest age answer UNKNOWN instead of an old CLEAR.
+One mirror runs on each host whose automations ask a gate. It reads the store, and writes one row of its
+own beside the log: what gates here have seen. When the store cannot be reached the folder stays as it is:
+what was paused stays paused, and the heartbeat stops, so that gates with a largest age answer UNKNOWN
+instead of an old CLEAR.
 """
 
 from __future__ import annotations
 
+import os
+import pwd
 import random
 import time
 from collections.abc import Callable
 
 from workbench.errors import StorageUnavailable
+from workbench.settings import own_host_name
+from workbench.snapshot import SnapshotFault
 from workbench.store.backend import Session
 from workbench.store.lock import gate_lock
+from workbench.store.reporting import HostReporter
+from workbench.store.state import State
 from workbench.store.store import Store, refuse_moved
 
 BEAT_SECONDS = 0.5
 """How often the store is asked whether it is alive; a notification comes in between."""
+QUICK_SECONDS = 0.1
+"""How soon it looks again while gates may just be seeing what they were told."""
+QUICK_FOR_SECONDS = 5.0
 LOCK_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 5.0
 """How long at most a mirror waits before it tries again to reach the store."""
@@ -26,10 +36,14 @@ LONGEST_PAUSE_SECONDS = 5.0
 class Mirror:
     """Keeps one gate folder at what one store holds."""
 
-    def __init__(self, store: Store) -> None:
-        """Remember the store, and with it the gate folder."""
+    def __init__(self, store: Store, host: str = "") -> None:
+        """Remember the store, with it the gate folder, and the name that the host reports under."""
         self.store = store
         self.seq = 0
+        self.host = host or own_host_name()
+        self._reporter = HostReporter(store.gates, name=self.host, account=_account())
+        self._report_fault = self._said_fault = ""
+        self._news_at = float("-inf")
 
     def once(self) -> int:
         """Bring the folder up to date once; returns the position gates now have.
@@ -52,7 +66,7 @@ class Mirror:
                         with watch.look() as session:
                             self._say_news(self._turn(session), say, is_back=failures > 0)
                         failures = 0
-                        watch.wait(wait)
+                        watch.wait(self._until_next(wait))
             except StorageUnavailable as exc:
                 if not failures:
                     say(f"{exc.message} Gates keep what they were told, without a heartbeat.")
@@ -62,7 +76,16 @@ class Mirror:
     def _say_news(self, seq: int, say: Callable[[str], None], *, is_back: bool) -> None:
         if seq != self.seq or is_back:
             say(f"gates in {self.store.gate_folder} have event {seq}")
+            self._news_at = time.monotonic()
         self.seq = seq
+        if self._report_fault != self._said_fault:
+            why = self._report_fault or "it is taken again"
+            say(f"The report of host {self.host}: {why}. Gates are told all the same.")
+            self._said_fault = self._report_fault
+
+    def _until_next(self, wait: float) -> float:
+        is_quick = time.monotonic() - self._news_at < QUICK_FOR_SECONDS
+        return min(wait, QUICK_SECONDS) if is_quick else wait
 
     def _turn(self, session: Session) -> int:
         """Publish what is new, then beat: the store has just answered."""
@@ -74,9 +97,30 @@ class Mirror:
             if not fault and not gates.is_told(state):
                 fault = gates.tell(session, state)
             fault = fault or gates.beat(state)
-        if fault:
-            raise StorageUnavailable(f"Nothing was mirrored: {fault}.")
+            if fault:
+                raise StorageUnavailable(f"Nothing was mirrored: {fault}.")
+            self._report(session, state)
         return state.seq
+
+    def _report(self, session: Session, state: State) -> None:
+        """Say what gates here have seen; a report that is not taken keeps nothing from gates."""
+        failures: tuple[type[Exception], ...] = (
+            *self.store.backend.failures,
+            OSError,
+            SnapshotFault,
+        )
+        try:
+            self._report_fault = self._reporter.report(session, state)
+        except failures as exc:
+            self._report_fault = f"not taken ({str(exc).splitlines()[0]})"
+
+
+def _account() -> str:
+    """Return the account that the mirror runs as, for a store that has no accounts of its own."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid-{os.getuid()}"
 
 
 def _pause(failures: int, wait: float, is_over: Callable[[], bool]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from workbench.errors import Refused, StorageUnavailable, StoreMissing
 from workbench.records import Event
 from workbench.settings import StoreUrl
 from workbench.store import log
-from workbench.store.backend import WAIT_SECONDS, Upgrade
+from workbench.store.backend import NOTHING_RECORDED, WAIT_SECONDS, Changer, Upgrade
 from workbench.store.lock import gate_lock
 from workbench.store.migrations import SCHEMA_VERSION, refuse_other_version
 from workbench.store.postgres_connection import (
@@ -24,6 +25,7 @@ from workbench.store.postgres_connection import (
     run,
     schema_version,
 )
+from workbench.store.schema import Drift, Part, differences, expected_on_a_server
 
 
 class PostgresSession:
@@ -94,6 +96,28 @@ class PostgresSession:
     def faults(self) -> list[str]:
         """Return the settings of the server under which what it acknowledges may be lost."""
         return [str(row[0]) for row in run(self._connection, "list_faults")]
+
+    def drift(self) -> list[Drift]:
+        """Return in what the schema of the database, its rights and owners are not what its migrations make."""
+        found = [Part(*map(str, row)) for row in run(self._connection, "list_schema")]
+        return differences(found, expected_on_a_server())
+
+    def server_time(self) -> datetime | None:
+        """Return what the server's clock says now."""
+        found: datetime = run(self._connection, "get_server_time")[0][0]
+        return found
+
+    def changers(self) -> list[Changer]:
+        """Return the superusers, the owner and whoever else has a right to change rows of the log."""
+        return [Changer(*row) for row in run(self._connection, "list_changers")]
+
+    def hosts(self, most: int) -> list[tuple[Any, ...]]:
+        """Return what mirrors reported, the newest first, as `list_hosts` has its columns."""
+        return run(self._connection, "list_hosts", most=most)
+
+    def report_host(self, row: dict[str, Any]) -> bool:
+        """Take the report of a host; False where another gate folder reports under its name and number."""
+        return bool(run(self._connection, "report_host", **row))
 
     def insert_meta(self, name: str, value: str) -> None:
         """Record one fact about the store."""
@@ -197,10 +221,14 @@ class PostgresBackend:
                 stack.enter_context(gate_lock(self.gate_folder, wait_seconds))
             except StorageUnavailable as exc:
                 gate_fault = exc.message
-            connection = stack.enter_context(self._store_connection(wait_seconds))
+
+            def connect() -> Connection:
+                opened = self._store_connection(wait_seconds, NOTHING_RECORDED)
+                return stack.enter_context(opened)
+
             yield PostgresSession(
-                connection,
-                reconnect=lambda: stack.enter_context(self._store_connection(wait_seconds)),
+                connect(),
+                reconnect=connect,
                 gate_fault=gate_fault,
             )
 
@@ -209,12 +237,19 @@ class PostgresBackend:
         """Listen for events over one lasting connection."""
         with self._store_connection(WAIT_SECONDS) as connection:
             run(connection, "listen_event")
+            run(connection, "acknowledge_early")
             yield PostgresWatch(connection)
+
+    @contextlib.contextmanager
+    def leasing(self, name: str) -> Iterator[bool]:
+        """Hold an advisory lock of the server; it is free again when this connection is gone."""
+        with self._store_connection(WAIT_SECONDS) as connection:
+            yield bool(run(connection, "try_lease", lease=name)[0][0])
 
     @contextlib.contextmanager
     def making(self) -> Iterator[PostgresSession]:
         """Make schema, roles and rows in one transaction of an empty database."""
-        with connected(self.url, WAIT_SECONDS) as connection, self._plain(connection):
+        with self._connection_to_make() as connection:
             run(connection, "begin_write")
             run(connection, "lock_making")
             is_there, encoding = run(connection, "get_place")[0]
@@ -231,7 +266,7 @@ class PostgresBackend:
 
     def upgrade(self) -> Upgrade:
         """Run the steps to today's schema in one transaction; writers wait meanwhile."""
-        with connected(self.url, WAIT_SECONDS) as connection, self._plain(connection):
+        with self._connection_to_make() as connection:
             run(connection, "begin_write")
             run(connection, "lock_making")
             found = schema_version(connection)
@@ -247,8 +282,19 @@ class PostgresBackend:
             return Upgrade(found)
 
     @contextlib.contextmanager
-    def _store_connection(self, wait_seconds: float) -> Iterator[Connection]:
-        with connected(self.url, wait_seconds) as connection, self._plain(connection):
+    def _connection_to_make(self) -> Iterator[Connection]:
+        with (
+            connected(self.url, WAIT_SECONDS, what_then=NOTHING_RECORDED) as connection,
+            self._plain(connection, NOTHING_RECORDED),
+        ):
+            yield connection
+
+    @contextlib.contextmanager
+    def _store_connection(self, wait_seconds: float, what_then: str = "") -> Iterator[Connection]:
+        with (
+            connected(self.url, wait_seconds, what_then=what_then) as connection,
+            self._plain(connection, what_then),
+        ):
             found = schema_version(connection)
             if found is None:
                 raise StoreMissing(f"There is no store in {self.place}.")
@@ -256,8 +302,10 @@ class PostgresBackend:
             yield connection
 
     @contextlib.contextmanager
-    def _plain(self, connection: Connection) -> Iterator[None]:
+    def _plain(self, connection: Connection, what_then: str = "") -> Iterator[None]:
         try:
             yield
         except psycopg.Error as exc:
-            raise plain_error(self.url, exc, is_lost=connection.closed) from exc
+            raise plain_error(
+                self.url, exc, is_lost=connection.closed, what_then=what_then
+            ) from exc

@@ -35,13 +35,16 @@ _QUIET_PARTS = re.compile(r"(--[^\n]*|'(?:[^']|'')*')")
 
 
 @contextlib.contextmanager
-def connected(url: StoreUrl, wait_seconds: float) -> Iterator[Connection]:
-    """Open a connection with its limits set; raises StorageUnavailable where the server is out of reach."""
+def connected(url: StoreUrl, wait_seconds: float, *, what_then: str = "") -> Iterator[Connection]:
+    """Open a connection with its limits set; raises StorageUnavailable where the server is out of reach.
+
+    `what_then` ends the sentence that says so.
+    """
     try:
         connection = _open(url)
     except psycopg.Error as exc:
         raise StorageUnavailable(
-            f"The store {url.place} cannot be reached: {_sentence(url, exc)}. Nothing was recorded.",
+            f"The store {url.place} cannot be reached: {_sentence(url, exc)}.{what_then}",
             next_step="check that the server is up, and WORKBENCH_STORE, PGPASSFILE or ~/.pgpass",
         ) from exc
     try:
@@ -53,7 +56,7 @@ def connected(url: StoreUrl, wait_seconds: float) -> Iterator[Connection]:
         try:
             run(connection, "configure_session", **limits)
         except psycopg.Error as exc:
-            raise plain_error(url, exc, is_lost=connection.closed) from exc
+            raise plain_error(url, exc, is_lost=connection.closed, what_then=what_then) from exc
         yield connection
     finally:
         connection.close()
@@ -66,7 +69,7 @@ def _open(url: StoreUrl) -> Connection:
     return psycopg.connect(address, autocommit=True, prepare_threshold=None)
 
 
-def run(connection: Connection, name: str, **values: Any) -> list[tuple[Any, ...]]:
+def run(connection: Connection, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
     """Run one statement of `queries/store_postgres` with its parameters and return its rows."""
     return _execute(connection, f"store_postgres.{name}", values)
 
@@ -86,7 +89,9 @@ def schema_version(connection: Connection) -> int | None:
     return int(rows[0][0]) if rows else 0
 
 
-def plain_error(url: StoreUrl, exc: psycopg.Error, *, is_lost: bool) -> StorageUnavailable:
+def plain_error(
+    url: StoreUrl, exc: psycopg.Error, *, is_lost: bool, what_then: str = ""
+) -> StorageUnavailable:
     """Return the error for a store that cannot be used, with who is in the way where somebody is."""
     if isinstance(exc, psycopg.errors.LockNotAvailable):
         holders = _holders(url)
@@ -96,12 +101,12 @@ def plain_error(url: StoreUrl, exc: psycopg.Error, *, is_lost: bool) -> StorageU
         )
     if isinstance(exc, psycopg.errors.InsufficientPrivilege):
         return StorageUnavailable(
-            f"The store {url.place} may not be used so: {_sentence(url, exc)}. Nothing was recorded.",
+            f"The store {url.place} may not be used so: {_sentence(url, exc)}.{what_then}",
             next_step="connect as a member of workbench_writer, or as the owner to make or migrate it",
         )
     lost = ", the connection is lost" if is_lost else ""
     return StorageUnavailable(
-        f"The store {url.place} cannot be used{lost}: {_sentence(url, exc)}. Nothing was recorded."
+        f"The store {url.place} cannot be used{lost}: {_sentence(url, exc)}.{what_then}"
     )
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from workbench.clock import Clock
-from workbench.snapshot import Publisher, SnapshotFault, source_of
+from workbench.identity import source_of
+from workbench.snapshot import Publisher, SnapshotFault, read_snapshot
 from workbench.store.backend import Session
+from workbench.store.clocks import read_clocks
 from workbench.store.descent import copy_fault
 from workbench.store.publication import published_document
 from workbench.store.state import State
@@ -52,10 +57,22 @@ class GateFolder:
             publisher.prepare()
             publisher.begin(state.seq)
             source = source_of(self._source) if self._source else None
-            publisher.complete(published_document(state, self.clock.now(), source=source))
+            document = published_document(state, self.clock.now(), source=source)
+            publisher.complete({**document, "clocks": read_clocks()})
         except (OSError, SnapshotFault) as exc:
             return f"the gate folder {self.folder} cannot be written: {exc}"
         return ""
+
+    def clocks_then(self) -> Mapping[str, Any]:
+        """Return how the clocks stood at the last publication; empty where that is not known."""
+        try:
+            return read_snapshot(self.folder).clocks
+        except SnapshotFault:
+            return {}
+
+    def beat_at(self, state: State) -> datetime | None:
+        """Return when somebody last said here that the store is alive, or None."""
+        return self._publisher(state).beat_at()
 
     def beat(self, state: State) -> str:
         """Say that the source of what gates were told is alive now; returns why not, or an empty text."""
@@ -64,6 +81,18 @@ class GateFolder:
         except (OSError, SnapshotFault) as exc:
             return f"the gate folder {self.folder} cannot be written: {exc}"
         return ""
+
+    def identity(self, state: State) -> tuple[str, str]:
+        """Return number and id of the folder; both are empty before anything was published there."""
+        return self._publisher(state).identity()
+
+    def told_seq(self, state: State) -> int:
+        """Return the position of the last publication that is whole; 0 where none is."""
+        return self._publisher(state).published_seq() or 0
+
+    def renumber(self, state: State) -> None:
+        """Make the folder another one than it was; the caller has it locked. Raises OSError or SnapshotFault."""
+        self._publisher(state).renumber()
 
     def _publisher(self, state: State) -> Publisher:
         return Publisher(self.folder, state.store_id)

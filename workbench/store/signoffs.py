@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from workbench.policy import Policy, default_policy
-from workbench.records import Decision, EnrolledKey, Event, SignOff
+from workbench.policy import PRODUCTION, Policy, default_policy
+from workbench.records import Decision, EnrolledKey, Event, Purpose, SignOff
 from workbench.store import log
 from workbench.store.signatures import signer_of
 from workbench.store.state import State
@@ -54,6 +54,12 @@ def holds_role(state: State, key: EnrolledKey, *, roles: tuple[str, ...]) -> boo
     return key.revoked_seq is None and is_member and (not roles or key.role in roles)
 
 
+def roles_for(state: State, body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the roles that policy names for a release or a narrow restart; none means that everybody may."""
+    policy = policy_of(state)
+    return policy.may_release if "covered" in body else policy.may_resume
+
+
 def counted(state: State, signoff: SignOff, *, resumer: EnrolledKey) -> set[str]:
     """Return the persons whose sign-off counts: not who asked, not who resumes, not an override's decider."""
     decision = state.decisions[signoff.decision_id]
@@ -96,27 +102,46 @@ def signoff_fault(
     return "" if found >= wanted else f"{short} (not who asked, decided against or resumes)"
 
 
+def drill_end_fault(state: State, hold_id: str) -> str:
+    """Return why a hold may not be released as the end of a drill, or an empty text.
+
+    A drill's own hold covers made-up work outside production, so no decision and no sign-off is asked for it.
+    """
+    hold = state.holds.get(hold_id)
+    if hold is None or hold.purpose is not Purpose.DRILL:
+        return "only the hold of a drill ends with the drill"
+    if state.environment == PRODUCTION:
+        return "drills are held outside production"
+    real = sorted(set(state.covered.get(hold_id, ())) & set(state.automations))
+    return f"it covers {real[0]}, which is no probe work" if real else ""
+
+
 def opening_fault(state: State, event: Event) -> str:
     """Return why a release or narrow restart in the log is not obeyed, or an empty text.
 
     A log from before keys and policies is obeyed as it stands.
     """
     body = event.payload
+    if body.get("is_drill_end"):
+        return drill_end_fault(state, event.target)
     if not (state.keys or state.policies) or body.get("break_glass_reason"):
         return ""
     decision = state.decisions.get(body.get("decision_id", ""))
     if decision is None:
         return "it names no decision and no break-glass reason"
-    if not needed_count(state, decision):
+    needed, roles = needed_count(state, decision), roles_for(state, body)
+    if not needed and not roles:
         return ""
     resumer = signer_of(state, event)
-    signoff = state.signoffs.get(body.get("signoff_id", ""))
-    if resumer is None or signoff is None:
-        return "policy asks for a sign-off; it is not signed, or names none"
-    policy = policy_of(state)
-    roles = policy.may_release if "covered" in body else policy.may_resume
+    if resumer is None:
+        return "policy says who may resume; it is not signed by an enrolled key"
     if not holds_role(state, resumer, roles=roles):
         return f"{resumer.person} as {resumer.role} may not resume under the policy"
+    signoff = state.signoffs.get(body.get("signoff_id", ""))
+    if not needed:
+        return ""
+    if signoff is None:
+        return "policy asks for a sign-off; it names none"
     if signoff.decision_id != decision.decision_id:
         return f"{signoff.signoff_id} is for {signoff.decision_id}, not {decision.decision_id}"
     plan = plan_of(event.target, body)

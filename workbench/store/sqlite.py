@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from workbench.errors import Refused, StorageUnavailable, StoreMissing
 from workbench.records import Event
 from workbench.snapshot import fsync_folder
 from workbench.store import log
-from workbench.store.backend import WAIT_SECONDS, Upgrade
+from workbench.store.backend import NOTHING_RECORDED, WAIT_SECONDS, Changer, Upgrade
 from workbench.store.connection import (
     STORE_FILE,
     apply_steps,
@@ -24,9 +26,10 @@ from workbench.store.connection import (
     run,
     schema_version,
 )
-from workbench.store.lock import store_lock
+from workbench.store.lock import lease, store_lock
 from workbench.store.migrations import SCHEMA_VERSION, refuse_other_version
 from workbench.store.place import refuse_network_place
+from workbench.store.schema import Drift, Part, differences
 
 
 class SqliteSession:
@@ -43,8 +46,20 @@ class SqliteSession:
         run(self._connection, "begin_write")
 
     def commit(self) -> None:
-        """Make the transaction durable."""
-        run(self._connection, "commit")
+        """Make the transaction durable; raises StorageUnavailable where only the sync failed.
+
+        Then all of it stands in the write-ahead log: this process dropped it, and whoever opens the file anew
+        after a crash may take it for committed.
+        """
+        try:
+            run(self._connection, "commit")
+        except apsw.IOError as exc:
+            if getattr(exc, "extendedresult", 0) != apsw.SQLITE_IOERR_FSYNC:
+                raise
+            raise StorageUnavailable(
+                "The disk failed at the commit; whether the command was recorded is not known.",
+                next_step="look with `workbench status` before you repeat the command",
+            ) from exc
 
     def rollback(self) -> None:
         """Drop the transaction."""
@@ -78,6 +93,26 @@ class SqliteSession:
     def faults(self) -> list[str]:
         """Return what SQLite's own integrity check finds wrong."""
         return [str(row[0]) for row in run(self._connection, "check_integrity") if row[0] != "ok"]
+
+    def drift(self) -> list[Drift]:
+        """Return in what the schema of the file is not what its migrations make."""
+        return differences(_parts(self._connection), _expected())
+
+    def server_time(self) -> datetime | None:
+        """Return None: the file is of this machine."""
+        return None
+
+    def changers(self) -> list[Changer]:
+        """Return nobody: whoever may write the file may change it, and SQLite knows no roles."""
+        return []
+
+    def hosts(self, most: int) -> list[tuple[Any, ...]]:
+        """Return what mirrors reported, the newest first, as `list_hosts` has its columns."""
+        return run(self._connection, "list_hosts", most=most)
+
+    def report_host(self, row: dict[str, Any]) -> bool:
+        """Take the report of a host; False where another gate folder reports under its name and number."""
+        return bool(run(self._connection, "report_host", **row))
 
     def insert_meta(self, name: str, value: str) -> None:
         """Record one fact about the store."""
@@ -158,13 +193,22 @@ class SqliteBackend:
     @contextlib.contextmanager
     def writing(self, wait_seconds: float = WAIT_SECONDS) -> Iterator[SqliteSession]:
         """Open a session behind the kernel lock."""
-        with store_lock(self.folder, wait_seconds), connect(self.path) as connection:
+        with (
+            store_lock(self.folder, wait_seconds),
+            connect(self.path, NOTHING_RECORDED) as connection,
+        ):
             yield SqliteSession(connection)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[SqliteWatch]:
         """Begin to watch the file."""
         yield SqliteWatch(self)
+
+    @contextlib.contextmanager
+    def leasing(self, name: str) -> Iterator[bool]:
+        """Hold a kernel lock on a file beside the store; it is free again when this process is gone."""
+        with lease(self.folder, name) as is_held:
+            yield is_held
 
     @contextlib.contextmanager
     def making(self) -> Iterator[SqliteSession]:
@@ -226,6 +270,22 @@ def _new_file(path: Path) -> Iterator[apsw.Connection]:
         run(connection, "pragma_journal_wal")
     finally:
         connection.close()
+
+
+@functools.cache
+def _expected() -> tuple[Part, ...]:
+    """Return the parts of a schema that was just made."""
+    connection = apsw.Connection(":memory:")
+    try:
+        apply_steps(connection, 0)
+        return tuple(_parts(connection))
+    finally:
+        connection.close()
+
+
+def _parts(connection: apsw.Connection) -> Iterator[Part]:
+    for row in run(connection, "list_schema"):
+        yield Part(*map(str, row))
 
 
 def _copy_durably(connection: apsw.Connection, path: Path) -> None:

@@ -1,6 +1,7 @@
 """Verify an exported audit log without the workbench: `python verify.py [FOLDER] [--trust-key HEX ...]`.
 
-Needs Python 3.11 and, for signatures, the package cryptography. Reads `events.jsonl` and `*.checkpoints` beside it.
+Needs Python 3.11 and, for signatures, the package cryptography. Reads `events.jsonl`, and beside it `*.checkpoints`
+and the pages of reports, `*.html`, for the checkpoints in them.
 Exit 0: every event follows from the one before and every checkpoint fits. 14: broken, the place is named.
 A chain alone cannot show a cut tail or a rewrite; checkpoints that you kept elsewhere can:
 copy them into the folder first. A key is trusted only when you name it; the export's own list is no proof of itself.
@@ -9,8 +10,10 @@ copy them into the folder first. A key is trusted only when you name it; the exp
 import argparse
 import base64
 import hashlib
+import html
 import json
 import pathlib
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -98,8 +101,10 @@ def check_notes(
 ) -> tuple[int, int]:
     """Compare every checkpoint with the log; returns the newest size seen, and the newest signed one."""
     seen = signed_seen = 0
-    for path in sorted(folder.glob("*.checkpoints")):
-        for note in path.read_text("utf-8", errors="replace").split("\n----\n")[:-1]:
+    for path in sorted((*folder.glob("*.checkpoints"), *folder.glob("*.html"))):
+        content = path.read_text("utf-8", errors="replace")
+        inside = map(html.unescape, re.findall(r'wb-note">([^<]*)<', content))
+        for note in inside if path.suffix == ".html" else content.split("\n----\n")[:-1]:
             if note.endswith("\n(torn)"):  # its write was cut short: it vouches for nothing
                 continue
             text, _, tail = note.removesuffix("\n").partition("\n\n")

@@ -18,7 +18,9 @@ from workbench.records import (
     Owner,
     Probation,
     ReportRef,
+    RunReview,
     SignOff,
+    TwoPersonRequest,
 )
 from workbench.scope import Scope
 from workbench.store.merkle import Peaks, root_of
@@ -43,7 +45,16 @@ class State:
         doubts: seq -> why that event cannot be trusted or taken in; gates then never say CLEAR.
         decision_keys: decision id -> enrolled key that signed it; unsigned ones are not in it.
         reviewers: break-glass resume -> persons who reviewed it afterwards.
+        requests: id -> what one person asked another to do; `policy_seq` is where the policy last changed.
+        run_reviews: `source_id/run_id` -> review of that run before a first run in production.
+        waived: automation id -> who took it over as already running, without a first-run hold, and why.
         refused: seq -> why an event that opens was not obeyed: who gave it was not entitled to.
+        receipts: (engine, native target) -> what our pause changed there, until it is brought back.
+        intents: (engine, native target) -> what it was like before calls whose end is not known.
+        drifts: (engine, native target) -> (seq, words) of each time that others took our pause away.
+        engine_versions: engine -> version that it had when something was last delivered to it.
+        drills: (engine, version, kind, mode, environment) -> what the newest drill found.
+        forgotten: host as `name/number` -> the heartbeat that was its last; one that beats again counts again.
         touched: projection rows that the events since the last copy changed.
     """
 
@@ -72,8 +83,18 @@ class State:
     signoffs: dict[str, SignOff] = field(default_factory=dict)
     decision_keys: dict[str, str] = field(default_factory=dict)
     reviewers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    requests: dict[str, TwoPersonRequest] = field(default_factory=dict)
+    policy_seq: int = 0
+    run_reviews: dict[str, RunReview] = field(default_factory=dict)
+    waived: dict[str, str] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
     doubts: dict[int, str] = field(default_factory=dict)
+    receipts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    intents: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    engine_versions: dict[str, str] = field(default_factory=dict)
+    drills: dict[tuple[str, str, str, str, str], dict[str, Any]] = field(default_factory=dict)
+    drifts: dict[tuple[str, str], tuple[tuple[int, str], ...]] = field(default_factory=dict)
+    forgotten: dict[str, str] = field(default_factory=dict)
     touched: set[tuple[str, str]] = field(default_factory=set)
 
     def copy(self) -> State:

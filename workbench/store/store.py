@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,20 @@ from typing import Any
 import orjson
 
 from workbench.clock import Clock, from_text, to_text
-from workbench.errors import Conflict, Refused, StorageUnavailable
+from workbench.errors import Refused, StorageUnavailable
 from workbench.records import Event, HeadNote
 from workbench.settings import Settings
 from workbench.snapshot import store_digest
 from workbench.spool import Spool, SpoolFault
-from workbench.store import log
-from workbench.store.backend import WAIT_SECONDS, Backend, Session
-from workbench.store.documents import Documents, documents_of
-from workbench.store.folding import apply, fold
-from workbench.store.publication import desired_by
+from workbench.store.anchors import newest_notes
+from workbench.store.attesting import signature_words
+from workbench.store.backend import WAIT_SECONDS, Backend, Changer, Session
+from workbench.store.documents import Documents
+from workbench.store.folding import fold
+from workbench.store.hosts import Hosts, hosts_of
 from workbench.store.publishing import GateFolder
+from workbench.store.recording import Change, Command, Committed, project, record, repeated
+from workbench.store.schema import Drift
 from workbench.store.sqlite import SqliteBackend
 from workbench.store.state import State
 
@@ -33,53 +36,19 @@ REPAIR_WAIT_SECONDS = 1.0
 """How long opening a store waits for the lock to publish again what a writer left incomplete."""
 
 
-@dataclass(frozen=True)
-class Command:
-    """What somebody asks for: a client-made id and the content that the id stands for."""
-
-    command_id: str
-    content: Mapping[str, Any]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the content's canonical JSON."""
-        return log.digest(self.content)
-
-
-@dataclass(frozen=True)
-class Change:
-    """What a command decided: events to append.
-
-    Attributes:
-        before_commit: called in the transaction, before the commit (makes a ticket file durable).
-        seal: key_id, signed_at and signature of the command, kept in each event; empty when unsigned.
-    """
-
-    drafts: Sequence[log.Draft]
-    before_commit: Callable[[], None] | None = None
-    seal: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Committed:
-    """Result of a command: its events, the state after it, and how publication went.
-
-    Attributes:
-        is_repeat: the command id had been used before with the same content; nothing was added.
-        publication_fault: why gates could not be told, or an empty text.
-    """
-
-    events: tuple[Event, ...]
-    state: State
-    is_repeat: bool = False
-    publication_fault: str = ""
-
-
 class Store:
     """One store; every call opens and closes its own connection, so any thread may call."""
 
-    def __init__(self, backend: Backend, gate_folder: Path, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        gate_folder: Path,
+        *,
+        clock: Clock,
+        anchor_folders: Sequence[Path] = (),
+    ) -> None:
         """Look at an existing store; use `open_store`, which checks that it is there."""
+        self.anchor_folders = anchor_folders
         self.backend = backend
         file = backend.path if isinstance(backend, SqliteBackend) else None
         self.gates = GateFolder(gate_folder, clock, source=file)
@@ -132,6 +101,11 @@ class Store:
             if at and desired == "paused"
         }
 
+    def hosts(self, state: State) -> Hosts:
+        """Return the hosts whose mirrors report, but for those that were struck off."""
+        with self.backend.reading() as session:
+            return hosts_of(session, state)
+
     def head_row(self) -> tuple[int, str]:
         """Return where the log stands according to the head row."""
         with self.backend.reading() as session:
@@ -142,9 +116,24 @@ class Store:
         with self.backend.reading() as session:
             return session.faults()
 
+    def drift(self) -> list[Drift]:
+        """Return in what the schema is not what its migrations make."""
+        with self.backend.reading() as session:
+            return session.drift()
+
+    def changers(self) -> list[Changer]:
+        """Return who the database lets change the log; empty where it knows no roles."""
+        with self.backend.reading() as session:
+            return session.changers()
+
     def head_note(self) -> HeadNote:
         """Return the note of where the log stands."""
-        return replace(self.state().head, place=self.place)
+        return self.head_of(self.state())
+
+    def head_of(self, state: State) -> HeadNote:
+        """Return the note of a state of the log, with who signed the newest checkpoint if it is of this state."""
+        notes = newest_notes(self.anchor_folders, state.store_id)
+        return replace(state.head, place=self.place, signature=signature_words(state, notes))
 
     def transact(self, command: Command, decide: Callable[[State], Change]) -> Committed:
         """Append what a command decides, durably and once, then publish it to gates.
@@ -158,11 +147,11 @@ class Store:
             try:
                 refuse_moved(session)
                 state = self.read_state(session).copy()
-                repeat = _repeated(command, state, session)
+                repeat = repeated(command, state, session=session)
                 if repeat is not None:
                     session.rollback()
                     return replace(repeat, publication_fault=self._publish(session, state))
-                events = _record(session, state, command, decide(state))
+                events = record(session, state, command=command, change=decide(state))
                 self.gates.begin(session, state)
                 session.commit()
             except BaseException:
@@ -242,7 +231,9 @@ def refuse_moved(session: Session) -> None:
 
 def store_of(settings: Settings, clock: Clock) -> Store:
     """Return the store that the settings name, whether or not it is there."""
-    return Store(backend_of(settings), settings.gate, clock=clock)
+    return Store(
+        backend_of(settings), settings.gate, clock=clock, anchor_folders=settings.anchor_folders
+    )
 
 
 def backend_of(settings: Settings) -> Backend:
@@ -270,68 +261,24 @@ def make_spools(store_id: str, folders: Iterable[Path]) -> None:
             Spool(folder, store_digest(store_id)).make()
 
 
-def project(session: Session, state: State) -> None:
-    """Write the projection rows that the newest events touched."""
-    for (entity, key), document in documents_of(state, sorted(state.touched)).items():
-        body = log.canonical(document)
-        session.write_projection(entity, key, body=body)
-
-
-def _record(session: Session, state: State, command: Command, change: Change) -> list[Event]:
-    """Append a command's events with its mark, and bring projection and outbox along."""
-    mark = {"id": command.command_id, "digest": command.digest, **change.seal}
-    store_id = state.store_id or session.meta()["store_id"]
-    events = []
-    for draft in change.drafts:
-        signed = replace(draft, payload={**(draft.payload or {}), "command": mark})
-        body = log.body_of(signed, seq=state.seq + 1, store_id=store_id)
-        prev_hash = state.head_hash or log.genesis(store_id)
-        event = log.parse_event(
-            body, prev_hash=prev_hash, hash_text=log.chain_hash(prev_hash, body)
-        )
-        session.insert_event(event)
-        apply(state, event)
-        _fill_outbox(session, state, event)
-        events.append(event)
-    project(session, state)
-    if change.before_commit is not None:
-        change.before_commit()
-    return events
-
-
-def _fill_outbox(session: Session, state: State, event: Event) -> None:
-    for automation_id, (hold_id, desired) in sorted(desired_by(state, event).items()):
-        row = {
-            "decided_seq": event.seq,
-            "automation_id": automation_id,
-            "hold_id": hold_id,
-            "desired": desired,
-        }
-        session.insert_outbox(row)
-
-
-def _repeated(command: Command, state: State, session: Session) -> Committed | None:
-    known = state.commands.get(command.command_id)
-    if known is None:
-        return None
-    digest, seq = known
-    if digest != command.digest:
-        raise Conflict(
-            f"Command id {command.command_id} was used at event {seq} with other content "
-            f"(digest {digest[:12]}, now {command.digest[:12]}); nothing was changed."
-        )
-    events = [e for e in session.read_events(seq - 1) if _command_id(e) == command.command_id]
-    return Committed(tuple(events), state, True)
-
-
-def _command_id(event: Event) -> str | None:
-    command = event.payload.get("command")
-    return command["id"] if isinstance(command, dict) else None
-
-
 def _json(body: object) -> dict[str, Any]:
     try:
         found = orjson.loads(str(body))
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+__all__ = [
+    "MOVED_TO",
+    "Change",
+    "Command",
+    "Committed",
+    "Store",
+    "backend_of",
+    "make_spools",
+    "open_store",
+    "project",
+    "refuse_moved",
+    "store_of",
+]

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from workbench.clock import from_text
 from workbench.policy import policy_from
-from workbench.records import EnrolledKey, Event, SignOff
+from workbench.records import EnrolledKey, Event, RunReview, SignOff, TwoPersonRequest
+from workbench.store.countersigning import (
+    KEY,
+    POLICY,
+    enrolment_content,
+    expiry,
+    is_for_another,
+    policy_content,
+    request_id,
+    second_fault,
+    weakened,
+)
+from workbench.store.readiness import release_fault, unready
 from workbench.store.signatures import signer_of
 from workbench.store.signoffs import holds_role, opening_fault, policy_of
 from workbench.store.state import State
@@ -28,6 +42,12 @@ def on_enrol(state: State, event: Event) -> None:
     if event.target in state.keys:
         refuse(state, event, why="the key was enrolled before; a key is enrolled once")
         return
+    if signer is not None and is_for_another(
+        state, signer, person=body["person"], role=body["role"]
+    ):
+        content = enrolment_content(body)
+        if not _is_by_two(state, event, KEY, content=content, doer=signer):
+            return
     state.keys[event.target] = EnrolledKey(
         key_id=event.target,
         public_hex=body["public_hex"],
@@ -66,8 +86,47 @@ def on_policy(state: State, event: Event) -> None:
         refuse(state, event, why="it is not signed by somebody who may change the policy")
         return
     policy = policy_from(event.payload["policy"])
+    content = policy_content(policy)
+    if weakened(state, policy) and not _is_by_two(
+        state, event, POLICY, content=content, doer=signer
+    ):
+        return
     state.policies[policy.environment] = policy
+    state.policy_seq = event.seq
     state.touched.add(("policy", policy.environment))
+
+
+def _is_by_two(
+    state: State, event: Event, action: str, *, content: Mapping[str, Any], doer: EnrolledKey
+) -> bool:
+    """Tell whether another person asked for what an event does, and use that request up; else it is not obeyed."""
+    why = second_fault(state, action, content=content, doer=doer, now=event.occurred_at)
+    if why:
+        refuse(state, event, why=f"two persons are asked for: {why}")
+        return False
+    name = request_id(action, content)
+    state.requests[name] = replace(state.requests[name], used_seq=event.seq)
+    state.touched.add(("request", name))
+    return True
+
+
+def on_request(state: State, event: Event) -> None:
+    """Take in what one person asks another to do; an unsigned request counts for nothing."""
+    signer = signer_of(state, event)
+    if signer is None:
+        refuse(state, event, why="it is not signed by an enrolled key")
+        return
+    action = POLICY if event.action == "policy.request" else KEY
+    name = request_id(action, enrolment_content(event.payload))
+    state.requests[name] = TwoPersonRequest(
+        request_id=name,
+        action=action,
+        about=event.reason,
+        requester_key=signer.key_id,
+        requested_seq=event.seq,
+        expires_at=expiry(state, event.occurred_at),
+    )
+    state.touched.add(("request", name))
 
 
 def on_signoff_request(state: State, event: Event) -> None:
@@ -105,7 +164,7 @@ def on_signoff_give(state: State, event: Event) -> None:
 
 def may_open(state: State, event: Event) -> bool:
     """Tell whether a release or narrow restart is obeyed, and note the sign-off that it uses up."""
-    if why := opening_fault(state, event):
+    if why := _fault_of(state, event):
         refuse(state, event, why=why)
         return False
     found = state.signoffs.get(event.payload.get("signoff_id", ""))
@@ -113,6 +172,29 @@ def may_open(state: State, event: Event) -> bool:
         state.signoffs[found.signoff_id] = replace(found, used_seq=event.seq)
         state.touched.add(("signoff", found.signoff_id))
     return True
+
+
+def _fault_of(state: State, event: Event) -> str:
+    """Return why what opens is not obeyed; a first-run hold that is ready needs reviewers, not a decision."""
+    body = event.payload
+    hold = state.holds.get(body.get("hold_id", event.target))
+    if hold is None or not hold.is_first_run or body["break_glass_reason"]:
+        return opening_fault(state, event)
+    if why := unready(state, hold, effects=body.get("effects", "write")):
+        return why
+    if body["decision_id"] or "covered" not in body:
+        return opening_fault(state, event)
+    return release_fault(state, hold, releaser=signer_of(state, event))
+
+
+def is_entitled_to_decide(state: State, event: Event) -> bool:
+    """Tell whether a decision is obeyed: where policy names who may decide, one of them signed it."""
+    roles = policy_of(state).may_decide
+    signer = signer_of(state, event)
+    if not roles or (signer is not None and holds_role(state, signer, roles=roles)):
+        return True
+    refuse(state, event, why="it is not signed by somebody who may decide under the policy")
+    return False
 
 
 def on_review(state: State, event: Event) -> None:
@@ -126,3 +208,26 @@ def on_review(state: State, event: Event) -> None:
     if signer.person not in known:
         state.reviewers[event.target] = (*known, signer.person)
         state.touched.add(("reviewers", event.target))
+
+
+def on_run_review(state: State, event: Event) -> None:
+    """Take in that somebody reviewed a run; whether it counts is asked when a first-run hold would open."""
+    body, signer = event.payload, signer_of(state, event)
+    key = f"{body['source_id']}/{body['run_id']}"
+    names = ("source_id", "run_id", "automation_id", "run_mode")
+    known = state.run_reviews.get(key) or RunReview(**{name: body[name] for name in names})
+    if known.automation_id != body["automation_id"]:
+        refuse(state, event, why=f"the run was reviewed as one of {known.automation_id}")
+        return
+    if signer is not None:
+        known = replace(known, key_ids=tuple(dict.fromkeys((*known.key_ids, signer.key_id))))
+    else:
+        known = replace(known, unsigned=tuple(dict.fromkeys((*known.unsigned, event.actor))))
+    state.run_reviews[key] = known
+    state.touched.add(("run_review", key))
+
+
+def on_waiver(state: State, event: Event) -> None:
+    """Take in that automations were taken over as already running: it opens nothing, and screens show it."""
+    for automation_id in event.payload["automation_ids"]:
+        state.waived[automation_id] = f"{event.actor}: {event.reason}"

@@ -17,11 +17,16 @@ _NOTE = re.compile(
 
 @dataclass(frozen=True)
 class Witness:
-    """What a copy of a head note says: the event that was the newest, and how its hash begins."""
+    """What a copy of a head note says: the event that was the newest, and how its hash begins.
+
+    Attributes:
+        source: file that it was found in, or an empty text.
+    """
 
     seq: int
     hash: str
     store_id: str = ""
+    source: str = ""
 
 
 def read_witness(text: str) -> Witness:
@@ -39,7 +44,8 @@ def contradiction(
 ) -> tuple[int, str] | None:
     """Return the place and the words of the first witness that saw another log, or None; events verified before."""
     for said in sorted(witnesses, key=lambda said: said.seq):
-        note = f"the head note {said.seq} {said.hash[:16]}"
+        where = f" in {said.source}" if said.source else ""
+        note = f"the head note {said.seq} {said.hash[:16]}{where}"
         if said.store_id not in ("", store_id):
             return said.seq, f"{note} is of another log, {said.store_id}"
         if said.seq > len(events):

@@ -24,6 +24,7 @@ from tests.unit.published import a_hold, publish
 from workbench.clock import SystemClock, to_text
 from workbench.engines.airflow import Airflow, connect
 from workbench.engines.airflow_client import AirflowClient
+from workbench.engines.binding import RegistryBinding
 from workbench.engines.interface import EngineAddress
 from workbench.engines.switching import (
     CallResult,
@@ -38,7 +39,7 @@ from workbench.errors import EngineError
 from workbench.presence import read_presences
 from workbench.records import Mode
 from workbench.warehouse import Warehouse
-from workbench.warehouse.syncing import RegistryBinding, sync_engine
+from workbench.warehouse.syncing import sync_engine
 
 pytestmark = [pytest.mark.live, pytest.mark.engine_airflow]
 

@@ -1,0 +1,2 @@
+-- One row: what the server's clock says, whatever began before.
+select clock_timestamp() as now

@@ -1,0 +1,134 @@
+"""Hosts on the command line: named in every receipt, UNREACHABLE where silent, struck off on the record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.ground import HOSTILE, a_store, asking, events, inert, refused, run, usage
+from tests.store.several_hosts import a_mirror
+from tests.store.test_hosts import forge, row_of
+from workbench.clock import SystemClock
+from workbench.control import Control
+from workbench.gate import Gate
+from workbench.settings import Settings
+from workbench.store import hosts
+
+
+@pytest.fixture
+def control() -> Iterator[Control]:
+    """Return the way to command a store that a mirror on host `b` reports to."""
+    yield a_store()
+
+
+def report_from(name: str, root: Path, *asks: str) -> Settings:
+    """Mirror once from another host, with gates that have asked there; returns its settings."""
+    here = Settings.from_environment()
+    own = type(here)(
+        **{**vars(here), "gate": root / name / "gate", "home": root / name, "host": name}
+    )
+    mirror = a_mirror(own, SystemClock())
+    mirror.once()
+    for automation_id in asks:
+        Gate(own.gate).check(automation_id)
+    mirror._reporter._told_at = float("-inf")
+    mirror.once()
+    return own
+
+
+def fall_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let whatever has reported until now be silent."""
+    monkeypatch.setattr(hosts, "SILENT_SECONDS", 0.05)
+    time.sleep(0.1)
+
+
+def test_a_receipt_names_hosts_that_were_not_told(
+    control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 10 and a line for each such host, though every automation seen here has confirmed."""
+    report_from("b", tmp_path)
+    fall_silent(monkeypatch)
+    with asking("order-sync"):
+        found = run("pause", "automation=order-sync", "--reason", "x", "--yes")
+    assert found.code == 10
+    assert "1 of 1 automations confirmed" in found.out
+    assert "NOT TOLD: host b is UNREACHABLE: last heartbeat 20" in found.out
+    assert "gates there have event" in found.out
+
+
+def test_the_json_of_hosts_has_exactly_these_fields(control: Control, tmp_path: Path) -> None:
+    """Programs get each host's state, position, age and clock."""
+    own = report_from("b", tmp_path)
+    (host,) = run("status", "--json").document["hosts"]
+    assert set(host) == {
+        "host",
+        "state",
+        "seq",
+        "wanted_seq",
+        "last_heartbeat_at",
+        "age_seconds",
+        "skew_seconds",
+        "gate_folder",
+        "reported_by",
+    }
+    assert (host["host"], host["state"], host["gate_folder"]) == ("b", "told", str(own.gate))
+    paused = run("pause", "*", "--reason", "x", "--yes", "--no-wait", "--json").document
+    assert (paused["is_confirmed"], paused["hosts"][0]["state"]) == (False, "not told yet")
+
+
+def test_status_doctor_and_card_show_hosts(
+    control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that reports is well; a silent one is flagged, WRONG, and the way out is named."""
+    report_from("b", tmp_path, "order-sync")
+    assert "host" in run("status").out
+    well = {f["about"]: f for f in run("doctor", "--json").document}
+    assert well["host b"]["is_well"]
+    fall_silent(monkeypatch)
+    said = run("status").out
+    assert "UNREACHABLE" in said
+    assert "flagged: host b is UNREACHABLE" in said
+    wrong = {f["about"]: f for f in run("doctor", "--json").document}
+    assert not wrong["host b"]["is_well"]
+    assert "workbench mirror forget b" in wrong["host b"]["next_step"]
+
+
+def test_a_wrong_clock_is_named(control: Control) -> None:
+    """Doctor says how far a host's clock is from the store's."""
+    forge(control, row_of("b", said_at="2001-01-01T00:00:00.000000Z"))
+    found = [f for f in run("doctor", "--json").document if f["about"] == "host b"]
+    assert not found[0]["is_well"]
+    assert "s behind the store's" in found[0]["finding"]
+
+
+def test_a_host_is_struck_off(
+    control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused while it reports, without a reason or for an unknown name; then done once and recorded."""
+    report_from("b", tmp_path)
+    refused(run("mirror", "forget", "b", "-r", "gone"), 3, "Host b reported")
+    fall_silent(monkeypatch)
+    refused(run("mirror", "forget", "b"), 2, "needs a reason")
+    refused(run("mirror", "forget", "c", "-r", "gone"), 4, "No host c reports")
+    done = run("mirror", "forget", "b", "-r", "gone")
+    assert (done.code, "is struck off" in done.out) == (0, True)
+    refused(run("mirror", "forget", "b", "-r", "gone"), 4, "there are: none")
+    (event,) = events("host.forget")
+    assert event.reason == "gone"
+    assert run("status", "--json").document["hosts"] == []
+
+
+def test_a_hostile_host_is_shown_inertly(control: Control) -> None:
+    """Names and folders come from other machines: nothing of them moves the cursor or poses as a line of ours."""
+    forge(control, row_of(HOSTILE[:60], gate_folder=HOSTILE, report=HOSTILE))
+    for words in (("status",), ("doctor",), ("pause", "*", "--reason", "x", "--yes", "--no-wait")):
+        inert(run(*words))
+
+
+def test_mirror_alone_says_what_it_needs(control: Control) -> None:
+    """Neither option, and both, are refused with the usual way to call it."""
+    usage(run("mirror"), "--watch or --once")
+    usage(run("mirror", "--watch", "--once"), "--watch or --once")

@@ -1,0 +1,109 @@
+"""`workbench drill` proves a pause in staging, says where the engine did otherwise, and the card tells of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.ground import events, refused, run
+from tests.delivery.shell import a_fleet
+from tests.engines.fake_engine import FakeEngine, Tricks
+from workbench.delivery import drilling
+from workbench.engines.switching import CallResult
+
+DRILL = ("drill", "main", "--yes", "--watch", "4", "--after", "5")
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """The fake, whose time goes on when the drill sleeps."""
+    found = a_fleet(monkeypatch)
+    right = drilling.Pace.__init__
+
+    def quick(self, *words, **named):  # type: ignore[no-untyped-def]
+        right(self, *words, **named)
+        object.__setattr__(self, "sleep", lambda _: found.tick())
+        object.__setattr__(self, "confirm_seconds", 2.0)
+
+    monkeypatch.setattr(drilling.Pace, "__init__", quick)
+    return found
+
+
+def test_a_drill_passes_and_is_on_the_card(engine: FakeEngine) -> None:
+    """The print-out has each class; the log has hold, release without break-glass, certificate; the card its age."""
+    found = run(*DRILL)
+    assert found.code == 0, found.said
+    assert "freeze: PASSED" in found.out
+    assert "finishes_step_then_waits" in found.out
+    assert "not tried" in found.out
+    assert [e.payload["purpose"] for e in events("hold.place")] == ["drill"]
+    assert [e.payload["is_drill_end"] for e in events("hold.release")] == [True]
+    assert "break-glass" not in run("status").out
+    assert "freeze passed" in run("card", "automation=orders").out
+    assert run("audit", "verify").code == 0
+
+
+def test_a_drill_of_an_engine_that_does_not_obey_fails(engine: FakeEngine) -> None:
+    """200 without effect: exit code 16, NEVER read back, and the card says FAILED."""
+    engine.tricks = Tricks(before=lambda _: CallResult.DONE)
+    found = run(*DRILL)
+    assert found.code == 16
+    assert "NEVER" in found.out
+    assert "freeze FAILED" in run("card", "automation=orders").out
+
+
+def test_a_drill_is_stale_under_another_version(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the engine was upgraded the card says so."""
+    run(*DRILL)
+    monkeypatch.setattr("tests.engines.fake_engine.VERSION", "2.0")
+    run("pause", "kind=workflow", "-r", "x", "--yes")
+    assert "STALE: it is version 2.0 now" in run("card", "automation=orders").out
+
+
+def test_production_is_not_drilled(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused, with where to drill instead; nothing was started."""
+    from workbench.control.commands import Control
+
+    right = Control.state
+
+    def production(self: Control):  # type: ignore[no-untyped-def]
+        found = right(self).copy()
+        found.environment = "production"
+        return found
+
+    monkeypatch.setattr(Control, "state", production)
+    refused(run(*DRILL), 3, "outside production")
+    assert engine.probes == []
+
+
+def test_an_engine_that_is_not_named_is_said(engine: FakeEngine) -> None:
+    """The engines that there are stand in the refusal."""
+    refused(run("drill", "other", "--yes"), 4, "there are main")
+
+
+def test_only_a_drills_hold_ends_with_it(engine: FakeEngine) -> None:
+    """A hold on real work, marked as a drill or not, is not released this way; nor does the fold obey it."""
+    from workbench.control.drill_end import decide_drill_end
+    from workbench.errors import Refused
+    from workbench.opening import open_control
+    from workbench.settings import Settings
+
+    run("pause", "automation=orders", "-r", "x", "--yes", "--no-wait")
+    run("pause", "automation=orders", "-r", "x", "--yes", "--no-wait", "--purpose", "drill")
+    control = open_control(Settings.from_environment())
+    state, now = control.state(), control.clock.now()
+    for hold_id in ("H-1", "H-2"):
+        with pytest.raises(Refused, match="not released as a drill"):
+            decide_drill_end(state, hold_id, actor="a", now=now)
+
+
+def test_a_drill_stands_aside_for_nobody_silently(engine: FakeEngine) -> None:
+    """While another process delivers to the engine the drill is refused, and says what to do."""
+    from workbench.opening import open_control
+    from workbench.settings import Settings
+
+    store = open_control(Settings.from_environment()).store
+    with store.backend.leasing("deliver-main") as is_ours:
+        assert is_ours
+        refused(run(*DRILL), 3, "Another process delivers")

@@ -1,0 +1,54 @@
+"""A run that an engine carries out in pieces: the first one starts it, the others go on with it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.store.ground import a_control, break_glass, pause, settings_in
+from workbench.gate import Gate, Paused
+from workbench.records import Mode
+
+
+async def piece(gate: Gate, *, is_in_flight: bool) -> str:
+    """Carry out one piece of a run and return what the gate said inside of it."""
+    async with gate.run_async("ticket-reply", "r-1", is_in_flight=is_in_flight):
+        return str(gate.pause_point().state)
+
+
+def test_under_a_drain_the_next_piece_of_a_run_goes_on(tmp_path: Path) -> None:
+    """What was let in before the drain finishes in further pieces; a new run is held."""
+    control = a_control(tmp_path)
+    gate = Gate(settings_in(tmp_path).gate)
+    assert asyncio.run(piece(gate, is_in_flight=False)) == "CLEAR"
+    pause(control, mode=Mode.DRAIN)
+    assert asyncio.run(piece(gate, is_in_flight=True)) == "CLEAR"
+    with pytest.raises(Paused):
+        asyncio.run(piece(gate, is_in_flight=False))
+
+
+@pytest.mark.parametrize("mode", [Mode.FREEZE, Mode.HALT])
+def test_a_stronger_hold_stops_further_pieces(tmp_path: Path, mode: Mode) -> None:
+    """Having been let in before helps under a drain only."""
+    pause(a_control(tmp_path), mode=mode)
+    with pytest.raises(Paused):
+        asyncio.run(piece(Gate(settings_in(tmp_path).gate), is_in_flight=True))
+
+
+def test_in_a_narrow_restart_all_pieces_of_a_run_take_one_ticket(tmp_path: Path) -> None:
+    """Whether first piece or not, a run is counted once, and a second run finds no ticket."""
+    control = a_control(tmp_path)
+    pause(control)
+    control.resume_narrow(break_glass("H-1", "automation=ticket-reply", 1))
+    gate = Gate(settings_in(tmp_path).gate)
+    for is_in_flight in (False, True, False):
+        assert asyncio.run(piece(gate, is_in_flight=is_in_flight)) == "CLEAR"
+
+    async def other() -> None:
+        async with gate.run_async("ticket-reply", "r-2", is_in_flight=True):
+            pass
+
+    with pytest.raises(Paused):
+        asyncio.run(other())

@@ -1,0 +1,108 @@
+"""`workbench drill`: prove in staging what a pause does in an engine, and keep the certificate."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from workbench.cli.present import as_json, ask, closing_line, one_line, store_line, table
+from workbench.control.drilling import DrillRequest, run_drill
+from workbench.delivery.drilling import Drilled, Pace
+from workbench.delivery.fleet import Fleet
+from workbench.engines.addresses import read_addresses
+from workbench.errors import EngineError
+from workbench.opening import open_control
+from workbench.records import Kind, Mode
+from workbench.settings import Settings
+
+
+@click.command()
+@click.argument("engine_id", metavar="ENGINE")
+@click.option(
+    "--mode", type=click.Choice([str(m) for m in Mode]), default=str(Mode.FREEZE), show_default=True
+)
+@click.option(
+    "--kind",
+    type=click.Choice([str(k) for k in Kind]),
+    default=str(Kind.WORKFLOW),
+    show_default=True,
+    help="Kind of automation that it certifies.",
+)
+@click.option(
+    "--watch",
+    type=click.FloatRange(1, 3600),
+    default=30.0,
+    show_default=True,
+    help="Seconds to watch the pause.",
+)
+@click.option(
+    "--after",
+    type=click.FloatRange(1, 3600),
+    default=60.0,
+    show_default=True,
+    help="Seconds to watch the resume.",
+)
+@click.option("--as", "role", help="Role you act for.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
+def command(engine_id: str, **options: Any) -> int:
+    """Start probe work of each class in ENGINE, pause it, watch, resume, clean up, and keep what happened.
+
+    Never in production. Exit code 0: the pause was read back, held and did what is declared; 16 otherwise.
+    """
+    settings = Settings.from_environment()
+    control = open_control(settings, role=options["role"])
+    fleet = Fleet(read_addresses(settings.engines_file), control.store, control.clock)
+    if not options["is_json"]:
+        click.echo(store_line(control.head_note(), settings))
+        if not options["yes"]:
+            ask(f"Start probe work in {engine_id} and pause it ({options['mode']})?")
+    pace = Pace(watch_seconds=options["watch"], after_seconds=options["after"])
+    request = DrillRequest(engine_id, Mode(options["mode"]), Kind(options["kind"]), pace)
+    drilled = run_drill(control, fleet, request=request)
+    if options["is_json"]:
+        click.echo(as_json({**asdict(drilled), "is_passed": drilled.is_passed}))
+    else:
+        click.echo(drilled_text(drilled))
+        closing_line(control)
+    return 0 if drilled.is_passed else EngineError.exit_code
+
+
+def drilled_text(drilled: Drilled) -> str:
+    """Return the print-out of a drill: the verdict first, then each class of work, differences marked."""
+    odd = {one.work_class: one.declared for one in drilled.differences}
+    rows: list[tuple[str, ...]] = [
+        (
+            e.work_class,
+            e.on_pause,
+            e.on_resume,
+            f"DECLARED {odd[e.work_class].on_pause}, {odd[e.work_class].on_resume}"
+            if e.work_class in odd
+            else "as declared",
+        )
+        for e in drilled.effects
+    ]
+    rows += [(name, "not tried", "not tried", one_line(why)) for name, why in drilled.cannot]
+    how = "PASSED" if drilled.is_passed else "FAILED"
+    lines = [
+        f"\nDrill of {drilled.engine_id} ({drilled.engine} {drilled.version}), {drilled.mode}: {how}",
+        f"  read back            {_after(drilled, 'confirmed_at', 'NEVER: no certificate of a pause')}",
+        f"  quiet                {_after(drilled, 'quiet_at', 'not while it was watched')}",
+        f"  last start           {_after(drilled, 'last_start_at', 'none')}",
+        f"  started after it     {', '.join(drilled.leaks) or 'none'}",
+        table(["work", "on pause", "on resume", ""], rows),
+    ]
+    lines += [f"  DOUBT: {one_line(sentence)}" for sentence in drilled.findings]
+    lines += [f"  clean up by hand: {one_line(sentence)}" for sentence in drilled.left]
+    return "\n".join(lines)
+
+
+def _after(drilled: Drilled, name: str, otherwise: str) -> str:
+    instant = getattr(drilled, name)
+    if instant is None:
+        return otherwise
+    seconds = (instant - drilled.command_at).total_seconds()
+    side = "after" if seconds >= 0 else "before"
+    return f"{abs(seconds):.1f} s {side} the command"

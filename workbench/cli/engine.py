@@ -1,0 +1,111 @@
+"""`workbench engine`: which engines may be switched, whether they answer, and what a pause does there."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from workbench.cli.present import as_json, one_line, store_line, table
+from workbench.delivery.fleet import Fleet
+from workbench.engines.addresses import read_addresses
+from workbench.engines.connecting import kinds
+from workbench.engines.interface import Engine
+from workbench.engines.switching import Capability
+from workbench.errors import EngineError, NotFound, WorkbenchError
+from workbench.settings import Settings
+from workbench.store.store import open_store
+
+
+@click.group()
+def command() -> None:
+    """List the engines of the file of engines, and ask one what it is and what a pause does there."""
+
+
+@command.command("list")
+@click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
+def list_engines(is_json: bool) -> None:
+    """Show every engine with its kind, its place and how many automations it runs."""
+    settings, fleet = _fleet()
+    automations = fleet.store.state().automations.values()
+    rows = [
+        (name, one.kind, one.url, str(sum(a.engine == name for a in automations)))
+        for name, one in sorted(fleet.addresses.items())
+    ]
+    if is_json:
+        names = ("engine_id", "kind", "url", "automation_count")
+        click.echo(as_json([dict(zip(names, row, strict=True)) for row in rows]))
+        return
+    click.echo(store_line(fleet.store.head_note(), settings))
+    click.echo(table(["engine", "kind", "address", "automations"], rows))
+    if not rows:
+        click.echo(
+            f"{settings.engines_file} names no engine; kinds that can be: {', '.join(kinds())}."
+        )
+    named = {a.engine for a in automations if a.engine} - set(fleet.addresses)
+    for name in sorted(named):
+        click.echo(f"{name} runs automations and is not in that file: a hold does not reach it.")
+
+
+@command.command("probe")
+@click.argument("engine_id")
+@click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
+def probe(engine_id: str, is_json: bool) -> None:
+    """Ask ENGINE_ID for its version and say what each mode does there; changes nothing."""
+    _, fleet = _fleet()
+    engine = fleet.engine(engine_id)
+    if engine is None:
+        why = fleet.faults.get(engine_id)
+        if why:
+            raise EngineError(f"{engine_id}: {why}")
+        known = ", ".join(sorted(fleet.addresses)) or "none"
+        raise NotFound(f"There is no engine {engine_id!r}; there are {known}.")
+    health = engine.probe()
+    found = engine.capabilities()
+    if is_json:
+        click.echo(as_json({"health": asdict(health), "capabilities": [asdict(c) for c in found]}))
+        return
+    click.echo(f"{engine_id} is {health.engine} {health.version} and answers.")
+    for finding in health.findings:
+        click.echo(f"  DOUBT: {one_line(finding)}")
+    _show_unbound(fleet, engine, engine_id)
+    rows = [row for one in found for row in _rows(one)]
+    click.echo(table(["scope", "mode", "work", "on pause", "on resume", "known by"], rows))
+
+
+def _show_unbound(fleet: Fleet, engine: Engine, engine_id: str) -> None:
+    """Name automations whose workflow the engine does not have: a pause of them cannot be delivered."""
+    try:
+        names = {name for target in engine.targets() for name in target.names}
+    except WorkbenchError as exc:
+        click.echo(f"  DOUBT: its workflows cannot be listed: {one_line(exc.message)}")
+        return
+    for automation in fleet.store.state().automations.values():
+        name = automation.engine_ref or automation.automation_id
+        if automation.engine == engine_id and not automation.is_retired and name not in names:
+            click.echo(
+                f"  {automation.automation_id}: the engine has no workflow named {one_line(name)}"
+            )
+
+
+def _rows(one: Capability) -> list[tuple[str, ...]]:
+    if one.cannot:
+        return [(one.scope_kind, one.mode, "-", f"CANNOT: {one.cannot}", "-", "-")]
+    return [
+        (
+            one.scope_kind,
+            one.mode,
+            effect.work_class,
+            effect.on_pause,
+            effect.on_resume,
+            " ".join(filter(None, (effect.evidence, effect.version))),
+        )
+        for effect in one.effects
+    ]
+
+
+def _fleet() -> tuple[Settings, Fleet]:
+    settings = Settings.from_environment()
+    clock = settings.clock()
+    store = open_store(settings, clock)
+    return settings, Fleet(read_addresses(settings.engines_file), store, clock)

@@ -1,0 +1,75 @@
+"""`workbench serve`: deliver to engines and reconcile, in one supervised process."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+
+import click
+
+from workbench.cli.present import one_line, store_line
+from workbench.cli.supervised import Supervisor
+from workbench.delivery.fleet import Fleet
+from workbench.delivery.serving import serve
+from workbench.engines.addresses import read_addresses
+from workbench.errors import EngineError, NotFound
+from workbench.settings import Settings, notify_socket
+from workbench.store.store import open_store
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Go over each engine once and end (a timer or cron).")
+@click.option(
+    "--period",
+    type=click.FloatRange(1, 3600),
+    default=15.0,
+    show_default=True,
+    help="Seconds between two looks at an engine where all is as wanted.",
+)
+def command(once: bool, period: float) -> int:
+    """Bring engines where the holds want them, and back to it when somebody changes that.
+
+    A hold that is recorded meanwhile is delivered at once. One process delivers to an engine at a time,
+    whatever host it runs on; the others wait to take over. Exit code with --once: 0 all is as wanted, 16 not.
+    """
+    settings = Settings.from_environment()
+    clock = settings.clock()
+    store = open_store(settings, clock)
+    addresses = read_addresses(settings.engines_file)
+    if not addresses:
+        raise NotFound(
+            f"{settings.engines_file} names no engine, so there is nothing to deliver to.",
+            next_step="write one as README shows under *Engines obey*, or set WORKBENCH_ENGINES",
+        )
+    fleet = Fleet(addresses, store, clock)
+    click.echo(store_line(store.head_note(), settings))
+    if once:
+        return _once(fleet)
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    serve(fleet, over, say=_say, period_seconds=period, tell=Supervisor(notify_socket()).tell)
+    return 0
+
+
+def _once(fleet: Fleet) -> int:
+    worker = fleet.worker(_say)
+    looks = worker.once()
+    for engine_id in sorted(fleet.addresses):
+        if why := fleet.faults.get(engine_id):
+            _say(f"{engine_id}: {why}")
+        elif engine_id in worker.others:
+            _say(f"{engine_id}: another process delivers to it")
+    if fleet.faults or not all(look.is_settled for look in looks.values()):
+        waiting = sorted({*fleet.faults, *(k for k, v in looks.items() if not v.is_settled)})
+        raise EngineError(
+            f"Not all is as the holds want it in {', '.join(waiting)}.",
+            next_step="see why above, or run it again; `workbench serve` goes on until it is",
+        )
+    return 0
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):
+        click.echo(one_line(line))

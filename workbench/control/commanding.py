@@ -1,0 +1,125 @@
+"""How a command reaches the store: signed where one can, recorded once, published, and its head copied outside."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from workbench.clock import Clock
+from workbench.control.ending import with_endings
+from workbench.control.engine_port import FleetPort, NoEngines
+from workbench.control.resuming import trusted
+from workbench.control.signing import Signer, Who, identify, own_key, unsigned
+from workbench.control.spooling import Intake
+from workbench.errors import StorageUnavailable, WorkbenchError
+from workbench.evidence import EvidenceReader, nothing_loaded
+from workbench.records import HeadNote
+from workbench.store.anchors import append_note
+from workbench.store.checkpoint import note_of
+from workbench.store.state import State
+from workbench.store.store import Change, Command, Committed, Store
+from workbench.tickets import TicketBook
+
+
+class Commander:
+    """Gives commands to one store; each call opens and closes its own connection, so any thread may call.
+
+    Attributes:
+        fleet: the engines, where some are switched.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        role: str | None = None,
+        signer: Signer = unsigned,
+        evidence: EvidenceReader = nothing_loaded,
+    ) -> None:
+        """Act on a store as this process's user, for a role where one is named, signing where one can.
+
+        `evidence` says what a resume rests on; without it one goes by break-glass only.
+        """
+        self.evidence = evidence
+        self.intake = Intake(store, (store.gate_folder,))
+        self.anchor_key: Path | None = None
+        self._said: set[str] = set()
+        self.fleet: FleetPort = NoEngines()
+        self.signer = signer
+        self.store = store
+        self.clock = clock
+        self.role = role
+
+    def head_note(self) -> HeadNote:
+        """Return where the log stands."""
+        return self.store.head_note()
+
+    def state(self) -> State:
+        """Return the fold of the log."""
+        return self.store.state()
+
+    def transact(self, command: Command, decide: Callable[[State, Who], Change]) -> Committed:
+        """Give one command, signed where this user has a key: what it decides is recorded, once."""
+        now = self.clock.now()
+        self.take_in_spooled()
+
+        def decided(state: State) -> Change:
+            who = identify(command, state, signer=self.signer, role=self.role, now=now)
+            change = with_endings(
+                state, decide(state, who), gate_folder=self.store.gate_folder, now=now
+            )
+            return replace(change, seal=who.seal)
+
+        return self.anchored(self.store.transact(command, decided))
+
+    def checkpoint(self, state: State) -> str:
+        """Return the note of where the log stood, signed where this user has a key."""
+        head = state.head
+        root, signer = bytes.fromhex(head.root), own_key(self.anchor_key)
+        return note_of(head.store_id, state.event_count, root=root, signer=signer)
+
+    def take_in_spooled(self) -> None:
+        """Record the pauses that wait in the spool; what cannot be recorded now, gates go on holding."""
+        with contextlib.suppress(OSError, WorkbenchError):
+            for done in self.intake.take_in(self.clock.now()):
+                self.anchored(done)
+
+    def anchored(self, done: Committed) -> Committed:
+        """Copy the new head outside of the store; a copy that fails fails nothing, and is said once."""
+        folders = self.store.anchor_folders
+        if not folders or done.is_repeat:
+            return done
+        try:
+            note = self.checkpoint(done.state)
+            faults = append_note(folders, done.state.store_id, note=note)
+        except OSError as exc:
+            faults = [f"no checkpoint could be made: {exc}"]
+        for fault in sorted(set(faults) - self._said):
+            logging.getLogger(__name__).warning("%s; the command itself is recorded.", fault)
+        self._said.update(faults)
+        return done
+
+    def make_tickets(self, probation_id: str, runs: int) -> None:
+        """Make the tickets of a narrow restart; raises StorageUnavailable where they cannot be counted."""
+        try:
+            TicketBook(self.store.gate_folder, probation_id, runs).create()
+        except OSError as exc:
+            raise StorageUnavailable(
+                f"Tickets cannot be counted in {self.store.gate_folder} ({exc.strerror}); "
+                "nothing was restarted.",
+                next_step="make the gate folder writable",
+            ) from exc
+
+    def trusted_state(self, state: State) -> State:
+        """Return the state; raises AuditBroken or Refused where nothing may be opened on it."""
+        return trusted(state, copy_fault=self.store.copy_fault(state))
+
+    @staticmethod
+    def new_id(command_id: str | None) -> str:
+        """Return the id that was given, or a fresh one."""
+        return command_id or uuid.uuid4().hex

@@ -1,0 +1,87 @@
+"""Asking for what two persons do: a weaker policy, or a key in another's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from workbench.control.signing import Who, key_of
+from workbench.errors import Refused
+from workbench.records import EnrolledKey, TwoPersonRequest
+from workbench.store.countersigning import POLICY, request_id, request_state, second_fault
+from workbench.store.log import Draft
+from workbench.store.state import State
+from workbench.store.store import Change
+
+if TYPE_CHECKING:
+    from workbench.control.commands import Control
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Something for which two persons are asked.
+
+    Attributes:
+        action: action of the event that does it; `content` is exactly what is done.
+        about: what it does, in words; `ask` and `do` are the commands to type.
+    """
+
+    action: str
+    content: Mapping[str, Any]
+    about: str
+    ask: str
+    do: str
+
+    @property
+    def request_id(self) -> str:
+        """The name of a request for exactly this."""
+        return request_id(self.action, self.content)
+
+
+def refuse_alone(state: State, wish: Wish, *, doer: EnrolledKey, now: datetime) -> None:
+    """Refuse what one person would do alone; raises Refused with the two commands to type."""
+    why = second_fault(state, wish.action, content=wish.content, doer=doer, now=now)
+    if not why:
+        return
+    found = state.requests.get(wish.request_id)
+    is_asked = found is not None and not request_state(state, found, now=now)
+    others = "" if len(persons(state)) > 1 else "; enrol another person's key first"
+    raise Refused(
+        f"{wish.about[0].upper()}{wish.about[1:]} needs two persons: {why}{others}.",
+        next_step=f"another person types {wish.do}"
+        if is_asked and not others
+        else f"{wish.ask}, then another person {wish.do}",
+    )
+
+
+def persons(state: State) -> set[str]:
+    """Return the persons who have a key that counts."""
+    return {key.person for key in state.keys.values() if key.revoked_seq is None}
+
+
+def decide_request(state: State, wish: Wish, *, who: Who, now: datetime) -> Change:
+    """Return the event that asks for it; raises Refused where the same was asked before and stands."""
+    asker = key_of(who, "A request")
+    known = state.requests.get(wish.request_id)
+    if known is not None and not request_state(state, known, now=now):
+        raise Refused(
+            f"{state.keys[known.requester_key].person} asked for exactly this at event "
+            f"{known.requested_seq}, until {known.expires_at:%Y-%m-%d %H:%M:%S} UTC.",
+            next_step=f"another person types {wish.do}",
+        )
+    action = "policy.request" if wish.action == POLICY else "key.request"
+    reason = f"asked by {asker.person}: {wish.about}"
+    draft = Draft(now, who.text, action, wish.request_id, reason=reason, payload=dict(wish.content))
+    return Change([draft])
+
+
+def pending_requests(control: Control) -> list[TwoPersonRequest]:
+    """Return what waits for a second person, oldest first."""
+    return waiting(control.state(), now=control.clock.now())
+
+
+def waiting(state: State, *, now: datetime) -> list[TwoPersonRequest]:
+    """Return the requests that another person may still do."""
+    return [r for r in state.requests.values() if not request_state(state, r, now=now)]

@@ -1,0 +1,99 @@
+"""Drilling from a command: the marked hold, the drill, its certificate in the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from workbench.control.commands import Control
+from workbench.control.drill_end import decide_drill_end, drill_end_command
+from workbench.control.placing import PauseRequest
+from workbench.delivery.certificate import certificate_draft
+from workbench.delivery.drilling import Drill, Drilled, Pace
+from workbench.delivery.fleet import Fleet
+from workbench.delivery.hand import Hand
+from workbench.errors import EngineError, NotFound, Refused
+from workbench.records import Hold, Kind, Mode, Purpose
+from workbench.registry import PRODUCTION
+from workbench.store.store import Change, Command
+
+
+@dataclass(frozen=True)
+class DrillRequest:
+    """What is asked: drill an engine in a mode, for a kind of automation."""
+
+    engine_id: str
+    mode: Mode
+    kind: Kind = Kind.WORKFLOW
+    pace: Pace = field(default_factory=Pace)
+
+
+def run_drill(control: Control, fleet: Fleet, *, request: DrillRequest) -> Drilled:
+    """Drill an engine and record the certificate; whoever else delivers to it stands aside meanwhile.
+
+    Raises Refused in production and where another process delivers, NotFound for an engine that is not named,
+    EngineError where it does not answer.
+    """
+    state = control.state()
+    if state.environment == PRODUCTION:
+        raise Refused(
+            "A drill starts and stops made-up work, so it is held outside production.",
+            next_step="point WORKBENCH_STORE at the staging store and drill the staging engine",
+        )
+    engine = fleet.engine(request.engine_id)
+    if engine is None:
+        if why := fleet.faults.get(request.engine_id):
+            raise EngineError(f"{request.engine_id}: {why}")
+        known = ", ".join(sorted(fleet.addresses)) or "none"
+        raise NotFound(f"There is no engine {request.engine_id!r}; there are {known}.")
+    hand = Hand(request.engine_id, engine, control.store, control.clock)
+    drill = Drill(
+        hand,
+        engine,
+        request.mode,
+        lambda: _place(control, request),
+        lambda hold: _release(control, hold),
+        request.pace,
+    )
+    with control.store.backend.leasing(f"deliver-{request.engine_id}") as is_ours:
+        if not is_ours:
+            raise Refused(
+                f"Another process delivers to {request.engine_id} now, so it cannot be drilled.",
+                next_step="stop `workbench serve` for the drill, then start it again",
+            )
+        drilled = drill.run()
+    _record(control, drilled, request)
+    return drilled
+
+
+def _place(control: Control, request: DrillRequest) -> Hold:
+    asked = PauseRequest(
+        f"automation=drill-{request.engine_id}",
+        f"drill of {request.engine_id} in mode {request.mode}",
+        mode=request.mode,
+        purpose=Purpose.DRILL,
+        is_unregistered=True,
+    )
+    return control.pause(asked, wait_seconds=0).hold
+
+
+def _release(control: Control, hold: Hold) -> None:
+    now = control.clock.now()
+    command = drill_end_command(hold.hold_id, control.new_id(None))
+    control.transact(
+        command, lambda s, who: decide_drill_end(s, hold.hold_id, actor=who.text, now=now)
+    )
+
+
+def _record(control: Control, drilled: Drilled, request: DrillRequest) -> None:
+    environment = control.state().environment
+    content = {"name": "drill", "engine": drilled.engine_id, "mode": str(drilled.mode)}
+    control.transact(
+        Command(control.new_id(None), content),
+        lambda _, who: Change(
+            [
+                certificate_draft(
+                    drilled, kind=str(request.kind), actor=who.text, environment=environment
+                )
+            ]
+        ),
+    )

@@ -1,0 +1,99 @@
+"""What commands ask of engines, behind one port: delivering while one is followed, and what a resume starts."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from workbench.clock import Clock
+from workbench.control.engine_port import FleetPort, Joining, NoEngines
+from workbench.control.engine_targets import with_engines
+from workbench.delivery.fleet import Fleet
+from workbench.delivery.worker import SOON_SECONDS, Worker
+from workbench.engines.addresses import read_addresses
+from workbench.engines.switching import CatchUp
+from workbench.errors import WorkbenchError
+from workbench.records import Automation, Hold, Mode, Target
+from workbench.settings import Settings
+from workbench.store.store import Store
+
+BRING_BACK_SECONDS = 10.0
+"""How long a resume waits for engines to let go; `workbench serve` goes on after it."""
+
+
+@dataclass
+class ControlFleet:
+    """The fleet as commands see it."""
+
+    fleet: Fleet
+
+    @contextlib.contextmanager
+    def following(self, *, is_waiting: bool) -> Iterator[Joining]:
+        """Deliver while the block lasts, if somebody waits; otherwise `workbench serve` delivers.
+
+        Where another worker has the lease, what that one recorded is shown.
+        """
+        worker = self.fleet.worker()
+        with worker if is_waiting else contextlib.nullcontext():
+
+            def look(targets: tuple[Target, ...], hold: Hold) -> tuple[Target, ...]:
+                return self._joined(targets, hold, worker)
+
+            yield look
+
+    def joined(self, targets: tuple[Target, ...], hold: Hold) -> tuple[Target, ...]:
+        """Return targets with what is recorded of the engines' part."""
+        return self._joined(targets, hold, None)
+
+    def stopped(self, automations: Iterable[Automation], mode: Mode) -> frozenset[str]:
+        """Return the automations that their engines can pause in a mode."""
+        return self.fleet.stopped(automations, mode)
+
+    def notes(self, automations: Iterable[Automation], mode: Mode) -> tuple[str, ...]:
+        """Say what a pause in a mode does in each engine in question."""
+        return self.fleet.notes(automations, mode)
+
+    def forecast(self, automation_ids: Iterable[str]) -> tuple[str, ...]:
+        """Say what would start in the engines if these were brought back now, a sentence each."""
+        state = self.fleet.store.state()
+        found = self.fleet.forecast(state, automation_ids, catch_up=CatchUp.ALL)
+        return tuple(f"{firing.name}: {firing.sentence}" for firing in found)
+
+    def bring_back(self) -> tuple[str, ...]:
+        """Go over each engine until what is free is brought back, and say what is not."""
+        state = self.fleet.store.state()
+        if not state.receipts and not state.intents:
+            return ()
+        worker, end = self.fleet.worker(), time.monotonic() + BRING_BACK_SECONDS
+        while True:
+            looks = worker.once()
+            waiting = [f"{name}: {why}" for name, why in sorted(self.fleet.faults.items())]
+            waiting += [f"{name} is delivered to by another process" for name in worker.others]
+            waiting += [
+                f"{name}: {look.fault or look.unresumed}"
+                for name, look in sorted(looks.items())
+                if look.fault or look.unresumed
+            ]
+            if not any(look.unresumed for look in looks.values()) or time.monotonic() > end:
+                return tuple(waiting)
+            time.sleep(SOON_SECONDS)
+
+    def _joined(
+        self, targets: tuple[Target, ...], hold: Hold, worker: Worker | None
+    ) -> tuple[Target, ...]:
+        ids = set(self.fleet.addresses)
+        looks = dict(worker.looks) if worker is not None else {}
+        return with_engines(
+            targets, hold, state=self.fleet.store.state(), engine_ids=ids, looks=looks
+        )
+
+
+def open_fleet(settings: Settings, store: Store, *, clock: Clock) -> FleetPort:
+    """Return the engines of the settings' file; a file that cannot be read stops no pause."""
+    try:
+        addresses = read_addresses(settings.engines_file)
+    except WorkbenchError as exc:
+        return NoEngines(exc.message)
+    return ControlFleet(Fleet(addresses, store, clock))

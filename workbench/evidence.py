@@ -1,0 +1,120 @@
+"""How far what tells of some automations is loaded, and whether a restart may rest on it: no I/O.
+
+Whoever asks for a resume brings this along, for the control layer does not read the warehouse. That
+nothing new failed since a decision means nothing where nothing was loaded since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+AHEAD = timedelta(minutes=10)
+"""How far a source may claim to be loaded ahead of our clock: two clocks differ by less."""
+
+HOW_TO_LOAD = (
+    "`workbench sync prefect`, or `workbench load --table run --source NAME FILE "
+    "--complete-until INSTANT`, then the resume again"
+)
+
+
+@dataclass(frozen=True)
+class EvidenceQuestion:
+    """What is asked of the warehouse before a resume.
+
+    Attributes:
+        automation_ids: what would run again; `providers` are theirs.
+        since: a source that told of none of them since then does not serve them any more.
+    """
+
+    automation_ids: tuple[str, ...]
+    providers: tuple[str, ...]
+    since: datetime
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class SourceMark:
+    """How far one table of a source is loaded that tells of these automations.
+
+    Attributes:
+        load_command: what brings it further.
+    """
+
+    source_id: str
+    table_name: str
+    loaded_until_at: datetime
+    load_command: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The answer: the automations that it is about, and every table of a source that tells of them."""
+
+    automation_ids: tuple[str, ...]
+    marks: tuple[SourceMark, ...]
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A run as the warehouse has it: what a person reviewed before a first run in production."""
+
+    source_id: str
+    run_id: str
+    automation_id: str
+    status: str
+    run_mode: str
+
+
+EvidenceReader = Callable[[EvidenceQuestion], Evidence]
+"""Reads how far the sources of some automations are loaded; `workbench.opening` has the warehouse's."""
+
+
+def nothing_loaded(question: EvidenceQuestion) -> Evidence:
+    """Say that no source tells of them: what a control knows that was given no reader."""
+    return Evidence(question.automation_ids, ())
+
+
+@dataclass(frozen=True)
+class Staleness:
+    """Why loaded evidence carries no resume, and the command that mends it."""
+
+    why: str
+    next_step: str
+
+
+def staleness(
+    found: Evidence, *, decided_at: datetime, max_age_seconds: int, now: datetime
+) -> Staleness | None:
+    """Return what is too old, the oldest first; None where every source is newer than decision and policy ask."""
+    if not any(mark.table_name == "run" for mark in found.marks):
+        names = ", ".join(found.automation_ids)
+        return Staleness(f"no loaded source tells of runs of {names}", HOW_TO_LOAD)
+    for mark in sorted(found.marks, key=lambda m: (m.loaded_until_at, m.source_id, m.table_name)):
+        until = mark.loaded_until_at
+        age = (now - until).total_seconds()
+        said = (
+            f"{mark.table_name} of {mark.source_id} is loaded until {until:%Y-%m-%d %H:%M:%S} UTC"
+        )
+        next_step = f"{mark.load_command}, then the resume again"
+        if until > now + AHEAD:
+            return Staleness(f"{said}, which is yet to come", next_step)
+        if until < decided_at:
+            return Staleness(f"{said}, {spoken(age)} ago and before the decision", next_step)
+        if age > max_age_seconds:
+            limit = spoken(max_age_seconds)
+            return Staleness(f"{said}, {spoken(age)} ago; policy allows {limit}", next_step)
+    return None
+
+
+def spoken(seconds: float) -> str:
+    """Write an age in the two largest of its units: `40 s`, `15 min`, `3 h 20 min`, `2 d 4 h`."""
+    whole = max(0, int(seconds))
+    sizes = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    parts: list[tuple[int, str]] = []
+    for unit, size in sizes:
+        count, whole = divmod(whole, size)
+        if count or parts or unit == "s":
+            parts.append((count, unit))
+    return " ".join(f"{count} {unit}" for count, unit in parts[:2] if count) or "0 s"

@@ -1,0 +1,74 @@
+"""The fold's handlers for what delivery records of engines: receipts, intents and what others changed."""
+
+from __future__ import annotations
+
+from workbench.clock import to_text
+from workbench.records import Event
+from workbench.store.state import State
+
+
+def on_delivery_begin(state: State, event: Event) -> None:
+    """Keep what each target was like before the calls, until a receipt or the end of a resume settles it."""
+    body = event.payload
+    state.engine_versions[event.target] = body["version"]
+    for row in body["before"]:
+        runs = [call["run_id"] for call in body["calls"] if call["target_id"] == row["target_id"]]
+        state.intents.setdefault(
+            (event.target, row["target_id"]),
+            {
+                "name": row["name"],
+                "was_paused": row["is_paused"] is not False,
+                "before": row["settings"],
+                "mode": body["mode"],
+                "run_ids": [run_id for run_id in runs if run_id],
+                "scope": row["scope"],
+                "begun_at": to_text(event.occurred_at),
+            },
+        )
+
+
+def on_delivery_end(state: State, event: Event) -> None:
+    """Forget the intents of calls that were answered and read back; the others may still take effect."""
+    for target in event.payload["settled"]:
+        state.intents.pop((event.target, target), None)
+
+
+def on_receipt_open(state: State, event: Event) -> None:
+    """Keep a receipt; it belongs to the target, so a second hold opens none."""
+    body = event.payload
+    key = body["engine"], event.target
+    known = state.receipts.get(key)
+    if known is None:
+        state.receipts[key] = {k: v for k, v in body.items() if k != "command"}
+    else:
+        more = {*known["altered_run_ids"], *body["altered_run_ids"]}
+        for_whom = {*known["automation_ids"], *body["automation_ids"]}
+        state.receipts[key] = {
+            **known,
+            "altered_run_ids": sorted(more),
+            "automation_ids": sorted(for_whom),
+            "after": body["after"],
+        }
+    state.intents.pop(key, None)
+
+
+def on_receipt_close(state: State, event: Event) -> None:
+    """Drop a receipt and what was counted against its target."""
+    key = event.payload["engine"], event.target
+    state.receipts.pop(key, None)
+    state.intents.pop(key, None)
+    state.drifts.pop(key, None)
+
+
+def on_drill(state: State, event: Event) -> None:
+    """Keep what the newest drill found, newest last."""
+    body = {k: v for k, v in event.payload.items() if k != "command"}
+    key = (body["engine"], body["version"], body["kind"], body["mode"], body["environment"])
+    state.drills.pop(key, None)
+    state.drills[key] = {**body, "drilled_by": event.actor}
+
+
+def on_drift(state: State, event: Event) -> None:
+    """Count that others took a pause away."""
+    key = event.payload["engine"], event.target
+    state.drifts[key] = (*state.drifts.get(key, ()), (event.seq, event.reason))

@@ -1,0 +1,79 @@
+"""First run: what an automation still lacks before it may run in production, and who may let it."""
+
+from __future__ import annotations
+
+from workbench.records import CHECKLIST, Automation, EnrolledKey, Hold, RunReview
+from workbench.store.signoffs import holds_role, policy_of
+from workbench.store.state import State
+
+
+def lacks(state: State, automation: Automation | None) -> tuple[str, ...]:
+    """Return what the policy asks for before a first run and an automation has not; none means ready."""
+    if automation is None or automation.is_retired:
+        return ("its registration",)
+    policy, found = policy_of(state), []
+    missing = [name for name in CHECKLIST if not automation.checklist.get(name, "").strip()]
+    if missing:
+        found.append(f"of its checklist {', '.join(name.replace('_', ' ') for name in missing)}")
+    have = len(counted_reviews(state, automation.automation_id))
+    if have < policy.reviewed_runs:
+        found.append(f"reviewed runs ({have} of {policy.reviewed_runs})")
+    if policy.is_drill_required:
+        found.append("a drill certificate (no drill can give one yet)")
+    return tuple(found)
+
+
+def hold_lacks(state: State, hold: Hold) -> tuple[str, ...]:
+    """Return what the automations of a first-run hold lack, each thing once; none for any other hold."""
+    if not hold.is_first_run or hold.released_seq is not None:
+        return ()
+    ids = sorted(state.covered[hold.hold_id])
+    return tuple(
+        dict.fromkeys(lack for i in ids for lack in lacks(state, state.automations.get(i)))
+    )
+
+
+def counted_reviews(state: State, automation_id: str) -> list[RunReview]:
+    """Return the reviews of an automation's runs that somebody gave whose word counts here."""
+    mine = [r for r in state.run_reviews.values() if r.automation_id == automation_id]
+    return [review for review in mine if reviewers_of(state, review)]
+
+
+def reviewers_of(state: State, review: RunReview) -> set[str]:
+    """Return whose review counts: where policy asks for sign-offs persons with a key, elsewhere everybody."""
+    policy = policy_of(state)
+    keys = [state.keys[key_id] for key_id in review.key_ids]
+    signed = {k.person for k in keys if holds_role(state, k, roles=policy.may_sign)}
+    return signed if policy.signoffs_required else signed | set(review.unsigned)
+
+
+def unready(state: State, hold: Hold, *, effects: str) -> str:
+    """Return why a first-run hold stands against what would open it; reads alone may come before it is ready."""
+    lacking = hold_lacks(state, hold)
+    if not lacking or effects == "read":
+        return ""
+    return f"{hold.hold_id} holds what is not ready: it lacks {'; '.join(lacking)}"
+
+
+def release_fault(state: State, hold: Hold, *, releaser: EnrolledKey | None) -> str:
+    """Return why somebody does not release a first-run hold that is ready, or an empty text.
+
+    The reviews of its runs are the sign-offs: so many persons as policy asks for, other than who releases.
+    """
+    policy = policy_of(state)
+    wanted = min(policy.signoffs_required, policy.reviewed_runs)
+    if not (policy.signoffs_required or policy.may_release):
+        return ""
+    if releaser is None:
+        return "policy says who may release; it is not signed by an enrolled key"
+    if not holds_role(state, releaser, roles=policy.may_release):
+        return f"{releaser.person} as {releaser.role} may not release a hold under the policy"
+    for automation_id in sorted(state.covered[hold.hold_id]):
+        found = (reviewers_of(state, r) for r in counted_reviews(state, automation_id))
+        others = set().union(*found) - {releaser.person}
+        if len(others) < wanted:
+            return (
+                f"the runs of {automation_id} were reviewed by {len(others)} of {wanted} persons "
+                f"other than {releaser.person}, who releases"
+            )
+    return ""
