@@ -78,7 +78,7 @@ def olga(server: AirflowServer) -> Iterator[AirflowClient]:
             {"orders", "tick_all", "asks", "herd_54", "workbench_probe_run"} <= set(dag_ids(client))
         )
     )
-    client.send("POST", "/api/v2/pools", {"name": "gpu", "slots": 2, "include_deferred": False})
+    sent(client, "POST", "/api/v2/pools", {"name": "gpu", "slots": 2, "include_deferred": False})
     flip(client, "tick_all", False)
     flip(client, "tick_one", False)
     yield client
@@ -129,7 +129,7 @@ def adapter(
 ) -> contextlib.AbstractContextManager[Airflow]:
     """Give the adapter as a user, and close it."""
     binding = RegistryBinding([], "airflow")
-    return contextlib.closing(connect(address(server, user, **other), binding, SystemClock()))
+    return contextlib.closing(connect(address(server, user, **other), binding, clock=SystemClock()))
 
 
 def until(question: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
@@ -149,7 +149,7 @@ def dag_ids(client: AirflowClient) -> list[str]:
 
 def sent(client: AirflowClient, method: str, path: str, body: Any = None) -> Any:
     """Send a call as a person does and return its answer."""
-    answer = client.send(method, path, body)
+    answer = client.send(method, path, body=body)
     assert answer.status < 300, answer.text
     return answer.body
 
@@ -402,7 +402,8 @@ def test_what_a_task_asks_of_people_is_read(engine: Airflow, olga: AirflowClient
     assert (found.action, found.decided_at) == ("Send 12 refunds?", None)
     own = run_id.partition("/")[2].replace("+", "%2B")
     path = f"/api/v2/dags/asks/dagRuns/{own}/taskInstances/may_i/-1/hitlDetails"
-    refused = olga.send("PATCH", path, {"chosen_options": ["Perhaps"], "params_input": {}})
+    perhaps = {"chosen_options": ["Perhaps"], "params_input": {}}
+    refused = olga.send("PATCH", path, body=perhaps)
     assert refused.status == 400
     receipts = receipts_of(engine, scopes(ScopeKind.WORKFLOW, "asks"), Mode.FREEZE)
     sent(olga, "PATCH", path, {"chosen_options": ["Reject"], "params_input": {}})
@@ -430,7 +431,7 @@ def test_refused_requests_are_logged_and_not_believed(engine: Airflow, olga: Air
         (pool, {"pool": "gpu", "slots": -7, "include_deferred": False}),
         ("/api/v2/pools/none", {"pool": "none", "slots": 0, "include_deferred": False}),
     ):
-        assert olga.send("PATCH", path, body).status >= 400
+        assert olga.send("PATCH", path, body=body).status >= 400
     seen = [a for a in engine.audit(began, datetime.now(UTC)) if a.actor == "olga"]
     assert [a.outcome for a in seen] == [
         "failure", "unknown", "failure", "unknown", "failure", "failure", "unknown",
