@@ -14,6 +14,7 @@ from workbench.engines.switching import (
     CallResult,
     CatchUp,
     EngineScope,
+    NativeCall,
     Note,
     Plan,
     Reading,
@@ -64,10 +65,16 @@ class Ground:
             self.settle()
 
     def carry_out(self, plan: Plan) -> list[CallResult]:
-        return [
-            self.engine.apply(call, NOTE).result
-            for call in sorted(plan.calls, key=lambda c: c.stage)
-        ]
+        return [self.send(call) for call in sorted(plan.calls, key=lambda c: c.stage)]
+
+    def send(self, call: NativeCall) -> CallResult:
+        """Send a call, again where that may help: a real server is busy at times."""
+        for _ in range(3):
+            outcome = self.engine.apply(call, NOTE)
+            if not outcome.can_retry:
+                break
+            self.settle()
+        return outcome.result
 
     def pause(self, *names: str, mode: Mode | None = None) -> tuple[Plan, list[Receipt]]:
         """Pause and return the plan with the receipts that delivery would keep."""

@@ -76,6 +76,7 @@ def test_clean_up_ends_deletes_and_says_what_stays(server: FakeAirflow) -> None:
     server.begin(TICK)
     mine = server.begin("workbench_probe_retry")
     left = engine.clean_up()
+    assert ("DELETE", f"/api/v2/dags/{EVENT}/assets/queuedEvents") in server.asked
     assert [f"{run['dag_id']}/{run['dag_run_id']}" for run in server.runs] == [mine]
     assert server.dags[TICK]["is_paused"] is True
     assert len(left) == 2

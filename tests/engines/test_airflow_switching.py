@@ -178,6 +178,8 @@ def test_a_draining_dag_lets_its_runs_end(server: FakeAirflow) -> None:
     (reading,) = engine.state(dag("orders"))
     assert (reading.is_paused, reading.running_ids, reading.frozen_ids) == (True, (run_id,), ())
     assert engine.verify(engine.plan_pause(dag("orders"), Mode.DRAIN)).unmet == {}
+    (call,) = engine.plan_pause(dag("orders"), Mode.FREEZE).calls
+    assert call.body == {"is_paused": True}, "a freeze would let its runs go on"
 
 
 def test_a_frozen_run_is_told_apart(engine: Airflow, server: FakeAirflow) -> None:
@@ -537,3 +539,36 @@ def test_the_adapter_is_found_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> No
     engine = connecting.connect(address, RegistryBinding([], "airflow"), clock=SystemClock())
     assert isinstance(engine, Airflow)
     assert "x.y.z" not in repr(address)
+
+
+def test_an_engine_that_paused_itself_is_told_and_left(
+    engine: Airflow, server: FakeAirflow
+) -> None:
+    """Trap: after failures in a row Airflow pauses a dag by itself: it is named, and never unpaused by us."""
+    server.dags["orders"]["is_paused"] = True
+    server._write("paused", "scheduler", {}, dag_id="orders")
+    plan, receipts = paused(engine, dag("orders"))
+    assert (plan.calls, receipts) == ((), [])
+    assert plan.before[0].changed_by == "scheduler"
+
+
+def test_a_switch_without_any_entry_is_seen_all_the_same(
+    engine: Airflow, server: FakeAirflow
+) -> None:
+    """Trap: a switch that left no trace in the log (it is purged, or set in the database) is read from the switch."""
+    _, receipts = paused(engine, dag("orders"))
+    server.dags["orders"]["is_paused"] = False
+    server.log.clear()
+    (reading,) = engine.state(dag("orders"))
+    assert (reading.is_paused, reading.changed_by, reading.changed_at) == (False, "", None)
+    why = engine.plan_resume(receipts, CatchUp.ALL).cannot["dag:orders"]
+    assert "unpaused already: somebody did that" in why
+
+
+def test_a_silent_engine_is_not_taken_for_one_without_the_run(
+    engine: Airflow, server: FakeAirflow
+) -> None:
+    """Only a 404 says that there is no such run; no answer is an error."""
+    server.overrides["GET", "/api/v2/dags/orders/dagRuns/ended"] = unreachable
+    with pytest.raises(EngineError, match="cannot be reached"):
+        engine.state([EngineScope(ScopeKind.RUN, "orders/ended")])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from workbench.engines.http import JsonClient
+from workbench.engines.http import BadStatus, JsonClient
 from workbench.errors import EngineError
 
 Respond = Callable[[httpx.Request], httpx.Response]
@@ -105,3 +105,22 @@ def test_an_address_must_be_http(url: str) -> None:
     """Only web addresses with a host are asked."""
     with pytest.raises(EngineError, match="must begin with http"):
         JsonClient(url)
+
+
+def test_a_status_is_kept_apart_from_the_sentence() -> None:
+    """Who asks can tell 404 from 403, and read what was said, which never goes into the sentence."""
+    with pytest.raises(BadStatus) as caught:
+        client(lambda _: httpx.Response(404, json={"detail": "no such dag"})).get("/x")
+    assert (caught.value.status, "no such dag" in caught.value.text) == (404, True)
+    assert "no such dag" not in caught.value.message
+
+
+def test_a_parameter_can_be_given_several_times() -> None:
+    """A list in the query is as many parameters."""
+
+    def echo(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=request.url.params.multi_items())
+
+    assert client(echo).get("/x", state=["a", "b"], limit="1") == [
+        ["state", "a"], ["state", "b"], ["limit", "1"],
+    ]  # fmt: skip

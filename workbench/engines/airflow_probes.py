@@ -83,6 +83,8 @@ class AirflowProbes:
                 yield f"the schedule of {TICK} goes on ({why}): pause it in Airflow's own pages"
             started.run_ids += self._begun(TICK, started.unpaused_at)
         if started.event_at:
+            # What the scheduler has not seen yet would start a run after all is cleaned up.
+            self._why_not_done("DELETE", f"{API}/dags/{EVENT}/assets/queuedEvents")
             started.run_ids += self._begun(EVENT, started.event_at)
             yield f"the asset {ASSET} of Airflow at {place} keeps the drill's event: Airflow deletes none"
         for run_id in dict.fromkeys(started.run_ids):

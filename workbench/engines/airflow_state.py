@@ -15,7 +15,6 @@ from workbench.engines.airflow_reading import read_dags, tags_of, working_runs
 from workbench.engines.airflow_words import RUNS_AT_WORK, instant_of, parts_of, run_key, run_path
 from workbench.engines.http import BadStatus
 from workbench.engines.switching import EngineScope, Reading, ScopeKind
-from workbench.errors import EngineError
 
 Row = Mapping[str, Any]
 
@@ -174,14 +173,10 @@ class Looking:
 
     def _read_runs(self, run_ids: Sequence[str]) -> None:
         for run_id in run_ids:
-            try:
-                run = self.runs.get(run_id) or self.client.get(run_path(run_id))
-            except (BadStatus, EngineError) as exc:
-                if getattr(exc, "status", 404) != 404:
-                    raise
-                self.cannot[run_id] = (
-                    f"Airflow at {self.client.place} has no run {run_id}: write it as DAG/RUN"
-                )
+            run = self.runs.get(run_id) or self._found_run(run_id)
+            if run is None:
+                place = self.client.place
+                self.cannot[run_id] = f"Airflow at {place} has no run {run_id}: write it as DAG/RUN"
                 self.members[run_id] = ()
                 continue
             is_held = bool(self.dags.get(parts_of(run_id)[0], {}).get("is_paused"))
@@ -197,6 +192,19 @@ class Looking:
                 waiting_ids=one if state == "queued" else (),
                 settings={"state": state},
             )
+
+    def _found_run(self, run_id: str) -> Row | None:
+        """Return a run that has ended, or None for what Airflow does not have."""
+        dag_id, _, own = run_id.partition("/")
+        if not dag_id or not own:
+            return None
+        try:
+            found: Row = self.client.get(run_path(run_id))
+        except BadStatus as exc:
+            if exc.status != 404:
+                raise
+            return None
+        return found
 
     def _add_backfills(self) -> None:
         """Add the backfills that still have runs of these dags: each has a switch of its own."""

@@ -7,6 +7,7 @@ look that follows. Airflow keeps who switched a dag and when, but no reason; a r
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from workbench.clock import Clock
 from workbench.engines.airflow_calls import (
@@ -27,7 +28,7 @@ from workbench.engines.airflow_effects import (
     effects_of,
 )
 from workbench.engines.airflow_resuming import plan_of_resume, scope_of
-from workbench.engines.airflow_state import Look, Looking
+from workbench.engines.airflow_state import Look, Looking, is_draining
 from workbench.engines.calls import send_call
 from workbench.engines.switching import (
     CallOutcome,
@@ -44,6 +45,9 @@ from workbench.engines.switching import (
 )
 from workbench.errors import EngineError
 from workbench.records import Mode
+
+LOOK_BACK = 500
+"""Newest tasks of a pool that are looked at to name the dags that use it."""
 
 
 class AirflowSwitch:
@@ -90,9 +94,11 @@ class AirflowSwitch:
         body = dict(call.body or {}) or None
         if call.run_id and body is not None:
             body["note"] = note.text
-        sent = NativeCall(**{**call.__dict__, "body": body})
         return send_call(
-            self._client, sent, clock=self._clock, refusal=lambda answer: refusal(call, answer)
+            self._client,
+            replace(call, body=body),
+            clock=self._clock,
+            refusal=lambda answer: refusal(call, answer),
         )
 
     def verify(self, plan: Plan) -> Verification:
@@ -145,12 +151,16 @@ class AirflowSwitch:
             yield from (close_pool(pool) for pool in members if not pool.is_paused)
             return
         dags = [one for one in members if one.target_id.startswith("dag:")]
-        to_pause = [one for one in dags if not one.is_paused]
+        # A dag that drains starts nothing by itself, but only a pause holds its runs in flight.
+        holds = mode is not Mode.DRAIN
+        to_pause = [
+            one for one in dags if not one.is_paused or (holds and is_draining(look.dags[one.name]))
+        ]
         if to_pause and scope.kind is not ScopeKind.WORKFLOW:
             yield pause_all(scope, to_pause, mode=mode)
         elif scope.kind is ScopeKind.WORKFLOW:
             yield from (pause_one(one, mode) for one in to_pause)
-        if mode is not Mode.DRAIN:
+        if holds:
             yield from (
                 pause_backfill(one)
                 for one in members
@@ -163,15 +173,13 @@ class AirflowSwitch:
 
     def _collateral(self, key: str, scopes: Sequence[EngineScope], *, look: Look) -> str:
         """Name the dags outside these scopes that were seen to use a pool."""
-        asked = {"pool": key.removeprefix(POOL)}
+        asked = {"pool": key.removeprefix(POOL), "order_by": "-run_after"}
         path = f"{API}/dags/~/dagRuns/~/taskInstances"
-        found = {
-            str(step["dag_id"])
-            for step in self._client.pages(path, key="task_instances", query=asked)
-        }
+        latest = self._client.listed(path, key="task_instances", query=asked, at_most=LOOK_BACK)
+        found = {str(step["dag_id"]) for step in latest}
         inside = {t for scope in scopes for t in look.members.get(scope.key, ())}
         outside = sorted(dag for dag in found if f"dag:{dag}" not in inside)
-        seen = f"; seen in it: {', '.join(outside)}" if outside else "; none was seen in it yet"
+        seen = f"; seen in it: {', '.join(outside)}" if outside else "; none was seen in it lately"
         return f"{key} at {self._client.place}: {POOL_COLLATERAL}{seen}"
 
     def _not_paused(self, reading: Reading, mode: Mode) -> str:

@@ -36,11 +36,13 @@ class AirflowServer:
     """Airflow's own processes; `stop` ends the whole group, whatever they have started.
 
     Attributes:
+        database: address of an empty PostgreSQL database; on SQLite the scheduler ends itself on a busy machine.
         gate: gate folder that every task asks through our hook; None leaves the hook out.
     """
 
     python: Path
     home: Path
+    database: str
     dag_folders: tuple[Path, ...] = (HERE / "airflow_dags",)
     gate: Path | None = None
     began_at: str = field(
@@ -68,7 +70,8 @@ class AirflowServer:
             "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{u}:{r}" for u, r in USERS.items()),
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.home / "passwords.json"),
             "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}?timeout=60",
+            "DATABASE__SQL_ALCHEMY_CONN": self.database.replace(":", "+psycopg2:", 1),
+            "DATABASE__SQL_ALCHEMY_CONN_ASYNC": self.database.replace(":", "+asyncpg:", 1),
             "API__WORKERS": "1",
             "API__SECRET_KEY": secrets.token_hex(16),
             "API_AUTH__JWT_SECRET": secrets.token_hex(32),
@@ -76,7 +79,8 @@ class AirflowServer:
             "SCHEDULER__JOB_HEARTBEAT_SEC": "2",
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
             "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-            "DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+            "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
+            "DAG_PROCESSOR__PARSING_PROCESSES": "1",
             "LOGGING__LOGGING_LEVEL": "WARNING",
             "CORE__DEFAULT_TIMEZONE": "utc",
             "WORKBENCH__RECHECK_SECONDS": "3",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
-for number in range(60):
+for number in range(55):
     with DAG(
         f"herd_{number:02}",
         schedule=None,
