@@ -119,7 +119,7 @@ class Server:
             end_group(process)
 
     def log(self, name: str) -> str:
-        return (self.home / f"{name}.log").read_text(errors="replace")[-2_000:]
+        return (self.home / f"{name}.log").read_text(errors="replace")[-30_000:]
 
     def deploy(self, flow: str, name: str = "", **other: Any) -> str:
         """Deploy a flow of the tests, or deploy it again; returns the deployment's id."""
