@@ -18,7 +18,7 @@ def step(number: int, seconds: float) -> int:
 
 
 @flow(name="workbench-probe", retries=30, retry_delay_seconds=10)
-def probe(step_seconds: float = 1.0, fails: bool = False, waits: bool = False) -> None:
+def probe(step_seconds: float = 1.0, *, fails: bool = False, waits: bool = False) -> None:
     """Take three steps; wait for a person after the first where told to, and fail after the second."""
     step(1, step_seconds)
     if waits:
