@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from tests.engines.contract import Ground
 from tests.engines.prefect_ground import engine_over, ground_over
 from tests.engines.prefect_server import PrefectServer
+from workbench.engines.http import JsonClient
 from workbench.engines.prefect import PrefectEngine
 from workbench.engines.switching import WorkClass
 from workbench.records import Mode
@@ -100,6 +102,21 @@ def test_a_run_that_does_not_end_is_left_and_said(ground: Ground, server: Prefec
     (left,) = engine_of(ground).clean_up()
     assert work.run_id in left
     assert "delete it there" in left
+
+
+def test_a_busy_server_is_asked_again(ground: Ground, server: PrefectServer) -> None:
+    """503 means that another writer was quicker: making and removing work is tried again, not given up."""
+    right, busy = server.answer, [httpx.Response(503, json={}) for _ in range(3)]
+
+    def sometimes(request: httpx.Request) -> httpx.Response:
+        return busy.pop() if busy and "create_flow_run" in request.url.path else right(request)
+
+    client = JsonClient(
+        "http://prefect.example/api", transport=httpx.MockTransport(sometimes), sleep=lambda _: None
+    )
+    engine_of(ground)._api.client = client
+    assert engine_of(ground).start(WorkClass.NEW_MANUAL).run_id
+    assert busy == []
 
 
 def test_a_pause_holds_the_probes(ground: Ground, server: PrefectServer) -> None:

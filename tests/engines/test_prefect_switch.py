@@ -249,7 +249,7 @@ def test_deploying_again_opens_it_and_is_found(ground: Ground, server: PrefectSe
     plan, _ = ground.pause("orders")
     server.redeploy(server.deployment("orders")["id"])
     assert list(ground.engine.verify(plan).unmet.values()) == [
-        "orders/orders is not paused at Prefect"
+        "orders/orders is not paused at prefect.example: send the pause again, or pause it there"
     ]
     ground.pause("orders")
     assert ground.engine.verify(plan).unmet == {}
@@ -489,7 +489,9 @@ def test_nothing_is_missed_on_a_later_page(ground: Ground, server: PrefectServer
     plan = pause(ground, EVERYTHING)
     assert len(plan.before) == 1 + 4 + 250
     server.deployment("f249")["paused"] = False
-    assert list(ground.engine.verify(plan).unmet.values()) == ["f249/f249 is not paused at Prefect"]
+    assert list(ground.engine.verify(plan).unmet.values()) == [
+        "f249/f249 is not paused at prefect.example: send the pause again, or pause it there"
+    ]
 
 
 def test_one_schedule_stops_and_its_deployment_goes_on(

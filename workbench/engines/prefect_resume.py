@@ -37,7 +37,7 @@ def plan_resume(
     for receipt in receipts:
         suspended = _let_go(api, receipt, drawn)
         if receipt.target_id not in found.runs:
-            drawn.cannot[receipt.target_id] = f"{receipt.name} is not at Prefect any more"
+            drawn.cannot[receipt.target_id] = f"{receipt.name} is not at {api.place} any more"
         elif why := _changed_since(found, receipt):
             drawn.cannot[receipt.target_id] = why
         else:
@@ -91,7 +91,7 @@ def _planned_again(run: Row, target_id: str) -> NativeCall:
 
 def _changed_since(found: Found, receipt: Receipt) -> str:
     """Say what others did to a target's switch since we set it, or an empty text."""
-    kind = receipt.target_id.partition(":")[0]
+    kind, place = receipt.target_id.partition(":")[0], found.sight.place
     now = found.reading(receipt.target_id).settings
     if kind == "run" or (kind == "deployment" and is_held(now)):
         # Our limit is still on it, so it is ours to take off, whatever was done to its schedules.
@@ -101,11 +101,11 @@ def _changed_since(found: Found, receipt: Receipt) -> str:
         return ""
     if not is_paused(receipt.target_id, now):
         return (
-            f"{receipt.name} is open at Prefect already: somebody let it go since we paused it "
+            f"{receipt.name} is open at {place} already: somebody let it go since we paused it "
             "(Prefect does not say who), so it stays as it is"
         )
     return (
-        f"{receipt.name} was changed at Prefect since we paused it (Prefect does not say by whom) "
+        f"{receipt.name} was changed at {place} since we paused it (Prefect does not say by whom) "
         "and stays paused: unpause it there"
     )
 
@@ -239,13 +239,19 @@ def unmet_after_resume(api: PrefectApi, found: Found, *, plan: Plan) -> dict[str
         settings = found.reading(call.target_id).settings
         name = found.sight.name_of(call.target_id)
         if is_held(settings):
-            unmet[call.target_id] = f"{name} still has our limit of 0; send the plan again"
+            unmet[call.target_id] = (
+                f"{name} still has our limit of 0 at {api.place}: send the plan again"
+            )
         for one in ("paused", "is_paused", "active"):
             if one in call.body and settings.get(one) != call.body[one]:
-                unmet[call.target_id] = f"{name} is still paused at Prefect"
+                unmet[call.target_id] = (
+                    f"{name} is still paused at {api.place}: send the plan again"
+                )
     resumed = [c.run_id for c in plan.calls if c.path.endswith("/resume")]
     for run in api.rows_of("/flow_runs/filter", "flow_runs", column="id", values=resumed):
         if run.get("state_type") == "PAUSED":
             target = next(c.target_id for c in plan.calls if c.run_id == str(run["id"]))
-            unmet[target] = f"run {run['id']} is still suspended at Prefect; send the plan again"
+            unmet[target] = (
+                f"run {run['id']} is still suspended at {api.place}: send the plan again"
+            )
     return unmet

@@ -22,11 +22,13 @@ class Sight:
     """What was there, each by its id or name.
 
     Attributes:
+        place: host and port of the server, for messages.
         queues: `pool/queue` -> row; only read where a scope asks for a queue.
         runs: run id -> row; only those that a scope names.
     """
 
     at: datetime
+    place: str
     flows: Mapping[str, str]
     deployments: Mapping[str, Row]
     pools: Mapping[str, Row]
@@ -112,7 +114,7 @@ class Sight:
         """Say why a scope stands for nothing here, and what to write instead."""
         if scope.kind is ScopeKind.WORKFLOW and scope.key in self.flows.values():
             return (
-                f"the flow {scope.key} has no deployment, so Prefect does not start it: "
+                f"the flow {scope.key} has no deployment at {self.place}, so Prefect does not start it: "
                 "stop the program that calls it, or let it ask the gate"
             )
         how = {
@@ -122,7 +124,7 @@ class Sight:
             ScopeKind.RUN: "name the id of a flow run that is not over",
             ScopeKind.ENGINE: "it has neither pools nor deployments",
         }[scope.kind]
-        return f"Prefect has no {scope}; {how}"
+        return f"Prefect at {self.place} has no {scope}; {how}"
 
 
 def look(api: PrefectApi, scopes: Sequence[EngineScope], *, at: datetime) -> Sight:
@@ -136,6 +138,7 @@ def look(api: PrefectApi, scopes: Sequence[EngineScope], *, at: datetime) -> Sig
     }
     return Sight(
         at,
+        api.place,
         flows={str(one["id"]): str(one["name"]) for one in api.pages("/flows/filter", {})},
         deployments={str(one["id"]): one for one in api.pages("/deployments/filter", {})},
         pools=pools,

@@ -179,7 +179,8 @@ def _unmet(found: Found, target_id: str, *, plan: Plan, mode: Mode) -> str:
     name, reading = found.sight.name_of(target_id), found.reading(target_id)
     said = []
     if not reading.is_paused and not _drains(found, target_id, mode):
-        said.append(f"{name} is not paused at Prefect")
+        place = found.sight.place
+        said.append(f"{name} is not paused at {place}: send the pause again, or pause it there")
     elif starts := _would_start(found, target_id, plan):
         said.append(f"{name}: {starts}")
     if mode is not Mode.DRAIN:

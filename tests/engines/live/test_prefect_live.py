@@ -132,9 +132,8 @@ def test_deploying_again_opens_it_and_is_found(ground: Ground, server: Server) -
     """A redeploy unpauses and deletes our limit; reading back says so, and the same plan closes it again."""
     plan, _ = ground.pause("orders")
     server.deploy("orders")
-    assert list(ground.engine.verify(plan).unmet.values()) == [
-        "orders/orders is not paused at Prefect"
-    ]
+    (why,) = ground.engine.verify(plan).unmet.values()
+    assert why.startswith("orders/orders is not paused at 127.0.0.1:")
     ground.pause("orders")
     assert ground.engine.verify(plan).unmet == {}
 
@@ -257,7 +256,8 @@ def test_what_is_served_without_a_pool_waits_until_it_is_served_again(
         end_group(program)
         program = server.spawn("served", "python", "-m", "tests.engines.live.prefect_flows")
         server.wait_for(made, "Running", "Completed")
-        assert "attic/served is not paused at Prefect" in ground.engine.verify(plan).unmet.values()
+        (why,) = ground.engine.verify(plan).unmet.values()
+        assert why.startswith("attic/served is not paused at 127.0.0.1:")
     finally:
         end_group(program)
 
@@ -301,13 +301,15 @@ def test_a_run_stops_at_its_next_step_while_its_automation_is_held(
     publish(tmp_path, 2, automations={"shop-orders": [a_hold()]})
     new = server.make_of(key, {"parameters": {"seconds": 0.2}})
     until(
-        lambda: all(state == "Completed" for _, state in server.steps(run_id)),
+        lambda: "Running" not in [state for _, state in server.steps(run_id)],
         lambda: "the step that it was in does not end",
     )
     done = server.steps(run_id)
     time.sleep(60)
+    # The next step is written down before it is asked for, and waits as Pending.
     assert server.steps(run_id) == done
-    assert 0 < len(done) < 3
+    assert ("step", "Pending") in done
+    assert len(done) < 4
     assert server.run(run_id)["state_name"] == "Running"
     assert (server.run(new)["state_type"], server.steps(new)) == ("PENDING", [])
     assert "Waiting at the gate: shop-orders is paused by H-1" in server.log("worker")
