@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -166,12 +167,19 @@ class Server:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_end_with_parent,
             )
         self.groups.append(process)
         return process
 
     def _log(self, name: str) -> str:
         return (self.home / f"{name}.log").read_text(errors="replace")[-2000:]
+
+
+def _end_with_parent() -> None:
+    """Let the kernel kill the child when the tests are killed, and run no clean-up (prctl(2), PR_SET_PDEATHSIG)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
 
 
 @contextlib.contextmanager
