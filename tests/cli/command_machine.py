@@ -7,6 +7,7 @@ own, and some of a forked child that is killed in the middle.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -62,8 +63,13 @@ class CommandMachine(Machine):
         return {**named, "WORKBENCH_CLOCK": to_text(self.clock.at)}
 
     def give_pause(self, request: PauseRequest, command_id: str) -> tuple[str, bool]:
-        """Pause by `workbench pause --json`."""
-        done = checked(self.words(*pause_words(request, command_id)))
+        """Pause by `workbench pause --json`; a repeat whose hold was released meanwhile is refused by its name."""
+        done = self.words(*pause_words(request, command_id))
+        said = re.search(r"command id placed (H-\d+), which was released", done.err)
+        if said is not None:
+            assert (done.code, said[1] in self.standing()) == (3, False), done.said
+            return said[1], True
+        checked(done)
         return done.document["hold_id"], done.document["is_repeat"]
 
     def give_release(self, hold_id: str) -> None:
@@ -72,17 +78,14 @@ class CommandMachine(Machine):
         assert f"{hold_id} released at" in done.out, done.said
 
     def give_narrow(self, request: ResumeRequest) -> tuple[str, set[str]]:
-        """Restart by `workbench resume --only`, and read from `status --json` what was let through."""
+        """Restart by `workbench resume --only`, and read from its print-out what was let through."""
         until = ("--until", to_text(request.until)) if request.until else ()
         limits = ("--only", request.only or "*", "--runs", str(request.runs), *until)
         done = checked(self.words("resume", request.hold_id, *limits, *GLASS))
-        assert "\nP-" in done.out, done.said
-        name = next(line for line in done.out.splitlines() if line.startswith("P-")).partition(":")[
-            0
-        ]
-        holds = checked(self.words("status", "--json")).document["holds"]
-        found = [p for h in holds for p in h["probations"] if p["probation_id"] == name]
-        return name, set(found[0]["automation_ids"]) if found else set()
+        said = re.search(r"^(P-\d+): (.*) may run (\d+) times", done.out, re.MULTILINE)
+        assert said is not None, done.said
+        assert said[3] == str(request.runs)
+        return said[1], set(said[2].split(", "))
 
     def give_registry(self, automations: list[Automation]) -> bool:
         """Apply by `workbench registry apply`."""
