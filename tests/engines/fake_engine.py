@@ -98,6 +98,8 @@ class FakeEngine:
     engine: str = "fake"
     calls: list[tuple[str, str]] = field(default_factory=list)
     probes: list[str] = field(default_factory=list)
+    has_bulk: bool = False
+    """Everything is paused by one call that names no job, as Airflow does it."""
     keeps_frozen_running: bool = True
     """A frozen run goes on being called running, as Airflow does."""
 
@@ -221,6 +223,15 @@ class FakeEngine:
             for j in jobs
             if not j.is_paused
         ]
+        if self.has_bulk and calls and any(s.kind is ScopeKind.ENGINE for s in scopes):
+            covers = tuple(call.target_id for call in calls)
+            said = f"pauses all jobs, {len(covers)} of them not paused yet"
+            body = {"paused": True}
+            calls = [
+                NativeCall(
+                    "engine.*.pause", "engine:*", "PATCH", "/jobs/*", body, said, covers=covers
+                )
+            ]
         if mode is not Mode.DRAIN:
             verb = "suspend" if mode is Mode.FREEZE else "cancel"
             calls += [
@@ -410,6 +421,10 @@ class FakeEngine:
 
     def _take_effect(self, call: NativeCall, note: Note) -> None:
         body: dict[str, Any] = dict(call.body or {})
+        if call.path == "/jobs/*":
+            for name in [job.name for job in self.jobs.values() if not job.is_paused]:
+                self.flip(name, True, note.actor)
+            return
         if call.path.startswith("/jobs/"):
             job = self.jobs[call.path.removeprefix("/jobs/")]
             job.is_paused, job.changed_at, job.changed_by = (

@@ -48,7 +48,7 @@ def _receipt(engine_id: str, target: str, body: Mapping[str, Any]) -> Receipt:
 
 def begun(engine_id: str, plan: Plan, *, now: datetime, hold_id: str, reason: str) -> Draft:
     """Return the event of an intent: recorded before the first call goes out."""
-    switched = {call.target_id for call in plan.calls}
+    switched = {target for call in plan.calls for target in call.target_ids}
     scope_of = {target: key for key, targets in plan.members.items() for target in targets}
     payload = {
         "mode": str(plan.mode) if plan.mode else "resume",
@@ -74,13 +74,14 @@ def begun(engine_id: str, plan: Plan, *, now: datetime, hold_id: str, reason: st
 
 
 def _call(call: NativeCall) -> dict[str, Any]:
-    return {
+    kept = {
         "call_id": call.call_id,
         "target_id": call.target_id,
         "request": f"{call.method} {call.path}",
         "sentence": call.sentence,
         "run_id": "" if call.is_lossy else call.run_id,
     }
+    return {**kept, "covers": list(call.covers)} if call.covers else kept
 
 
 def _before(reading: Reading, scope_of: Mapping[str, str]) -> dict[str, Any]:
@@ -104,7 +105,8 @@ def ended(
 ) -> Draft:
     """Return the event of how the calls ended and what was read back."""
     sure = {o.call_id for o in outcomes if o.result is not CallResult.UNKNOWN}
-    unsure = {call.target_id for call in calls if call.call_id not in sure}
+    unsure = {target for call in calls if call.call_id not in sure for target in call.target_ids}
+    touched = {target for call in calls for target in call.target_ids}
     results = {one.result for one in outcomes}
     outcome = "success"
     if unmet or CallResult.UNKNOWN in results:
@@ -114,7 +116,7 @@ def ended(
             {"call_id": o.call_id, "result": str(o.result), "answer": o.answer[:300]}
             for o in outcomes
         ],
-        "settled": sorted({call.target_id for call in calls} - unsure - set(unmet)),
+        "settled": sorted(touched - unsure - set(unmet)),
         "unmet": [{"target_id": target, "why": why} for target, why in sorted(unmet.items())],
     }
     return Draft(

@@ -70,9 +70,10 @@ def parts_of(
     """Return the part of each automation that is wanted paused, by its id."""
     calls = sorted(plan.calls, key=lambda call: call.stage)
     failed = {
-        call.target_id: f"{call.sentence}: {one.answer}"
+        target: f"{call.sentence}: {one.answer}"
         for call, one in zip(calls, outcomes, strict=True)
         if one.result is CallResult.REFUSED
+        for target in call.target_ids
     }
     delivered = max((one.ended_at for one in outcomes), default=None)
     return {

@@ -10,6 +10,7 @@ from workbench.delivery.hand import Hand
 from workbench.delivery.parts import Part, observed, parts_of
 from workbench.delivery.wanted import Want
 from workbench.engines.switching import CallOutcome, NativeCall, Note, Plan, Verification
+from workbench.records import Hold
 from workbench.store.log import Draft
 
 
@@ -30,7 +31,8 @@ def pause(hand: Hand, wants: Sequence[Want]) -> Paused:
     if plan.calls:
         begin = hand.begin(plan, hold_id=hold.hold_id, reason=hold.reason)
         hand.record([*drift, begin])
-        outcomes = hand.send(plan.calls, lambda call: _send(hand, call, owner, wants[0]))
+        asked_by = _asked_by(plan, wants, owner)
+        outcomes = hand.send(plan.calls, lambda call: _send(hand, call, asked_by[call.call_id]))
     checked = hand.engine.verify(plan)
     checked = replace(checked, unmet={**checked.unmet, **given_up})
     parts = parts_of(plan, wants, checked=checked, outcomes=outcomes)
@@ -41,9 +43,18 @@ def pause(hand: Hand, wants: Sequence[Want]) -> Paused:
     return Paused(frozenset(t for ids in plan.members.values() for t in ids), parts)
 
 
-def _send(hand: Hand, call: NativeCall, owner: Mapping[str, Want], default: Want) -> CallOutcome:
-    hold = owner.get(call.target_id, default).hold
+def _send(hand: Hand, call: NativeCall, hold: Hold) -> CallOutcome:
     return hand.engine.apply(call, Note(hold.placed_by, hold.reason, hold.hold_id))
+
+
+def _asked_by(plan: Plan, wants: Sequence[Want], owner: Mapping[str, Want]) -> dict[str, Hold]:
+    """Return for each call the hold that it is told to the engine for; a bulk call's is one on all that it covers."""
+    found = {}
+    for call in plan.calls:
+        of_all = (w for w in wants if {*call.covers} <= {*plan.members.get(w.scope.key, ())})
+        whole = next(of_all, wants[0])
+        found[call.call_id] = (whole if call.covers else owner.get(call.target_id, whole)).hold
+    return found
 
 
 def _owners(plan: Plan, wants: Sequence[Want]) -> dict[str, Want]:
@@ -60,7 +71,7 @@ def _without_flaps(hand: Hand, plan: Plan) -> tuple[Plan, list[Draft], dict[str,
     state = hand.state()
     receipts = kept.receipts_of(state, hand.engine_id)
     drift, given_up = [], {}
-    switched = {call.target_id for call in plan.calls if not call.run_id}
+    switched = {t for call in plan.calls if not call.run_id for t in call.target_ids}
     for reading in plan.before:
         target = reading.target_id
         key = hand.engine_id, target
@@ -74,8 +85,11 @@ def _without_flaps(hand: Hand, plan: Plan) -> tuple[Plan, list[Draft], dict[str,
             continue
         now = hand.clock.now()
         drift.append(kept.drifted(hand.engine_id, reading, receipt=receipts[target], now=now))
-    calls = tuple(call for call in plan.calls if call.target_id not in given_up)
-    return replace(plan, calls=calls), drift, given_up
+    calls = tuple(call for call in plan.calls if not given_up.keys() >= {*call.target_ids})
+    # A bulk call that others need takes it along: then it is paused again, not left alone.
+    taken_along = {target for call in calls for target in call.covers}
+    left_alone = {target: why for target, why in given_up.items() if target not in taken_along}
+    return replace(plan, calls=calls), drift, left_alone
 
 
 def _receipts(hand: Hand, checked: Verification, owner: Mapping[str, Want]) -> list[Draft]:

@@ -62,9 +62,10 @@ def _lacking(plan: Plan, outcomes: Sequence[CallOutcome], checked: Verification)
     calls = sorted(plan.calls, key=lambda call: call.stage)
     pairs = zip(calls, outcomes, strict=True)
     refused = {
-        call.target_id
+        target
         for call, one in pairs
         if one.result is not CallResult.DONE and not call.run_id
+        for target in call.target_ids
     }
     return refused | set(checked.unmet)
 

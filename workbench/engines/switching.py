@@ -175,6 +175,11 @@ class NativeCall:
     run_id: str = ""
     covers: tuple[str, ...] = ()
 
+    @property
+    def target_ids(self) -> tuple[str, ...]:
+        """Every target that the call switches."""
+        return self.covers or (self.target_id,)
+
 
 @dataclass(frozen=True)
 class CallOutcome:
