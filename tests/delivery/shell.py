@@ -35,6 +35,7 @@ _present: dict[str, FakeEngine] = {}
 
 def connect_fake(*_: object, clock: object) -> FakeEngine:
     """What the entry point of the fake gives: the engine that the test made."""
+    _present["main"].opened_count += 1
     return _present["main"]
 
 

@@ -102,6 +102,8 @@ class FakeEngine:
     """Everything is paused by one call that names no job, as Airflow does it."""
     keeps_frozen_running: bool = True
     """A frozen run goes on being called running, as Airflow does."""
+    opened_count: int = 0
+    closed_count: int = 0
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -150,6 +152,11 @@ class FakeEngine:
         """Set a switch as somebody else than we does."""
         one = self.jobs[job]
         one.is_paused, one.changed_at, one.changed_by = is_paused, self.clock.now(), who
+
+    # The adapter's own.
+
+    def close(self) -> None:
+        self.closed_count += 1
 
     # Reading.
 

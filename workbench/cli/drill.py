@@ -61,7 +61,8 @@ def command(engine_id: str, **options: Any) -> int:
             ask(f"Start probe work in {engine_id} and pause it ({options['mode']})?")
     pace = Pace(watch_seconds=options["watch"], after_seconds=options["after"])
     request = DrillRequest(engine_id, Mode(options["mode"]), Kind(options["kind"]), pace)
-    drilled = run_drill(control, fleet, request=request)
+    with fleet:
+        drilled = run_drill(control, fleet, request=request)
     if options["is_json"]:
         click.echo(as_json({**asdict(drilled), "is_passed": drilled.is_passed}))
     else:

@@ -53,6 +53,11 @@ def list_engines(is_json: bool) -> None:
 def probe(engine_id: str, is_json: bool) -> None:
     """Ask ENGINE_ID for its version and say what each mode does there; changes nothing."""
     _, fleet = _fleet()
+    with fleet:
+        _probe(fleet, engine_id, is_json=is_json)
+
+
+def _probe(fleet: Fleet, engine_id: str, *, is_json: bool) -> None:
     engine = fleet.engine(engine_id)
     if engine is None:
         why = fleet.faults.get(engine_id)

@@ -45,11 +45,13 @@ def command(once: bool, period: float) -> int:
     fleet = Fleet(addresses, store, clock)
     click.echo(store_line(store.head_note(), settings))
     if once:
-        return _once(fleet)
+        with fleet:
+            return _once(fleet)
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
-    serve(fleet, over, say=_say, period_seconds=period, tell=Supervisor(notify_socket()).tell)
+    with fleet:
+        serve(fleet, over, say=_say, period_seconds=period, tell=Supervisor(notify_socket()).tell)
     return 0
 
 

@@ -35,8 +35,11 @@ class ControlFleet:
 
         Where another worker has the lease, what that one recorded is shown.
         """
-        worker = self.fleet.worker()
-        with worker if is_waiting else contextlib.nullcontext():
+        with contextlib.ExitStack() as until:
+            until.enter_context(self.fleet)
+            worker = self.fleet.worker()
+            if is_waiting:
+                until.enter_context(worker)
 
             def look(targets: tuple[Target, ...], hold: Hold) -> tuple[Target, ...]:
                 return self._joined(targets, hold, worker)
@@ -49,16 +52,19 @@ class ControlFleet:
 
     def stopped(self, automations: Iterable[Automation], mode: Mode) -> frozenset[str]:
         """Return the automations that their engines can pause in a mode."""
-        return self.fleet.stopped(automations, mode)
+        with self.fleet:
+            return self.fleet.stopped(automations, mode)
 
     def notes(self, automations: Iterable[Automation], mode: Mode) -> tuple[str, ...]:
         """Say what a pause in a mode does in each engine in question."""
-        return self.fleet.notes(automations, mode)
+        with self.fleet:
+            return self.fleet.notes(automations, mode)
 
     def forecast(self, automation_ids: Iterable[str]) -> tuple[str, ...]:
         """Say what would start in the engines if these were brought back now, a sentence each."""
         state = self.fleet.store.state()
-        found = self.fleet.forecast(state, automation_ids, catch_up=CatchUp.ALL)
+        with self.fleet:
+            found = self.fleet.forecast(state, automation_ids, catch_up=CatchUp.ALL)
         return tuple(f"{firing.name}: {firing.sentence}" for firing in found)
 
     def bring_back(self) -> tuple[str, ...]:
@@ -66,7 +72,11 @@ class ControlFleet:
         state = self.fleet.store.state()
         if not state.receipts and not state.intents:
             return ()
-        worker, end = self.fleet.worker(), time.monotonic() + BRING_BACK_SECONDS
+        with self.fleet:
+            return self._brought_back(self.fleet.worker())
+
+    def _brought_back(self, worker: Worker) -> tuple[str, ...]:
+        end = time.monotonic() + BRING_BACK_SECONDS
         while True:
             looks = worker.once()
             waiting = [f"{name}: {why}" for name, why in sorted(self.fleet.faults.items())]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import TracebackType
 
 from workbench.clock import Clock
 from workbench.delivery import kept
 from workbench.delivery.stumbling import STUMBLES, stumble
 from workbench.delivery.worker import Worker
 from workbench.engines.binding import RegistryBinding
-from workbench.engines.connecting import connect
+from workbench.engines.connecting import close, connect
 from workbench.engines.interface import Connect, Engine, EngineAddress
 from workbench.engines.switching import Capability, CatchUp, Firing, OnPause, ScopeKind
 from workbench.errors import WorkbenchError
@@ -21,7 +23,7 @@ from workbench.store.store import Store
 
 @dataclass
 class Fleet:
-    """Engines by id, as the file of engines names them.
+    """Engines by id, as the file of engines names them; closed at the end of the outermost `with`.
 
     Attributes:
         faults: engine id -> why it cannot be connected at all.
@@ -33,6 +35,25 @@ class Fleet:
     make: Connect = connect
     faults: dict[str, str] = field(default_factory=dict)
     _engines: dict[str, Engine] = field(default_factory=dict)
+    _depth: int = 0
+
+    def __enter__(self) -> Fleet:
+        """Begin a piece of work with engines; one inside of another closes nothing."""
+        self._depth += 1
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close what was connected; an adapter that stumbles over its own end keeps no other from it."""
+        self._depth -= 1
+        while not self._depth and self._engines:
+            _, engine = self._engines.popitem()
+            with contextlib.suppress(*STUMBLES):
+                close(engine)
 
     def engine(self, engine_id: str) -> Engine | None:
         """Return an engine's adapter; None where it is not in the file or cannot be connected."""

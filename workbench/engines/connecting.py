@@ -28,3 +28,10 @@ def connect(address: EngineAddress, binding: Binding, *, clock: Clock) -> Engine
     except (ImportError, AttributeError) as exc:
         raise EngineError(f"the adapter for {address.kind} cannot be loaded: {exc}") from exc
     return make(address, binding, clock=clock)
+
+
+def close(engine: object) -> None:
+    """Close an adapter; one that was made before there was a `close` in the contract has nothing to give back."""
+    end = getattr(engine, "close", None)
+    if callable(end):
+        end()

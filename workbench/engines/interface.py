@@ -132,7 +132,13 @@ class EngineSwitch(Protocol):
 
 
 class Engine(EngineReader, EngineSwitch, Protocol):
-    """Both halves."""
+    """Both halves, and the end of them."""
+
+    def close(self) -> None:
+        """Give back connections; whoever connected calls it, however the work ended.
+
+        An adapter that keeps nothing open may leave it out.
+        """
 
 
 @runtime_checkable

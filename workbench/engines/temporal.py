@@ -34,6 +34,10 @@ class Temporal(TemporalReader, TemporalSwitch, TemporalProbes):
         TemporalSwitch.__init__(self, namespace, clock)
         TemporalProbes.__init__(self, namespace, probe_queue)
 
+    def close(self) -> None:
+        """Close the connections to the server."""
+        self._namespace.client.close()
+
 
 def connect(address: EngineAddress, binding: Binding, *, clock: Clock) -> Temporal:
     """Return the adapter for one namespace; nothing is asked yet."""
