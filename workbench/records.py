@@ -88,6 +88,7 @@ class TargetState(StrEnum):
     QUIET = "quiet"
     UNCONFIRMED = "UNCONFIRMED"
     UNREACHABLE = "UNREACHABLE"
+    CANNOT = "CANNOT"
 
 
 class Outcome(StrEnum):

@@ -102,8 +102,11 @@ class FakeEngine:
     """Everything is paused by one call that names no job, as Airflow does it."""
     keeps_frozen_running: bool = True
     """A frozen run goes on being called running, as Airflow does."""
+    cannot: dict[Mode, str] = field(default_factory=dict)
+    """Modes that the engine does not have, and why."""
     opened_count: int = 0
     closed_count: int = 0
+    plan_count: int = 0
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -207,7 +210,11 @@ class FakeEngine:
     def capabilities(self) -> Sequence[Capability]:
         found = []
         for kind in (ScopeKind.ENGINE, ScopeKind.WORKFLOW):
-            found += [Capability(kind, mode, effects_of(mode)) for mode in Mode]
+            found += [
+                Capability(kind, mode, () if mode in self.cannot else effects_of(mode), why)
+                for mode in Mode
+                for why in [self.cannot.get(mode, "")]
+            ]
         return [
             *found,
             *(Capability(ScopeKind.TRIGGER, m, cannot="it has no schedules") for m in Mode),
@@ -217,6 +224,10 @@ class FakeEngine:
         return [self.tricks.reads(self._reading(job)) for job in self._jobs(scopes)]
 
     def plan_pause(self, scopes: Sequence[EngineScope], mode: Mode) -> Plan:
+        self.plan_count += 1
+        if why := self.cannot.get(mode):
+            said = {scope.key: why for scope in scopes}
+            return Plan(self.engine, VERSION, tuple(scopes), mode, (), (), cannot=said)
         jobs = self._jobs(scopes)
         calls = [
             NativeCall(

@@ -63,8 +63,8 @@ def _once(fleet: Fleet) -> int:
             _say(f"{engine_id}: {why}")
         elif engine_id in worker.others:
             _say(f"{engine_id}: another process delivers to it")
-    if fleet.faults or not all(look.is_settled for look in looks.values()):
-        waiting = sorted({*fleet.faults, *(k for k, v in looks.items() if not v.is_settled)})
+    if fleet.faults or not all(look.is_as_wanted for look in looks.values()):
+        waiting = sorted({*fleet.faults, *(k for k, v in looks.items() if not v.is_as_wanted)})
         raise EngineError(
             f"Not all is as the holds want it in {', '.join(waiting)}.",
             next_step="see why above, or run it again; `workbench serve` goes on until it is",

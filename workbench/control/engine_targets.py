@@ -49,7 +49,10 @@ def _recorded(state: State, hold_id: str, automation_id: str) -> Part:
         text = known.get(f"engine_{name}")
         return from_text(text) if text else None
 
-    return Part(at("delivered_at"), at("confirmed_at"), at("quiet_at"))
+    cannot = known.get("engine_cannot", "")
+    return Part(
+        at("delivered_at"), at("confirmed_at"), at("quiet_at"), cannot, is_final=bool(cannot)
+    )
 
 
 def _given_up(state: State, engine_id: str, automation_id: str) -> str:
@@ -75,6 +78,8 @@ def _joined(
     quiet_at = both(target.quiet_at, part.quiet_at) if confirmed_at else None
     in_flight = part.in_flight_count + (target.in_flight_count or 0) * asks_gate
     state = _state(delivered_at, confirmed_at, quiet_at, is_away=is_away)
+    if part.is_final and not part.confirmed_at:
+        state = TargetState.CANNOT
     if asks_gate and part.confirmed_at and not target.confirmed_at:
         state = target.state  # the engine obeys; what is missing is the gate's word
     return replace(

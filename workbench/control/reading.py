@@ -152,7 +152,17 @@ def flags(state: State, holds: tuple[HoldView, ...], *, now: datetime) -> tuple[
         for seq, why in state.doubts.items()
     ]
     found += [f"NOT OBEYED, event {seq}: {why}" for seq, why in state.refused.items()]
-    return (*found, *_taken_over(state), *_asked(state, now))
+    return (*found, *_not_to_be_had(state), *_taken_over(state), *_asked(state, now))
+
+
+def _not_to_be_had(state: State) -> list[str]:
+    """Return what engines cannot pause as the standing holds ask."""
+    standing = {hold.hold_id for hold in state.standing_holds()}
+    return [
+        f"{hold_id}: {automation_id} CANNOT be paused in its engine: {known['engine_cannot']}"
+        for (hold_id, automation_id), known in state.observed.items()
+        if hold_id in standing and known.get("engine_cannot")
+    ]
 
 
 def _asked(state: State, now: datetime) -> list[str]:

@@ -151,6 +151,7 @@ def _can_confirm(sight: Sight) -> bool:
 
 _OPEN = (TargetState.RECORDED, TargetState.DELIVERED, TargetState.UNCONFIRMED)
 _PROGRESS = {
+    TargetState.CANNOT: 0,
     TargetState.UNREACHABLE: 0,
     TargetState.UNCONFIRMED: 1,
     TargetState.RECORDED: 2,

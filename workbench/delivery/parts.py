@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -48,8 +48,8 @@ class Look:
     Attributes:
         fault: why the engine could not be asked, or an empty text.
         parts: automation id -> how far it has come; the id is empty for the whole engine.
-        is_settled: nothing is left to bring about.
         unresumed: what is free and not yet brought back, in words, or an empty text.
+        is_settled: trying again soon would change nothing; that is not yet "as wanted", see `cannot`.
     """
 
     engine_id: str
@@ -59,6 +59,16 @@ class Look:
     is_settled: bool = True
     unresumed: str = ""
 
+    @property
+    def cannot(self) -> tuple[str, ...]:
+        """Ids of automations that the engine cannot bring where they are wanted."""
+        return tuple(sorted(key for key, part in self.parts.items() if part.is_final))
+
+    @property
+    def is_as_wanted(self) -> bool:
+        """Tell whether all is where the holds want it."""
+        return self.is_settled and not self.cannot
+
 
 def parts_of(
     plan: Plan,
@@ -66,8 +76,9 @@ def parts_of(
     *,
     checked: Verification,
     outcomes: Sequence[CallOutcome],
+    left_alone: Set[str] = frozenset(),
 ) -> dict[str, Part]:
-    """Return the part of each automation that is wanted paused, by its id."""
+    """Return the part of each automation that is wanted paused, by its id; `left_alone` are targets given up."""
     calls = sorted(plan.calls, key=lambda call: call.stage)
     failed = {
         target: f"{call.sentence}: {one.answer}"
@@ -76,10 +87,13 @@ def parts_of(
         for target in call.target_ids
     }
     delivered = max((one.ended_at for one in outcomes), default=None)
-    return {
-        want.automation_id: _part(want, plan, checked=checked, failed=failed, delivered=delivered)
-        for want in wants
-    }
+    found = {}
+    for want in wants:
+        part = _part(want, plan, checked=checked, failed=failed, delivered=delivered)
+        lacking = checked.unmet.keys() & {*plan.members.get(want.scope.key, ())}
+        is_given_up = bool(lacking) and lacking <= left_alone
+        found[want.automation_id] = replace(part, is_final=part.is_final or is_given_up)
+    return found
 
 
 def _part(
@@ -132,6 +146,8 @@ def observed(
                 for name in ("delivered_at", "confirmed_at", "quiet_at")
                 if (value := getattr(part, name)) and not known.get(f"engine_{name}")
             }
+            if bool(known.get("engine_cannot")) != part.is_final:
+                new["engine_cannot"] = part.why[:300] if part.is_final else ""
             if new:
                 by_hold.setdefault(hold_id, {})[want.automation_id] = new
     return [

@@ -26,5 +26,5 @@ def pass_over(hand: Hand, catch_up: CatchUp = CatchUp.ALL) -> Look:
         away = {want.automation_id: Part(why=stumble(exc)) for want in wants}
         return Look(hand.engine_id, now, stumble(exc), away, is_settled=False)
     parts = {key: part for one in done for key, part in one.parts.items()}
-    is_settled = not unresumed and all(part.quiet_at for part in parts.values())
+    is_settled = not unresumed and all(part.quiet_at or part.is_final for part in parts.values())
     return Look(hand.engine_id, now, "", parts, is_settled, unresumed)

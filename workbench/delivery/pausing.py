@@ -35,7 +35,7 @@ def pause(hand: Hand, wants: Sequence[Want]) -> Paused:
         outcomes = hand.send(plan.calls, lambda call: _send(hand, call, asked_by[call.call_id]))
     checked = hand.engine.verify(plan)
     checked = replace(checked, unmet={**checked.unmet, **given_up})
-    parts = parts_of(plan, wants, checked=checked, outcomes=outcomes)
+    parts = parts_of(plan, wants, checked=checked, outcomes=outcomes, left_alone={*given_up})
     drafts = hand.end(plan, outcomes, checked=checked, hold_id=hold.hold_id)
     drafts += _receipts(hand, checked, owner)
     drafts += observed(hand.state(), wants, parts=parts, now=hand.clock.now())

@@ -19,6 +19,9 @@ from workbench.store.store import Store
 SOON_SECONDS = 0.2
 """Wait before the next pass while something is not yet as wanted."""
 
+CANNOT_SECONDS = 60.0
+"""Wait before an engine is asked again that can do nothing of what is wanted; a new event wakes it at once."""
+
 BREAKER_FAILURES = 3
 """Passes in a row that an engine may leave unanswered before it is asked less often."""
 
@@ -111,12 +114,17 @@ class Worker:
                         look = self._pass(engine_id, self.engines[engine_id])
                         self._note(look)
                         wait = breaker.wait_seconds(look)
-                        self._rest(self.period_seconds if look.is_settled else wait)
+                        self._rest(self._until_next(look) if look.is_settled else wait)
             except (
                 WorkbenchError
             ) as exc:  # the store is away for a moment: holds stand, delivery waits
                 self.say(f"{engine_id}: {exc.message}")
             self._rest(max(wait, 1.0))
+
+    def _until_next(self, look: Look) -> float:
+        """Return the wait after a pass that settled all; what can be paused is watched at the usual pace."""
+        is_idle = bool(look.parts) and len(look.cannot) == len(look.parts)
+        return max(self.period_seconds, CANNOT_SECONDS) if is_idle else self.period_seconds
 
     def _pass(self, engine_id: str, engine: EngineSwitch) -> Look:
         try:
@@ -151,5 +159,6 @@ def _words(look: Look) -> str:
     confirmed = sum(part.confirmed_at is not None for part in parts)
     quiet = sum(part.quiet_at is not None for part in parts)
     why = sorted({part.why for part in parts if part.why})
+    cannot = f", {len(look.cannot)} CANNOT" if look.cannot else ""
     more = f"; {why[0]}" if why else ""
-    return f"{confirmed} of {len(look.parts)} confirmed, {quiet} quiet{more}"
+    return f"{confirmed} of {len(look.parts)} confirmed, {quiet} quiet{cannot}{more}"

@@ -21,6 +21,7 @@ _BAND_CLASSES = {"production": "wb-band-production", "staging": "wb-band-staging
 MOST_FLAGS = 3
 """The newest flags are shown; `workbench status` lists all."""
 
+_NOT_THERE = (TargetState.UNCONFIRMED, TargetState.UNREACHABLE, TargetState.CANNOT)
 _STATE_WORDS = {
     TargetState.RECORDED: "recorded",
     TargetState.DELIVERED: "delivered",
@@ -28,6 +29,7 @@ _STATE_WORDS = {
     TargetState.QUIET: "quiet",
     TargetState.UNCONFIRMED: "UNCONFIRMED",
     TargetState.UNREACHABLE: "UNREACHABLE",
+    TargetState.CANNOT: "CANNOT be stopped so",
 }
 
 
@@ -122,7 +124,7 @@ def _step(name: str, count: int, total: int) -> str:
 
 
 def _target_row(target: Target) -> str:
-    is_unconfirmed = target.state in (TargetState.UNCONFIRMED, TargetState.UNREACHABLE)
+    is_unconfirmed = target.state in _NOT_THERE
     css = "wb-chip wb-chip-warn" if is_unconfirmed else f"wb-chip wb-chip-{target.state}"
     quiet = instant(target.quiet_at)
     if target.quiet_at is None and target.in_flight_count:

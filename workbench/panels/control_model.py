@@ -79,7 +79,10 @@ class ControlModel(traitlets.HasTraits):
         """Return how many targets of the watched hold ask the gate and have not confirmed yet."""
         return sum(
             target.confirmed_at is None
-            and (target.delivered_at is not None or target.state is TargetState.UNREACHABLE)
+            and (
+                target.delivered_at is not None
+                or target.state in (TargetState.UNREACHABLE, TargetState.CANNOT)
+            )
             for target in self.targets
         )
 

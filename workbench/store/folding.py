@@ -225,6 +225,8 @@ def _on_observe(state: State, event: Event) -> None:
         known.update(
             {key: value for key, value in instants.items() if value and not known.get(key)}
         )
+        if "engine_cannot" in instants:  # unlike an instant it may come and go
+            known["engine_cannot"] = instants["engine_cannot"]
         state.touched.add(("target", f"{event.target}/{automation_id}"))
 
 
