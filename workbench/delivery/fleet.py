@@ -9,6 +9,7 @@ from types import TracebackType
 
 from workbench.clock import Clock
 from workbench.delivery import kept
+from workbench.delivery.runs_only import runs_let_go
 from workbench.delivery.stumbling import STUMBLES, stumble
 from workbench.delivery.worker import Worker
 from workbench.engines.binding import RegistryBinding
@@ -111,15 +112,16 @@ class Fleet:
         keys = set(automation_ids)
         found: list[Firing] = []
         for engine_id in sorted(self.addresses):
-            receipts = [
-                receipt
+            ours = {
+                target: receipt
                 for target, receipt in kept.receipts_of(state, engine_id).items()
                 if set(state.receipts[engine_id, target].get("automation_ids", ())) & keys
-            ]
+            }
+            receipts = tuple(ours.values())
             engine = self.engine(engine_id) if receipts else None
             if engine is not None:
                 try:
-                    found += engine.plan_resume(receipts, catch_up).forecast
+                    found += runs_let_go(engine.plan_resume(receipts, catch_up), ours).forecast
                 except STUMBLES as exc:
                     found += [
                         Firing(r.target_id, r.name, None, f"cannot be told: {stumble(exc)}")

@@ -43,6 +43,7 @@ def _receipt(engine_id: str, target: str, body: Mapping[str, Any]) -> Receipt:
         opened_at=from_text(body["opened_at"]),
         hold_id=str(body["hold_id"]),
         altered_run_ids=tuple(body["altered_run_ids"]),
+        is_runs_only=bool(body.get("is_runs_only")),
     )
 
 
@@ -130,6 +131,13 @@ def ended(
     )
 
 
+def settled(engine_id: str, targets: Iterable[str], *, now: datetime) -> Draft:
+    """Return the event that forgets intents of which nothing is to come any more."""
+    payload = {"calls": [], "settled": sorted(targets), "unmet": []}
+    why = "nothing of it is under way any more"
+    return Draft(now, ACTOR, "delivery.end", engine_id, reason=why, payload=payload)
+
+
 def opened(
     engine_id: str,
     reading: Reading,
@@ -137,8 +145,9 @@ def opened(
     before: Mapping[str, Any],
     want: Want,
     altered: Iterable[str],
+    is_runs_only: bool = False,
 ) -> Draft:
-    """Return the event of a receipt: our hold took this target from running to paused."""
+    """Return the event of a receipt: our hold took this target from running to paused, or runs of it alone."""
     payload = {
         "engine": engine_id,
         "name": reading.name,
@@ -148,6 +157,7 @@ def opened(
         "opened_at": to_text(reading.observed_at),
         "altered_run_ids": sorted(set(altered)),
         "automation_ids": [want.automation_id] if want.automation_id else [],
+        **({"is_runs_only": True} if is_runs_only else {}),
     }
     return Draft(
         reading.observed_at,

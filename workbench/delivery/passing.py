@@ -6,6 +6,7 @@ from workbench.delivery.hand import Hand
 from workbench.delivery.parts import Look, Part
 from workbench.delivery.pausing import pause
 from workbench.delivery.resuming import resume
+from workbench.delivery.settling import settled_intents
 from workbench.delivery.stumbling import STUMBLES, stumble
 from workbench.delivery.wanted import by_mode, wanted_of
 from workbench.engines.switching import CatchUp
@@ -20,6 +21,7 @@ def pass_over(hand: Hand, catch_up: CatchUp = CatchUp.ALL) -> Look:
         done = [pause(hand, of_mode) for of_mode in by_mode(wants).values()]
         reached = {target for one in done for target in one.targets}
         unresumed = resume(hand, reached, catch_up=catch_up)
+        hand.record(settled_intents(hand, done))
     except StorageUnavailable:
         raise  # that is not the engine's doing
     except STUMBLES as exc:

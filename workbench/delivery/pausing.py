@@ -16,10 +16,19 @@ from workbench.store.log import Draft
 
 @dataclass(frozen=True)
 class Paused:
-    """What came of it: the targets that are wanted paused, and how far each automation is."""
+    """What came of it: the targets that are wanted paused, and how far each automation is.
+
+    Attributes:
+        scopes: keys of what the engine was asked about and answered.
+        met: targets that were read back and are as wanted.
+        unmet: targets that are not.
+    """
 
     targets: frozenset[str]
     parts: Mapping[str, Part]
+    scopes: frozenset[str]
+    met: frozenset[str]
+    unmet: frozenset[str]
 
 
 def pause(hand: Hand, wants: Sequence[Want]) -> Paused:
@@ -40,7 +49,14 @@ def pause(hand: Hand, wants: Sequence[Want]) -> Paused:
     drafts += _receipts(hand, checked, owner)
     drafts += observed(hand.state(), wants, parts=parts, now=hand.clock.now())
     hand.record(drafts)
-    return Paused(frozenset(t for ids in plan.members.values() for t in ids), parts)
+    read, unmet = {reading.target_id for reading in checked.readings}, frozenset(checked.unmet)
+    return Paused(
+        frozenset(t for ids in plan.members.values() for t in ids),
+        parts,
+        scopes=frozenset(plan.members),
+        met=frozenset(read - unmet),
+        unmet=unmet,
+    )
 
 
 def _send(hand: Hand, call: NativeCall, hold: Hold) -> CallOutcome:
@@ -75,7 +91,9 @@ def _without_flaps(hand: Hand, plan: Plan) -> tuple[Plan, list[Draft], dict[str,
     for reading in plan.before:
         target = reading.target_id
         key = hand.engine_id, target
-        is_open = reading.is_paused is False and target in receipts and target in switched
+        ours = receipts.get(target)
+        is_ours = ours is not None and not ours.is_runs_only
+        is_open = reading.is_paused is False and is_ours and target in switched
         if not is_open or key in state.intents:
             continue  # nobody opened it, or a call of ours may have been cut short
         times = state.drifts.get(key, ())
@@ -93,14 +111,18 @@ def _without_flaps(hand: Hand, plan: Plan) -> tuple[Plan, list[Draft], dict[str,
 
 
 def _receipts(hand: Hand, checked: Verification, owner: Mapping[str, Want]) -> list[Draft]:
-    """Return the receipts of targets that our calls took from running to paused."""
+    """Return the receipts of targets that our calls took from running to paused, and of runs that they stopped.
+
+    Runs under a target that was paused already are ours all the same: without a receipt nobody would let them go.
+    """
     state, drafts = hand.state(), []
     for reading in checked.readings:
         intent = state.intents.get((hand.engine_id, reading.target_id))
         want = owner.get(reading.target_id)
-        if intent is None or want is None or not reading.is_paused:
+        if intent is None or want is None or intent["mode"] == "resume":
             continue
-        if intent["was_paused"] or intent["mode"] == "resume":
+        was_paused, run_ids = intent["was_paused"], intent["run_ids"]
+        if (was_paused and not run_ids) or not (was_paused or reading.is_paused):
             continue
         drafts.append(
             kept.opened(
@@ -108,7 +130,8 @@ def _receipts(hand: Hand, checked: Verification, owner: Mapping[str, Want]) -> l
                 reading,
                 before=intent["before"],
                 want=want,
-                altered=intent["run_ids"],
+                altered=run_ids,
+                is_runs_only=was_paused,
             )
         )
     return drafts

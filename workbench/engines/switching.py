@@ -292,6 +292,7 @@ class Receipt:
         before: `Reading.settings` as found before.
         after: `Reading.settings` as read back after; where the engine now differs, others changed it since.
         altered_run_ids: runs that we suspended or put off, for the resume to let go on.
+        is_runs_only: somebody else had paused the target before; the runs alone are ours, and it stays as found.
     """
 
     engine: str
@@ -302,6 +303,7 @@ class Receipt:
     opened_at: datetime
     hold_id: str
     altered_run_ids: tuple[str, ...] = ()
+    is_runs_only: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from workbench.clock import to_text
 from workbench.records import Event
 from workbench.store.state import State
@@ -41,15 +44,21 @@ def on_receipt_open(state: State, event: Event) -> None:
     if known is None:
         state.receipts[key] = {k: v for k, v in body.items() if k != "command"}
     else:
-        more = {*known["altered_run_ids"], *body["altered_run_ids"]}
-        for_whom = {*known["automation_ids"], *body["automation_ids"]}
-        state.receipts[key] = {
-            **known,
-            "altered_run_ids": sorted(more),
-            "automation_ids": sorted(for_whom),
-            "after": body["after"],
-        }
+        state.receipts[key] = _joined(known, body)
     state.intents.pop(key, None)
+
+
+def _joined(known: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a receipt with what a later hold did; the target itself is as its first real pause found and left it."""
+    more = {
+        "altered_run_ids": sorted({*known["altered_run_ids"], *body["altered_run_ids"]}),
+        "automation_ids": sorted({*known["automation_ids"], *body["automation_ids"]}),
+    }
+    if body.get("is_runs_only"):
+        return {**known, **more}
+    if known.get("is_runs_only"):
+        return {**{k: v for k, v in body.items() if k != "command"}, **more}
+    return {**known, **more, "after": body["after"]}
 
 
 def on_receipt_close(state: State, event: Event) -> None:
