@@ -79,6 +79,8 @@ def command(hold_id: str, **options: object) -> int:
             f"{'runs' if probation.effects == 'read' else 'times'}; "
             f"{hold_id} stays and stops them then."
         )
+        if deaf := control.left_out(probation):
+            click.echo(f"Still held, for they do not ask the gate: {', '.join(deaf)}.")
     else:
         hold = control.resume_full(request, command_id=command_id)
         click.echo(

@@ -205,6 +205,15 @@ class Control(Commander):
             ids = {i for i in ids if i in state.automations and only.covers(state.automations[i])}
         return self.fleet.forecast(sorted(ids))
 
+    def left_out(self, probation: Probation) -> tuple[str, ...]:
+        """Return what a narrow restart names and does not let through: automations that do not ask the gate."""
+        state = self.store.state()
+        named, scope = state.covered[probation.hold_id], Scope.parse(probation.scope)
+        found = [
+            a for a in state.automations.values() if a.automation_id in named and scope.covers(a)
+        ]
+        return tuple(sorted(a.automation_id for a in found if not a.asks_gate and not a.is_retired))
+
     def bring_back(self) -> tuple[str, ...]:
         """Deliver to engines what a resume opened, and say what is not there yet."""
         return self.fleet.bring_back()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -142,8 +142,22 @@ def _let_through(
             hold, only, covered, why="" if only.select(known) else why_no_match(only, known)
         )
     scope = held & only
-    ids = [a.automation_id for a in scope.select(covered)]
-    return scope, ids
+    found = scope.select(covered)
+    if not any(a.asks_gate for a in found):
+        raise _uncountable(hold, found)
+    return scope, [a.automation_id for a in found if a.asks_gate]
+
+
+def _uncountable(hold: Hold, found: Sequence[Automation]) -> Refused:
+    """Return the refusal of a narrow restart that would let nothing through: only the gate counts runs."""
+    names = ", ".join(a.automation_id for a in found[:5]) + (", ..." if len(found) > 5 else "")
+    verb = "does" if len(found) == 1 else "do"
+    return Refused(
+        f"{names} {verb} not ask the gate, which alone counts the runs of a narrow restart, so an engine "
+        "that ran it would not stop after them.",
+        next_step=f"let it ask the gate and say `asks_gate = true` in the registry, or release {hold.hold_id} "
+        "with `--full`",
+    )
 
 
 def _outside(hold: Hold, only: Scope, covered: list[Automation], *, why: str) -> NoMatch:
