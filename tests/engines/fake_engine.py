@@ -104,6 +104,7 @@ class FakeEngine:
     """A frozen run goes on being called running, as Airflow does."""
     cannot: dict[Mode, str] = field(default_factory=dict)
     """Modes that the engine does not have, and why."""
+    cannot_catch_up: dict[CatchUp, str] = field(default_factory=dict)
     opened_count: int = 0
     closed_count: int = 0
     plan_count: int = 0
@@ -345,7 +346,14 @@ class FakeEngine:
             )
             count = missed + len(reading.waiting_ids)
             forecast.append(
-                Firing(receipt.target_id, name, count, f"{count} runs start", reading.waiting_ids)
+                Firing(
+                    receipt.target_id,
+                    name,
+                    count,
+                    f"{count} runs start",
+                    reading.waiting_ids,
+                    self.cannot_catch_up.get(catch_up, ""),
+                )
             )
             calls.append(
                 NativeCall(

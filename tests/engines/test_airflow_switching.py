@@ -383,6 +383,7 @@ def test_the_forecast_counts_what_waits_and_what_was_missed(
     assert [c.stage for c in plan.calls] == [*[1] * ended, 2]
     assert "starts 1 run later, as planned" in firing.sentence
     assert ("which Airflow cannot leave out" in firing.sentence) == (catch_up is not CatchUp.ALL)
+    assert bool(firing.cannot) == (catch_up is not CatchUp.ALL)
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,8 @@ def test_a_resume_restores_the_schedules_note_and_lets_the_run_go_on(
     assert {call.target_id for call in plan.calls} == {"schedule:s-orders", f"run:{run.run_id}"}
     assert [firing.count for firing in plan.forecast] == [0, 0]
     assert plan.forecast[0].sentence.startswith("3 starts fell into the pause and are not made up")
+    assert "makes up none of 3 starts" in plan.forecast[0].cannot
+    assert not engine.plan_resume(receipts, CatchUp.SKIP).forecast[0].cannot
     assert plan.forecast[1].run_ids == (run.run_id,)
     assert engine.verify(plan).unmet
     done(engine, plan)

@@ -153,6 +153,15 @@ def _document(view: HoldView) -> dict[str, object]:
 @click.argument("hold_id")
 @click.option("--decision", "decision_id", default="", help="Decision that allows it, e.g. D-3.")
 @click.option("--break-glass", "break_glass", default="", help="Reason for going without one.")
+@click.option(
+    "--catch-up",
+    type=click.Choice(["skip", "one", "all"]),
+    default=None,
+    help="Starts that fell into the pause.",
+)
+@click.option(
+    "--rate-per-minute", type=int, default=None, help="Runs that an engine is let go in a minute."
+)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.pass_context
 def release(ctx: click.Context, /, **options: object) -> int:

@@ -24,6 +24,9 @@ from workbench.opening import open_control
 from workbench.records import HeadNote
 from workbench.settings import Settings
 
+CATCH_UP = click.Choice(["skip", "one", "all"])
+_CHOSEN: dict[object, str] = {None: "", "skip": "skip", "one": "latest", "all": "all"}
+
 
 @click.command()
 @click.argument("hold_id")
@@ -38,6 +41,10 @@ from workbench.settings import Settings
     "--reads-only", is_flag=True, help="Let reads through alone; what is about to write stays held."
 )
 @click.option("--full", is_flag=True, help="Release the hold.")
+@click.option("--catch-up", type=CATCH_UP, default=None, help="Starts that fell into the pause.")
+@click.option(
+    "--rate-per-minute", type=int, default=None, help="Runs that an engine is let go in a minute."
+)
 @click.option(
     "--decision",
     "decision_id",
@@ -122,6 +129,7 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
         )
     if not is_full and (not isinstance(runs, int) or runs < 1):
         raise UsageFault("A narrow restart needs a number of runs above 0; add `--runs N`.")
+    rate = options.get("rate_per_minute")
     decision_id, break_glass = str(options["decision_id"]), str(options["break_glass"])
     if not decision_id and not break_glass:
         own = [d for d in control.state().decisions.values() if d.hold_id == hold_id]
@@ -134,6 +142,8 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
         decision_id=decision_id,
         break_glass_reason=break_glass,
         effects="read" if reads_only else "write",
+        catch_up=_CHOSEN[options.get("catch_up")],
+        rate_per_minute=rate if isinstance(rate, int) else None,
     )
 
 

@@ -15,7 +15,7 @@ from workbench.cli.present import (
     table,
     when,
 )
-from workbench.cli.resume import request_from
+from workbench.cli.resume import CATCH_UP, request_from
 from workbench.control import open_control
 from workbench.control.approving import give_signoff, request_signoff
 from workbench.control.signoff import signoff_state
@@ -36,6 +36,8 @@ def command() -> None:
 @click.option("--until", default="", help="Instant at which the narrow restart ends.")
 @click.option("--reads-only", is_flag=True, help="Let reads through alone.")
 @click.option("--full", is_flag=True, help="Release the hold.")
+@click.option("--catch-up", type=CATCH_UP, default=None, help="Starts that fell into the pause.")
+@click.option("--rate-per-minute", type=int, default=None, help="Runs let go in a minute.")
 @click.option("--decision", "decision_id", default="", help="Decision that allows it.")
 def request(hold_id: str, **options: object) -> None:
     """Ask for a sign-off of the resume of HOLD_ID, written as the resume itself is."""

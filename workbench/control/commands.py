@@ -20,7 +20,14 @@ from workbench.control.signoff import with_signoff
 from workbench.control.spooling import Asker
 from workbench.control.targets import watch
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
-from workbench.errors import NoMatch, NotFound, StorageUnavailable, UsageFault, WorkbenchError
+from workbench.errors import (
+    NoMatch,
+    NotFound,
+    Refused,
+    StorageUnavailable,
+    UsageFault,
+    WorkbenchError,
+)
 from workbench.records import Decision, Hold, Mode, Probation, ReportRef, Target
 from workbench.registry import Difference, Registry, compare
 from workbench.scope import Proposal, Scope, propose, why_no_match
@@ -142,6 +149,8 @@ class Control(Commander):
         now, found = self.clock.now(), None
         command = request.command(self.new_id(command_id))
         state = self.store.state()
+        if command.command_id not in state.commands:
+            self._refuse_catch_up(request)
         if request.decision_id and command.command_id not in state.commands:
             opening = opening_of(decide_resume(self.trusted_state(state), request, now=now))
             question = question_about(state, opening, now=now)
@@ -198,12 +207,25 @@ class Control(Commander):
 
     def forecast(self, request: ResumeRequest) -> tuple[str, ...]:
         """Say what a resume would start in engines, a sentence for each target; nothing without engines."""
+        return self.fleet.forecast(self._named(request), request.catch_up)
+
+    def _named(self, request: ResumeRequest) -> list[str]:
         state = self.store.state()
         ids = state.covered.get(request.hold_id, set())
         if request.only is not None:
             only = Scope.parse(request.only, state.automations.values())
             ids = {i for i in ids if i in state.automations and only.covers(state.automations[i])}
-        return self.fleet.forecast(sorted(ids))
+        return sorted(ids)
+
+    def _refuse_catch_up(self, request: ResumeRequest) -> None:
+        """Refuse a choice that an engine says it cannot carry out, before anything is recorded."""
+        if request.catch_up and (
+            why := self.fleet.catch_up_faults(self._named(request), request.catch_up)
+        ):
+            raise Refused(
+                f"This cannot be had where it runs: {'; '.join(why)}.",
+                next_step="choose another `--catch-up`, or leave it out for the engine's own way",
+            )
 
     def left_out(self, probation: Probation) -> tuple[str, ...]:
         """Return what a narrow restart names and does not let through: automations that do not ask the gate."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.clock import Clock
@@ -13,11 +13,14 @@ from workbench.control.engine_targets import with_engines
 from workbench.delivery.fleet import Fleet
 from workbench.delivery.worker import SOON_SECONDS, Worker
 from workbench.engines.addresses import read_addresses
-from workbench.engines.switching import CatchUp
+from workbench.engines.switching import CatchUp, Firing
 from workbench.errors import WorkbenchError
 from workbench.records import Automation, Hold, Mode, Target
 from workbench.settings import Settings
 from workbench.store.store import Store
+
+CHOICES = {CatchUp.SKIP: "skip", CatchUp.LATEST: "one", CatchUp.ALL: "all"}
+"""What a person types for each."""
 
 BRING_BACK_SECONDS = 10.0
 """How long a resume waits for engines to let go; `workbench serve` goes on after it."""
@@ -60,12 +63,28 @@ class ControlFleet:
         with self.fleet:
             return self.fleet.notes(automations, mode)
 
-    def forecast(self, automation_ids: Iterable[str]) -> tuple[str, ...]:
-        """Say what would start in the engines if these were brought back now, a sentence each."""
+    def forecast(self, automation_ids: Iterable[str], catch_up: str = "") -> tuple[str, ...]:
+        """Say what would start in the engines if these were brought back now, a sentence each.
+
+        Without a choice each sentence is of the engine's own way, and ends with what each choice would start.
+        """
+        ids = tuple(automation_ids)
+        asked = (CatchUp(catch_up),) if catch_up else tuple(CatchUp)
+        told = {policy: self._firings(ids, policy) for policy in asked}
+        return tuple(
+            f"{firing.name}: {firing.sentence}{_by_choice(told, firing.target_id)}"
+            for firing in told[asked[-1]]
+        )
+
+    def catch_up_faults(self, automation_ids: Iterable[str], catch_up: str) -> tuple[str, ...]:
+        """Say where missed starts cannot be treated so; an engine that does not answer says nothing."""
+        found = self._firings(tuple(automation_ids), CatchUp(catch_up))
+        return tuple(f"{firing.name}: {firing.cannot}" for firing in found if firing.cannot)
+
+    def _firings(self, automation_ids: Sequence[str], policy: CatchUp) -> Sequence[Firing]:
         state = self.fleet.store.state()
         with self.fleet:
-            found = self.fleet.forecast(state, automation_ids, catch_up=CatchUp.ALL)
-        return tuple(f"{firing.name}: {firing.sentence}" for firing in found)
+            return self.fleet.forecast(state, automation_ids, catch_up=policy)
 
     def bring_back(self) -> tuple[str, ...]:
         """Go over each engine until what is free is brought back, and say what is not."""
@@ -86,7 +105,8 @@ class ControlFleet:
                 for name, look in sorted(looks.items())
                 if look.fault or look.unresumed
             ]
-            if not any(look.unresumed for look in looks.values()) or time.monotonic() > end:
+            is_going_on = any(look.unresumed and not look.paced_seconds for look in looks.values())
+            if not is_going_on or time.monotonic() > end:
                 return tuple(waiting)
             time.sleep(SOON_SECONDS)
 
@@ -98,6 +118,23 @@ class ControlFleet:
         return with_engines(
             targets, hold, state=self.fleet.store.state(), engine_ids=ids, looks=looks
         )
+
+
+def _by_choice(told: Mapping[CatchUp, Sequence[Firing]], target_id: str) -> str:
+    """Return what each choice would start of one target, where they differ."""
+    rows = {
+        policy: firing
+        for policy, found in told.items()
+        for firing in found
+        if firing.target_id == target_id
+    }
+    if len({(row.count, row.cannot) for row in rows.values()}) < 2:
+        return ""
+    said = (
+        f"{CHOICES[policy]}: {'cannot' if row.cannot else row.count if row.count is not None else '?'}"
+        for policy, row in rows.items()
+    )
+    return f" (--catch-up {', '.join(said)})"
 
 
 def open_fleet(settings: Settings, store: Store, *, clock: Clock) -> FleetPort:

@@ -27,8 +27,11 @@ class FleetPort(Protocol):
     def notes(self, automations: Iterable[Automation], mode: Mode) -> tuple[str, ...]:
         """Say what a pause in a mode does in each engine in question."""
 
-    def forecast(self, automation_ids: Iterable[str]) -> tuple[str, ...]:
+    def forecast(self, automation_ids: Iterable[str], catch_up: str = "") -> tuple[str, ...]:
         """Say what would start in the engines if these were brought back now."""
+
+    def catch_up_faults(self, automation_ids: Iterable[str], catch_up: str) -> tuple[str, ...]:
+        """Say where missed starts cannot be treated so; none where all can."""
 
     def bring_back(self) -> tuple[str, ...]:
         """Deliver a release, and say what is not brought back yet."""
@@ -57,9 +60,13 @@ class NoEngines:
         """Say why no engine is told."""
         return self._said("No engine is told anything")
 
-    def forecast(self, automation_ids: Iterable[str]) -> tuple[str, ...]:
+    def forecast(self, automation_ids: Iterable[str], catch_up: str = "") -> tuple[str, ...]:
         """Say that it cannot be told."""
         return self._said("what would start in engines cannot be told")
+
+    def catch_up_faults(self, automation_ids: Iterable[str], catch_up: str) -> tuple[str, ...]:
+        """Return none: no engine is told anything."""
+        return ()
 
     def bring_back(self) -> tuple[str, ...]:
         """Say that nothing is brought back."""

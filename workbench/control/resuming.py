@@ -27,6 +27,8 @@ class ResumeRequest:
         only: scope of a narrow restart; None means a full resume.
         runs: number of runs that a narrow restart lets through.
         effects: "read" lets a narrow restart's runs read only; "write" lets them do everything.
+        catch_up: what engines do with starts that fell into the pause: "skip", "latest", "all"; empty: their own way.
+        rate_per_minute: runs that an engine is let go in a minute at most; None for no limit.
         based_on: seq that the asker had seen; a hold changed since then refuses.
     """
 
@@ -38,6 +40,8 @@ class ResumeRequest:
     break_glass_reason: str = ""
     based_on: int | None = None
     effects: str = "write"
+    catch_up: str = ""
+    rate_per_minute: int | None = None
 
     def command(self, command_id: str) -> Command:
         """Return the request as a command with an id of its own."""
@@ -49,16 +53,29 @@ class ResumeRequest:
             "until": to_text(self.until) if self.until else "",
             "decision_id": self.decision_id,
             "break_glass_reason": storable(self.break_glass_reason),
-            **_effects(self),
+            **_choices(self),
         }
         return Command(command_id, content)
 
 
-def _effects(request: ResumeRequest) -> dict[str, str]:
-    """Return the limit to reads where there is one: commands and events without it mean what they always did."""
+def _choices(request: ResumeRequest) -> dict[str, Any]:
+    """Return what was chosen beyond the usual: commands and events without it mean what they always did."""
     if request.effects not in ("read", "write"):
         raise UsageFault(f"A narrow restart lets reads or writes through, not {request.effects!r}.")
-    return {"effects": "read"} if request.effects == "read" else {}
+    if request.catch_up not in ("", "skip", "latest", "all"):
+        raise UsageFault(f"Missed starts are skipped, the latest or all, not {request.catch_up!r}.")
+    rate = request.rate_per_minute
+    if rate is not None and rate < 1:
+        raise UsageFault("A rate is a number of runs a minute above 0; add `--rate-per-minute N`.")
+    return {
+        **({"effects": "read"} if request.effects == "read" else {}),
+        **({"catch_up": request.catch_up} if request.catch_up else {}),
+        **({"rate_per_minute": rate} if rate is not None else {}),
+    }
+
+
+def _of_engines(request: ResumeRequest) -> dict[str, Any]:
+    return {name: value for name, value in _choices(request).items() if name != "effects"}
 
 
 def trusted(state: State, *, copy_fault: str = "") -> State:
@@ -122,7 +139,7 @@ def decide_narrow(
             "until": to_text(request.until) if request.until else None,
             "decision_id": decision.decision_id if decision else "",
             "break_glass_reason": storable(request.break_glass_reason),
-            **_effects(request),
+            **_choices(request),
         },
     )
     ended = _superseded(state, draft, ids)
@@ -197,6 +214,7 @@ def decide_release(state: State, request: ResumeRequest, *, actor: str, now: dat
         "covered": covered,
         "decision_id": decision.decision_id if decision else "",
         "break_glass_reason": storable(request.break_glass_reason),
+        **_of_engines(request),
     }
     draft = Draft(
         now,

@@ -169,8 +169,17 @@ def opened(
     )
 
 
-def closed(engine_id: str, receipt: Receipt, *, now: datetime, why: str, is_ours: bool) -> Draft:
+def closed(
+    engine_id: str,
+    receipt: Receipt,
+    *,
+    now: datetime,
+    why: str,
+    is_ours: bool,
+    started_count: int | None = None,
+) -> Draft:
     """Return the event that ends a receipt: brought back by us, or left as others made it."""
+    rated = {} if started_count is None else {"started_count": started_count}
     return Draft(
         now,
         ACTOR,
@@ -178,7 +187,7 @@ def closed(engine_id: str, receipt: Receipt, *, now: datetime, why: str, is_ours
         receipt.target_id,
         reason=why,
         correlation_id=receipt.hold_id,
-        payload={"engine": engine_id, "is_ours": is_ours},
+        payload={"engine": engine_id, "is_ours": is_ours, **rated},
     )
 
 

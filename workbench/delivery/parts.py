@@ -49,6 +49,7 @@ class Look:
         fault: why the engine could not be asked, or an empty text.
         parts: automation id -> how far it has come; the id is empty for the whole engine.
         unresumed: what is free and not yet brought back, in words, or an empty text.
+        paced_seconds: until more may be let go, where a rate alone keeps it back.
         is_settled: trying again soon would change nothing; that is not yet "as wanted", see `cannot`.
     """
 
@@ -58,6 +59,7 @@ class Look:
     parts: Mapping[str, Part] = field(default_factory=dict)
     is_settled: bool = True
     unresumed: str = ""
+    paced_seconds: float = 0.0
 
     @property
     def cannot(self) -> tuple[str, ...]:

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 
 from workbench.delivery import kept
 from workbench.delivery.hand import Hand
+from workbench.delivery.pacing import (
+    Choice,
+    Paced,
+    choice_of,
+    seconds_to_wait,
+    spent,
+    within_rate,
+)
 from workbench.delivery.runs_only import runs_let_go
 from workbench.delivery.strays import stray_receipts
 from workbench.delivery.wanted import is_still_wanted
@@ -21,17 +30,67 @@ from workbench.engines.switching import (
 from workbench.store.log import Draft
 
 
-def resume(hand: Hand, wanted: Set[str], *, catch_up: CatchUp) -> str:
-    """Bring back the targets that are free, and say what is not yet; an empty text where all is.
+@dataclass(frozen=True)
+class Left:
+    """What is free and not yet brought back.
 
-    `wanted` are targets that a hold wants paused. Raises EngineError where the engine cannot be read.
+    Attributes:
+        why: in words; empty where all is brought back.
+        paced_seconds: until more may be let go, where a rate alone keeps it back.
+    """
+
+    why: str = ""
+    paced_seconds: float = 0.0
+
+
+def resume(hand: Hand, wanted: Set[str], *, catch_up: CatchUp) -> Left:
+    """Bring back the targets that are free, and say what is not yet.
+
+    `wanted` are targets that a hold wants paused; `catch_up` counts where the resume chose none. Raises
+    EngineError where the engine cannot be read.
     """
     hand.record(stray_receipts(hand, wanted))
-    free = {receipt.target_id: receipt for receipt in _free(hand, wanted)}
-    if not free:
-        return ""
-    first = next(iter(free.values()))
-    plan = runs_let_go(hand.engine.plan_resume(tuple(free.values()), catch_up), free)
+    groups: dict[Choice, dict[str, Receipt]] = {}
+    state = hand.state()
+    for receipt in _free(hand, wanted):
+        choice = choice_of(state, hand.engine_id, receipt.target_id)
+        groups.setdefault(choice, {})[receipt.target_id] = receipt
+    ordered = sorted(groups.items(), key=lambda one: one[0].rate_per_minute or 0)
+    return _joined([_bring_back(hand, free, choice, catch_up) for choice, free in ordered])
+
+
+def _joined(lefts: Sequence[Left]) -> Left:
+    found = [left for left in lefts if left.why]
+    is_paced = bool(found) and all(left.paced_seconds for left in found)
+    seconds = min(left.paced_seconds for left in found) if is_paced else 0.0
+    return Left("; ".join(left.why for left in found), seconds)
+
+
+def _bring_back(hand: Hand, free: Mapping[str, Receipt], choice: Choice, catch_up: CatchUp) -> Left:
+    """Bring back what was resumed in one way, as much of it as its rate lets go now."""
+    state, now, rate = hand.state(), hand.clock.now(), choice.rate_per_minute
+    already = spent(state, hand.engine_id, now)
+    if rate is not None and already >= rate:
+        return _later(hand, len(free), rate)
+    plan = hand.engine.plan_resume(tuple(free.values()), choice.catch_up or catch_up)
+    plan = runs_let_go(plan, free)
+    paced = Paced(plan, {}, frozenset())
+    if rate is not None:
+        paced = within_rate(plan, free, rate=rate, already=already)
+    now_free = {target: one for target, one in free.items() if target not in paced.later}
+    why = _carry_out(hand, now_free, paced) if now_free else ""
+    left = _later(hand, len(paced.later), rate) if rate is not None and paced.later else Left()
+    return _joined([Left(why), left])
+
+
+def _later(hand: Hand, count: int, rate: int) -> Left:
+    wait = seconds_to_wait(hand.state(), hand.engine_id, hand.clock.now())
+    return Left(f"{count} more wait their turn, at most {rate} runs a minute", wait)
+
+
+def _carry_out(hand: Hand, free: Mapping[str, Receipt], paced: Paced) -> str:
+    """Send a plan, read back and close receipts; returns what is still paused, in words."""
+    plan, first = paced.plan, next(iter(free.values()))
     if plan.calls:
         why = f"{first.hold_id} does not pause it any more"
         hand.record([hand.begin(plan, hold_id=first.hold_id, reason=why)])
@@ -40,7 +99,7 @@ def resume(hand: Hand, wanted: Set[str], *, catch_up: CatchUp) -> str:
     checked = hand.engine.verify(plan) if plan.calls else Verification(())
     lacking = _lacking(plan, outcomes, checked, free)
     drafts = hand.end(plan, outcomes, checked=checked, hold_id=first.hold_id)
-    hand.record([*drafts, *_closed(hand, free, plan=plan, lacking=lacking)])
+    hand.record([*drafts, *_closed(hand, free, paced=paced, lacking=lacking)])
     names = [free[t].name for t in lacking if t in free and t not in plan.cannot]
     return f"{', '.join(sorted(names))} still paused" if names else ""
 
@@ -81,13 +140,21 @@ def _lacking(
 
 
 def _closed(
-    hand: Hand, free: Mapping[str, Receipt], *, plan: Plan, lacking: Set[str]
+    hand: Hand, free: Mapping[str, Receipt], *, paced: Paced, lacking: Set[str]
 ) -> list[Draft]:
-    drafts, now = [], hand.clock.now()
+    drafts, now, cannot = [], hand.clock.now(), paced.plan.cannot
     for target, receipt in free.items():
-        if target in plan.cannot or target not in lacking:
-            done = "its runs go on; it stays as it was found"
-            why = plan.cannot.get(target, done if receipt.is_runs_only else "brought back")
-            is_ours = target not in plan.cannot
-            drafts.append(kept.closed(hand.engine_id, receipt, now=now, why=why, is_ours=is_ours))
+        if target not in cannot and target in lacking:
+            continue
+        done = "its runs go on; it stays as it was found"
+        drafts.append(
+            kept.closed(
+                hand.engine_id,
+                receipt,
+                now=now,
+                why=cannot.get(target, done if receipt.is_runs_only else "brought back"),
+                is_ours=target not in cannot,
+                started_count=paced.counts.get(target),
+            )
+        )
     return drafts

@@ -114,6 +114,7 @@ class Worker:
                         look = self._pass(engine_id, self.engines[engine_id])
                         self._note(look)
                         wait = breaker.wait_seconds(look)
+                        wait = max(wait, min(look.paced_seconds, self.period_seconds))
                         self._rest(self._until_next(look) if look.is_settled else wait)
             except (
                 WorkbenchError

@@ -183,6 +183,7 @@ def _missed(client: AirflowClient, reading: Reading, details: Mapping[str, Any])
 
 def _firing(reading: Reading, backlog: Backlog, *, catch_up: CatchUp) -> Firing:
     count = None if backlog.missed is None else backlog.missed + len(backlog.kept)
+    cannot = ""
     starts = [_count(len(backlog.kept), "queued run")] if backlog.kept else []
     if backlog.missed is None:
         starts.append("as many runs for missed times as Airflow does not tell")
@@ -191,6 +192,11 @@ def _firing(reading: Reading, backlog: Backlog, *, catch_up: CatchUp) -> Firing:
         is_asked = catch_up is CatchUp.ALL or unwanted <= 0
         unasked = "" if is_asked else ", which Airflow cannot leave out"
         starts.append(f"{_count(backlog.missed, 'run')} for missed times{unasked}")
+        if not is_asked:
+            made = _count(backlog.missed, "run")
+            cannot = (
+                f"Airflow makes {made} for missed times, and cannot leave out what is not wanted"
+            )
     most = backlog.running_at_once
     said = [
         f"ends {_count(len(backlog.dropped), 'queued run')} first" if backlog.dropped else "",
@@ -200,7 +206,7 @@ def _firing(reading: Reading, backlog: Backlog, *, catch_up: CatchUp) -> Firing:
         f"lets {_count(len(reading.frozen_ids), 'frozen run')} go on" if reading.frozen_ids else "",
     ]
     sentence = f"{reading.name} {', '.join(filter(None, said))}"
-    return Firing(reading.target_id, reading.name, count, sentence, backlog.kept)
+    return Firing(reading.target_id, reading.name, count, sentence, backlog.kept, cannot)
 
 
 def _of_pool(reading: Reading) -> Firing:

@@ -233,6 +233,7 @@ class Firing:
 
     Attributes:
         count: runs that start for what fell into the pause; None where that cannot be told.
+        cannot: why what was asked for missed starts cannot be had here; empty where it can.
     """
 
     target_id: str
@@ -240,6 +241,7 @@ class Firing:
     count: int | None
     sentence: str
     run_ids: tuple[str, ...] = ()
+    cannot: str = ""
 
 
 @dataclass(frozen=True)

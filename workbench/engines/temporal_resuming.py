@@ -8,7 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from workbench.clock import Clock, to_text
-from workbench.engines.switching import EngineScope, Firing, NativeCall, Plan, Receipt, ScopeKind
+from workbench.engines.switching import (
+    CatchUp,
+    EngineScope,
+    Firing,
+    NativeCall,
+    Plan,
+    Receipt,
+    ScopeKind,
+)
 from workbench.engines.temporal_asking import Namespace
 from workbench.engines.temporal_audit import ScheduleAudit
 from workbench.engines.temporal_calls import Calls
@@ -30,6 +38,7 @@ class Resuming:
 
     namespace: Namespace
     clock: Clock
+    catch_up: CatchUp = CatchUp.SKIP
     _made: list[NativeCall] = field(default_factory=list)
     _cannot: dict[str, str] = field(default_factory=dict)
     _forecast: list[Firing] = field(default_factory=list)
@@ -110,7 +119,10 @@ class Resuming:
             said.append(f"the next is due at {to_text(switch.next_start_at)}")
         if missed:
             said.append(f"to make them up: temporal schedule backfill -s {switch.schedule_id}")
-        self._forecast.append(Firing(receipt.target_id, receipt.name, 0, "; ".join(said)))
+        is_wanted = missed and self.catch_up in (CatchUp.LATEST, CatchUp.ALL)
+        cannot = f"Temporal makes up none of {many} starts by itself" if is_wanted else ""
+        words = "; ".join(said)
+        self._forecast.append(Firing(receipt.target_id, receipt.name, 0, words, cannot=cannot))
 
 
 def settings_of(target: Native) -> dict[str, Any]:

@@ -103,7 +103,7 @@ class TemporalSwitch:
 
         Temporal makes up no start that fell into a pause, whatever `catch_up` allows; the forecast says so.
         """
-        return Resuming(self._namespace, self._clock).plan(receipts)
+        return Resuming(self._namespace, self._clock, catch_up).plan(receipts)
 
     def _find(self, scopes: Sequence[EngineScope]) -> Found:
         return Finding(self._namespace, self._clock).find(scopes)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from workbench.clock import to_text
@@ -62,11 +63,26 @@ def _joined(known: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]
 
 
 def on_receipt_close(state: State, event: Event) -> None:
-    """Drop a receipt and what was counted against its target."""
-    key = event.payload["engine"], event.target
+    """Drop a receipt and what was counted against its target; what was let go under a rate counts for a minute."""
+    body, key = event.payload, (event.payload["engine"], event.target)
+    if "started_count" in body:
+        since = event.occurred_at - timedelta(minutes=1)
+        recent = [one for one in state.let_go.get(body["engine"], ()) if one[0] > since]
+        state.let_go[body["engine"]] = (*recent, (event.occurred_at, body["started_count"]))
     state.receipts.pop(key, None)
     state.intents.pop(key, None)
     state.drifts.pop(key, None)
+
+
+def keep_choice(
+    state: State, hold_id: str, automation_ids: Iterable[str], body: Mapping[str, Any]
+) -> None:
+    """Keep what a resume asks of engines; one that asks nothing ends what an older one asked."""
+    choice = {name: body[name] for name in ("catch_up", "rate_per_minute") if name in body}
+    for key in (hold_id, *automation_ids):
+        state.resume_choices.pop(key, None)
+        if choice:
+            state.resume_choices[key] = choice
 
 
 def on_drill(state: State, event: Event) -> None:

@@ -23,6 +23,7 @@ from workbench.records import (
 )
 from workbench.store.documents import automation_from
 from workbench.store.engine_events import (
+    keep_choice,
     on_delivery_begin,
     on_delivery_end,
     on_drift,
@@ -173,6 +174,7 @@ def _on_release(state: State, event: Event) -> None:
     )
     state.hold_changed_seq[event.target] = event.seq
     state.touched.add(("hold", event.target))
+    keep_choice(state, event.target, event.payload["covered"], event.payload)
     if event.payload.get("break_glass_reason"):
         state.break_glass_releases[event.target] = event.payload["break_glass_reason"]
     for probation in list(state.probations.values()):
@@ -203,6 +205,7 @@ def _on_probation(state: State, event: Event) -> None:
         effects=body.get("effects", "write"),
     )
     state.hold_changed_seq[body["hold_id"]] = event.seq
+    keep_choice(state, body["hold_id"], state.let_through[event.target], body)
     state.touched.add(("probation", event.target))
 
 

@@ -52,6 +52,8 @@ class State:
         receipts: (engine, native target) -> what our pause changed there, until it is brought back.
         intents: (engine, native target) -> what it was like before calls whose end is not known.
         drifts: (engine, native target) -> (seq, words) of each time that others took our pause away.
+        resume_choices: automation or hold id -> catch-up and rate that its newest resume asked for, if any.
+        let_go: engine -> (instant, runs) of what was let go under a rate, the last minute of it.
         engine_versions: engine -> version that it had when something was last delivered to it.
         drills: (engine, version, kind, mode, environment) -> what the newest drill found.
         forgotten: host as `name/number` -> the heartbeat that was its last; one that beats again counts again.
@@ -91,6 +93,8 @@ class State:
     doubts: dict[int, str] = field(default_factory=dict)
     receipts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     intents: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    resume_choices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    let_go: dict[str, tuple[tuple[datetime, int], ...]] = field(default_factory=dict)
     engine_versions: dict[str, str] = field(default_factory=dict)
     drills: dict[tuple[str, str, str, str, str], dict[str, Any]] = field(default_factory=dict)
     drifts: dict[tuple[str, str], tuple[tuple[int, str], ...]] = field(default_factory=dict)
