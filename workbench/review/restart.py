@@ -126,8 +126,14 @@ def propose(ground: Ground, checks: tuple[Check, ...], *, escalations: tuple[str
         needed_run_count=weakest.needed_run_count,
         candidates=tuple(s.automation_id for s in standings(ground)),
         missing_tables=tuple(stale_tables(ground)),
-        is_prefect=all(a.engine == "prefect" for a in ground.automations.values()),
+        engine=_one_engine(ground),
     )
+
+
+def _one_engine(ground: Ground) -> str:
+    """Return the engine that runs all of the automations, or an empty text."""
+    engines = {one.engine for one in ground.automations.values()}
+    return engines.pop() if len(engines) == 1 else ""
 
 
 def narrow_ids(ground: Ground, kind: VerdictKind) -> tuple[str, ...]:
