@@ -66,6 +66,8 @@ def restart_queries(request: ReviewRequest) -> list[QueryCall]:
         QueryCall("review.hold_targets", long_window),
         QueryCall("review.decisions", window),
         QueryCall("review.runs", {**ids, **environment, **window}),
+        QueryCall("review.pause_reach", {**ids, **environment, **window}),
+        QueryCall("review.pause_in_flight", {**ids, **environment, **window}),
         QueryCall("review.failed_steps", {**ids, **environment, **window}),
         QueryCall("review.audit_events", {**ids, **window}),
         QueryCall("review.approvals", {**ids, **window}),
