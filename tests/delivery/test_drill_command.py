@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.cli.ground import events, refused, run
 from tests.delivery.shell import a_fleet
 from tests.engines.fake_engine import FakeEngine, Tricks
 from workbench.delivery import drilling
-from workbench.engines.switching import CallResult
+from workbench.engines.switching import (
+    CallResult,
+    Capability,
+    Effect,
+    OnPause,
+    OnResume,
+    ProbeWork,
+    WorkClass,
+)
 
 DRILL = ("drill", "main", "--yes", "--watch", "4", "--after", "5")
 
@@ -38,8 +48,52 @@ def test_a_drill_passes_and_is_on_the_card(engine: FakeEngine) -> None:
     assert [e.payload["purpose"] for e in events("hold.place")] == ["drill"]
     assert [e.payload["is_drill_end"] for e in events("hold.release")] == [True]
     assert "break-glass" not in run("status").out
-    assert "freeze passed" in run("card", "automation=orders").out
+    assert "freeze PASSED" in run("card", "automation=orders").out
     assert run("audit", "verify").code == 0
+
+
+def test_a_pause_that_does_not_hold_is_no_plain_pass(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that declares that new work starts all the same: exit code 0, with what is not held on every screen."""
+    declare_open(monkeypatch)
+    words = "freeze: PASSED AS DECLARED, does not hold: new work by hand"
+    found = run(*DRILL)
+    assert found.code == 0, found.said
+    assert words in found.out
+    (event,) = events("drill.record")
+    assert (event.payload["outcome"], event.payload["not_held"]) == (
+        "passed_as_declared",
+        ["new_manual"],
+    )
+    assert words.replace(":", "", 1) in run("card", "automation=orders").out
+    document = run(*DRILL, "--json").document
+    assert (document["outcome"], document["not_held"]) == ("passed_as_declared", ["new_manual"])
+
+
+def declare_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the fake declare that what is asked for by hand starts under a pause, and do so."""
+    right = FakeEngine.capabilities
+
+    def goes_on(effect: Effect) -> Effect:
+        if effect.work_class is not WorkClass.NEW_MANUAL:
+            return effect
+        return replace(effect, on_pause=OnPause.CONTINUES, on_resume=OnResume.NONE)
+
+    def honest(self: FakeEngine) -> list[Capability]:
+        return [replace(one, effects=tuple(map(goes_on, one.effects))) for one in right(self)]
+
+    start = FakeEngine.start
+
+    def starts(self: FakeEngine, work_class: WorkClass) -> ProbeWork:
+        found = start(self, work_class)
+        if work_class is WorkClass.NEW_MANUAL:
+            one = self.work[found.run_id]
+            one.status, one.began_at = "running", self.clock.now()
+        return found
+
+    monkeypatch.setattr(FakeEngine, "capabilities", honest)
+    monkeypatch.setattr(FakeEngine, "start", starts)
 
 
 def test_a_drill_of_an_engine_that_does_not_obey_fails(engine: FakeEngine) -> None:

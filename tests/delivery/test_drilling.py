@@ -10,10 +10,12 @@ import pytest
 from tests.delivery.place import Place, a_place
 from tests.engines.fake_engine import FakeEngine, Tricks
 from tests.store.ground import break_glass
+from workbench.control.drill_words import drill_words
 from workbench.control.placing import PauseRequest
 from workbench.delivery.certificate import certificate_draft, newest_certificate
 from workbench.delivery.drilling import Drill, Drilled, Pace
 from workbench.delivery.hand import Hand
+from workbench.delivery.judging import DrillOutcome
 from workbench.engines.switching import (
     CallResult,
     Capability,
@@ -74,7 +76,7 @@ def test_what_is_declared_is_seen(place: Place) -> None:
         WorkClass.NEW_MANUAL: (OnPause.WAITS, OnResume.CONTINUES),
     }
     assert drilled.differences == ()
-    assert drilled.is_passed
+    assert drilled.outcome is DrillOutcome.PASSED
     assert {name for name, _ in drilled.cannot} == {
         WorkClass.SCHEDULED,
         WorkClass.RETRYING,
@@ -96,7 +98,7 @@ def test_each_mode_shows_what_becomes_of_a_run(
     """A drained run ends, a halted one is lost."""
     drilled = drill(place, mode)
     assert said(drilled)[WorkClass.RUNNING] == wanted
-    assert drilled.is_passed
+    assert drilled.outcome is DrillOutcome.PASSED
 
 
 def test_an_engine_that_only_says_yes_fails_its_drill(place: Place) -> None:
@@ -104,7 +106,7 @@ def test_an_engine_that_only_says_yes_fails_its_drill(place: Place) -> None:
     place.engine.tricks = Tricks(before=lambda _: CallResult.DONE)
     drilled = drill(place)
     assert drilled.confirmed_at is None
-    assert not drilled.is_passed
+    assert drilled.outcome is DrillOutcome.FAILED
 
 
 def test_an_engine_that_starts_new_work_all_the_same_is_a_difference(
@@ -115,13 +117,13 @@ def test_an_engine_that_starts_new_work_all_the_same_is_a_difference(
     drilled = drill(place)
     assert {d.work_class for d in drilled.differences} >= {WorkClass.NEW_MANUAL}
     assert drilled.leaks
-    assert not drilled.is_passed
+    assert drilled.outcome is DrillOutcome.FAILED
 
 
 def test_what_is_declared_to_start_is_no_leak(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An engine that says that new work starts all the same passes when that is what happens."""
+    """An engine that says that new work starts all the same is as declared, which is no plain pass."""
     right = FakeEngine.capabilities
 
     def honest(self: FakeEngine) -> list[Capability]:
@@ -139,7 +141,19 @@ def test_what_is_declared_to_start_is_no_leak(
     let_queued_start(monkeypatch)
     drilled = drill(place)
     assert said(drilled)[WorkClass.NEW_MANUAL] == (OnPause.CONTINUES, OnResume.NONE)
-    assert (drilled.leaks, drilled.differences, drilled.is_passed) == ((), (), True)
+    assert (drilled.leaks, drilled.differences) == ((), ())
+    assert drilled.outcome is DrillOutcome.AS_DECLARED
+    assert drilled.not_held == (WorkClass.QUEUED, WorkClass.NEW_MANUAL)
+    assert drilled.in_words == "PASSED AS DECLARED, does not hold: queued work, new work by hand"
+    draft = certificate_draft(drilled, kind="workflow", actor="ops-lead", environment="staging")
+    Hand("fake", place.engine, place.control.store, place.clock).record([draft])
+    state = place.control.state()
+    found = newest_certificate(state, engine_id="fake", mode="freeze", environment="staging")
+    assert found is not None
+    assert found.in_words == drilled.in_words
+    assert drilled.in_words in drill_words(
+        state, state.automations["orders"], now=place.clock.now()
+    )
 
 
 def let_queued_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +220,11 @@ def test_the_certificate_is_in_the_log(place: Place) -> None:
     state = place.control.state()
     found = newest_certificate(state, engine_id="fake", mode="freeze", environment="staging")
     assert found is not None
-    assert (found.is_passed, found.version, found.drilled_by) == (True, "1.0", "ops-lead")
+    assert (found.outcome, found.version, found.drilled_by) == (
+        DrillOutcome.PASSED,
+        "1.0",
+        "ops-lead",
+    )
     assert {e.work_class for e in found.effects} == set(said(drilled))
     place.clock.move(86_400 * 3)
     assert found.age_days(place.clock.now()) == 3

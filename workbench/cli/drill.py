@@ -11,6 +11,7 @@ from workbench.cli.present import as_json, ask, closing_line, one_line, store_li
 from workbench.control.drilling import DrillRequest, run_drill
 from workbench.delivery.drilling import Drilled, Pace
 from workbench.delivery.fleet import Fleet
+from workbench.delivery.judging import DrillOutcome
 from workbench.engines.addresses import read_addresses
 from workbench.errors import EngineError
 from workbench.opening import open_control
@@ -50,7 +51,9 @@ from workbench.settings import Settings
 def command(engine_id: str, **options: Any) -> int:
     """Start probe work of each class in ENGINE, pause it, watch, resume, clean up, and keep what happened.
 
-    Never in production. Exit code 0: the pause was read back, held and did what is declared; 16 otherwise.
+    Never in production. PASSED: the pause was read back and held every class of work. PASSED AS DECLARED: it did
+    what the engine declares, and the classes that are named start or go on all the same. FAILED: it did worse
+    than declared, or work started after it. Exit code 0: either pass; 16: failed.
     """
     settings = Settings.from_environment()
     control = open_control(settings, role=options["role"])
@@ -64,11 +67,13 @@ def command(engine_id: str, **options: Any) -> int:
     with fleet:
         drilled = run_drill(control, fleet, request=request)
     if options["is_json"]:
-        click.echo(as_json({**asdict(drilled), "is_passed": drilled.is_passed}))
+        click.echo(
+            as_json({**asdict(drilled), "outcome": drilled.outcome, "in_words": drilled.in_words})
+        )
     else:
         click.echo(drilled_text(drilled))
         closing_line(control)
-    return 0 if drilled.is_passed else EngineError.exit_code
+    return EngineError.exit_code if drilled.outcome is DrillOutcome.FAILED else 0
 
 
 def drilled_text(drilled: Drilled) -> str:
@@ -86,7 +91,7 @@ def drilled_text(drilled: Drilled) -> str:
         for e in drilled.effects
     ]
     rows += [(name, "not tried", "not tried", one_line(why)) for name, why in drilled.cannot]
-    how = "PASSED" if drilled.is_passed else "FAILED"
+    how = drilled.in_words
     lines = [
         f"\nDrill of {drilled.engine_id} ({drilled.engine} {drilled.version}), {drilled.mode}: {how}",
         f"  read back            {_after(drilled, 'confirmed_at', 'NEVER: no certificate of a pause')}",

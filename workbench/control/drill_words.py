@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from workbench.clock import from_text
+from workbench.delivery.judging import kept_outcome, outcome_in_words
 from workbench.records import Automation
 from workbench.store.state import State
 
@@ -29,7 +30,7 @@ def _clause(state: State, body: Mapping[str, Any], now: datetime) -> str:
     at = from_text(body["command_at"])
     version = state.engine_versions.get(body["engine"], body["version"])
     stale = "" if version == body["version"] else f", STALE: it is version {version} now"
-    how = "passed" if body["is_passed"] else "FAILED"
+    how = outcome_in_words(*kept_outcome(body))
     days = max(0, (now - at).days)
     return (
         f"{body['mode']} {how} {at:%Y-%m-%d} ({days} days ago) in {body['environment']}, "

@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench.clock import from_text, to_text
 from workbench.delivery.drilling import Drilled
+from workbench.delivery.judging import DrillOutcome, kept_outcome, outcome_in_words
 from workbench.engines.switching import Effect, Evidence, OnPause, OnResume, WorkClass
 from workbench.store.log import Draft
 from workbench.store.state import State
@@ -19,6 +20,7 @@ class Certificate:
     """What the newest drill of an engine in a mode found.
 
     Attributes:
+        not_held: classes of work that start or go on under this pause all the same.
         seconds_to_last_start: from the command to the last start of probe work; None where none started.
     """
 
@@ -29,12 +31,18 @@ class Certificate:
     environment: str
     drilled_at: datetime
     drilled_by: str
-    is_passed: bool
+    outcome: DrillOutcome
+    not_held: tuple[WorkClass, ...]
     seconds_to_confirm: int | None
     seconds_to_last_start: int | None
     leaks: tuple[str, ...]
     left: tuple[str, ...]
     effects: tuple[Effect, ...]
+
+    @property
+    def in_words(self) -> str:
+        """Return the outcome as every screen says it."""
+        return outcome_in_words(self.outcome, self.not_held)
 
     def age_days(self, instant: datetime) -> int:
         """Return its age in whole days."""
@@ -54,7 +62,9 @@ def certificate_draft(drilled: Drilled, *, kind: str, actor: str, environment: s
         "confirmed_at": _text(drilled.confirmed_at),
         "quiet_at": _text(drilled.quiet_at),
         "last_start_at": _text(drilled.last_start_at),
-        "is_passed": drilled.is_passed,
+        "is_passed": drilled.outcome is DrillOutcome.PASSED,
+        "outcome": str(drilled.outcome),
+        "not_held": [str(one) for one in drilled.not_held],
         "effects": [_effect(effect) for effect in drilled.effects],
         "differences": [
             {
@@ -73,7 +83,7 @@ def certificate_draft(drilled: Drilled, *, kind: str, actor: str, environment: s
         actor,
         "drill.record",
         drilled.engine_id,
-        outcome="success" if drilled.is_passed else "failure",
+        outcome="failure" if drilled.outcome is DrillOutcome.FAILED else "success",
         payload=payload,
     )
 
@@ -92,6 +102,7 @@ def newest_certificate(
 
 def _certificate(body: Mapping[str, Any]) -> Certificate:
     at = from_text(body["command_at"])
+    outcome, not_held = kept_outcome(body)
     return Certificate(
         engine_id=body["engine"],
         version=body["version"],
@@ -100,7 +111,8 @@ def _certificate(body: Mapping[str, Any]) -> Certificate:
         environment=body["environment"],
         drilled_at=at,
         drilled_by=body["drilled_by"],
-        is_passed=body["is_passed"],
+        outcome=outcome,
+        not_held=not_held,
         seconds_to_confirm=_seconds(at, body["confirmed_at"]),
         seconds_to_last_start=_seconds(at, body["last_start_at"]),
         leaks=tuple(body["leaks"]),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from workbench.delivery import judging
 from workbench.delivery.effects import (
     Difference,
     Sample,
@@ -20,6 +21,7 @@ from workbench.delivery.effects import (
     observed_effects,
 )
 from workbench.delivery.hand import Hand
+from workbench.delivery.judging import NEW_WORK, DrillOutcome
 from workbench.delivery.parts import Part
 from workbench.delivery.pausing import pause
 from workbench.delivery.resuming import resume
@@ -36,9 +38,6 @@ from workbench.engines.switching import (
 )
 from workbench.errors import EngineError, Refused
 from workbench.records import Hold, Mode, RunStatus
-
-NEW_WORK = (WorkClass.NEW_MANUAL, WorkClass.NEW_EVENT)
-"""Started while the pause stands; the other classes before it."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,9 @@ class Drilled:
 
     Attributes:
         command_at: when the pause was given; the times below are measured from it.
+        undeclared: those of `not_held` that were seen to go on and are not declared to.
         leaks: probe runs that started after the pause had been read back, of classes not declared to go on.
+        not_held: classes of work that the mode should stop and that start or go on all the same.
         cannot: class of work -> why none of it could be started.
         left: what cleaning up had to leave, for a person, a sentence each.
     """
@@ -82,14 +83,24 @@ class Drilled:
     effects: tuple[Effect, ...]
     differences: tuple[Difference, ...]
     leaks: tuple[str, ...]
+    not_held: tuple[WorkClass, ...]
+    undeclared: tuple[WorkClass, ...]
     cannot: tuple[tuple[WorkClass, str], ...]
     left: tuple[str, ...]
     findings: tuple[str, ...] = ()
 
     @property
-    def is_passed(self) -> bool:
-        """Tell whether the pause was read back, held, and did what is declared."""
-        return self.confirmed_at is not None and not self.leaks and not self.differences
+    def outcome(self) -> DrillOutcome:
+        """Return whether the pause was read back and held all, did as declared, or failed."""
+        is_worse = self.undeclared or any(map(judging.is_worse, self.differences))
+        if self.confirmed_at is None or self.leaks or is_worse:
+            return DrillOutcome.FAILED
+        return DrillOutcome.AS_DECLARED if self.not_held else DrillOutcome.PASSED
+
+    @property
+    def in_words(self) -> str:
+        """Return the outcome as every screen says it."""
+        return judging.outcome_in_words(self.outcome, self.not_held)
 
 
 @dataclass
@@ -138,6 +149,8 @@ class Drill:
             last_start_at=last_start_at(self._works, watched),
             effects=effects,
             differences=differences(declared, effects),
+            not_held=judging.classes_not_held(self.mode, declared, effects),
+            undeclared=judging.undeclared(self.mode, declared, effects),
             leaks=late_starts([w for w in self._works if w.work_class not in goes_on], watched),
             cannot=tuple((w.work_class, w.cannot) for w in self._works if w.cannot),
             left=left,
