@@ -22,7 +22,15 @@ from typing import Any
 
 from workbench.clock import Clock, from_text
 from workbench.delivery.gate_probe import STEP_COUNT
-from workbench.engines.rows import ApprovalRow, AuditRow, EngineTarget, Health, RunRow, StateRow, StepRow
+from workbench.engines.rows import (
+    ApprovalRow,
+    AuditRow,
+    EngineTarget,
+    Health,
+    RunRow,
+    StateRow,
+    StepRow,
+)
 from workbench.engines.switching import (
     CallOutcome,
     Capability,
@@ -50,7 +58,6 @@ GATE = "gate"
 """How a drill of the gate alone is named, as the card of an automation without an engine looks for it."""
 
 _STEP_SECONDS = 4.0
-_DUE_SECONDS = 12.0
 _STOP_SECONDS = 5.0
 _NO_QUEUE = "what asks the gate has no queue of its own: work waits in front of it or is refused"
 _NO_EVENT = "a start by an event asks as one by hand does"
@@ -95,9 +102,9 @@ class GateEngine:
 
     def probe(self) -> Health:
         """Say that the gate folder can be read; raises EngineError where a gate cannot tell."""
-        answer = self._gate.check(f"drill-{GATE}")
-        if answer.state is GateState.UNKNOWN:
-            raise EngineError(f"the gate of {self._folder} cannot tell: {answer.reason}")
+        view = self._gate.current_view()
+        if isinstance(view, str):
+            raise EngineError(f"the gate of {self._folder} cannot tell: {view}")
         return Health(GATE, version("workbench"))
 
     def targets(self) -> Sequence[EngineTarget]:
@@ -135,7 +142,7 @@ class GateEngine:
         return [Capability(ScopeKind.WORKFLOW, mode, tuple(_effects(mode))) for mode in Mode]
 
     def state(self, scopes: Sequence[EngineScope]) -> Sequence[Reading]:
-        """Return what the probe processes show: paused when each that asked since the start was told so."""
+        """Return what a gate answers now, and which of the probe processes wait at it."""
         now = self._clock.now()
         return [self._reading(scope.key, now) for scope in scopes]
 
@@ -150,13 +157,14 @@ class GateEngine:
         raise EngineError("nothing is called to stop what asks the gate")
 
     def verify(self, plan: Plan) -> Verification:
-        """Read back from what the processes noted."""
+        """Read back what the gate says now, and what the running process noted of it: it must wait, but for a drain."""
         readings = tuple(self.state(plan.scopes))
-        unmet = {
-            r.target_id: "the running probe has not been told by its gate yet"
-            for r in readings
-            if plan.mode is not None and not r.is_paused
-        }
+        unmet = {}
+        for reading in readings:
+            if not reading.is_paused:
+                unmet[reading.target_id] = "a gate does not say PAUSED yet"
+            elif reading.running_ids and plan.mode is not Mode.DRAIN:
+                unmet[reading.target_id] = "the running process has not come to its next step yet"
         return Verification(readings, unmet)
 
     def plan_resume(self, receipts: Sequence[Receipt], catch_up: CatchUp) -> Plan:
@@ -203,17 +211,19 @@ class GateEngine:
             self.clean_up()
 
     def _reading(self, key: str, now: datetime) -> Reading:
-        asked = [one for one in self._probes if one.work_class is WorkClass.RUNNING]
-        held = [one for one in asked if _is_held(one.acts())]
-        running = [one.run_id for one in asked if one not in held and one.child.poll() is None]
-        is_told = self._gate.check(key).state is GateState.PAUSED
+        alive = [
+            one
+            for one in self._probes
+            if one.work_class is WorkClass.RUNNING and one.child.poll() is None
+        ]
+        held = [one.run_id for one in alive if _is_held(one.acts())]
         return Reading(
             key,
             key,
-            is_told and len(held) == len(asked),
+            self._gate.check(key).state is GateState.PAUSED,
             now,
-            running_ids=tuple(running),
-            frozen_ids=tuple(one.run_id for one in held),
+            running_ids=tuple(one.run_id for one in alive if one.run_id not in held),
+            frozen_ids=tuple(held),
         )
 
 

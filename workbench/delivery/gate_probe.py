@@ -7,6 +7,7 @@ Standard library and the gate alone, as an automation that asks. SECONDS is how 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from workbench.answers import GateState
+from workbench.answers import GateAnswer, GateState
 from workbench.gate import Gate, Paused
 
 STEP_COUNT = 3
@@ -38,7 +39,7 @@ class Probe:
 
     def steps(self, seconds: float) -> None:
         """Start, then work step by step, waiting at the gate between two of them."""
-        with self._gate.run(self._automation_id, self._run_id):
+        with self._run():
             self.note("started")
             for number in range(STEP_COUNT):
                 self._until_clear(self._pause_point)
@@ -49,7 +50,7 @@ class Probe:
 
     def later(self, seconds: float) -> None:
         """Wait in the middle of a run, as for a timer or an answer, and go on when it is over."""
-        with self._gate.run(self._automation_id, self._run_id):
+        with self._run():
             self.note("started")
             self.note("waits")
             time.sleep(seconds)
@@ -60,12 +61,12 @@ class Probe:
 
     def again(self, seconds: float) -> None:
         """Fail at the first attempt, and try again after a while."""
-        with self._gate.run(self._automation_id, self._run_id):
+        with self._run():
             self.note("started")
             self.note("attempt failed")
         time.sleep(seconds)
         self._until_clear(self._ask)
-        with self._gate.run(self._automation_id, self._run_id):
+        with self._run():
             self.note("attempt", number=2)
             self.note("step ended", step=0)
         self.note("ended")
@@ -78,13 +79,17 @@ class Probe:
     def now(self, _: float = 0.0) -> None:
         """Start at once, or be refused."""
         try:
-            with self._gate.run(self._automation_id, self._run_id):
+            with self._run():
                 self.note("started")
                 self.note("step ended", step=0)
         except Paused as exc:
             self.note("refused", why=str(exc))
         else:
             self.note("ended")
+
+    def _run(self) -> contextlib.AbstractContextManager[GateAnswer]:
+        """Ask to start; a probe is in no registry, so that without a hold on its name the gate says UNKNOWN."""
+        return self._gate.run(self._automation_id, self._run_id, on_unknown="continue")
 
     def _pause_point(self) -> bool:
         try:
@@ -94,14 +99,14 @@ class Probe:
         return True
 
     def _ask(self) -> bool:
-        return self._gate.check(self._automation_id).state is GateState.CLEAR
+        return self._gate.check(self._automation_id).state is not GateState.PAUSED
 
     def _until_clear(self, ask: Callable[[], bool]) -> None:
         if ask():
             return
         self.note("held")
         while not ask():
-            self._gate.wait_until_clear(self._automation_id, _ASK_SECONDS)
+            time.sleep(_ASK_SECONDS)
         self.note("let go")
 
     def _work(self, seconds: float) -> None:
