@@ -20,7 +20,7 @@ from workbench.gate import Gate
 from workbench.records import Mode, RunStatus
 
 STEP = 0.6
-DRILL = ("drill", "gate", "--yes", "--watch", "4", "--after", "6")
+DRILL = ("drill", "gate", "--yes", "--no-page", "--watch", "4", "--after", "6")
 PROBES = EngineScope(ScopeKind.WORKFLOW, "drill-gate")
 
 

@@ -117,7 +117,7 @@ def main(words: list[str]) -> int:
     """Run one probe from the command line."""
     folder, journal, automation_id, run_id, work_class, seconds = words
     probe = Probe(Gate(Path(folder)), Path(journal), automation_id, run_id)
-    acts = {
+    acts: dict[str, Callable[[float], None]] = {
         "running": probe.steps,
         "waiting": probe.later,
         "retrying": probe.again,
