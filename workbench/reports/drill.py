@@ -151,7 +151,7 @@ class PauseDrill:
         )
 
     @property
-    def rows(self) -> list[dict[str, str]]:
+    def rows(self) -> list[dict[str, str | None]]:
         """The rows of the comparison as plain values."""
         return list(self._rows())
 
@@ -160,7 +160,7 @@ class PauseDrill:
         """Every drill on record, newest first, so that a change of version or of outcome is seen."""
         rows = [
             {
-                "command_at": from_text(body["command_at"]),
+                "drilled_at": from_text(body["command_at"]),
                 "engine": f"{body['engine']} ({body['engine_kind']} {body['version']})",
                 "mode": body["mode"],
                 "environment": body["environment"],
@@ -200,7 +200,7 @@ class PauseDrill:
         seconds = (from_text(self.body[name]) - from_text(self.body["command_at"])).total_seconds()
         return f"{abs(seconds):.1f} s {'after' if seconds >= 0 else 'before'} the command"
 
-    def _rows(self) -> Iterator[dict[str, str]]:
+    def _rows(self) -> Iterator[dict[str, str | None]]:
         odd = {one["work_class"]: one["declared"] for one in self.body["differences"]}
         for seen in self.body["effects"]:
             name = seen["work_class"]
@@ -216,11 +216,11 @@ _COLUMNS = {
     "observed_pause": "observed on pause",
     "declared_resume": "declared on resume",
     "observed_resume": "observed on resume",
-    "is_it": "",
+    "is_it": "is it as declared?",
 }
 
 
-def _row(name: str, said: Mapping[str, str], seen: Mapping[str, str], mark: str) -> dict[str, str]:
+def _row(name: str, said: Mapping[str, str], seen: Mapping[str, str], mark: str) -> dict[str, str | None]:
     return {
         "work_class": name.replace("_", " "),
         "declared_pause": _plain(said.get("on_pause")),
@@ -231,8 +231,8 @@ def _row(name: str, said: Mapping[str, str], seen: Mapping[str, str], mark: str)
     }
 
 
-def _plain(word: str | None) -> str:
-    return (word or "-").replace("_", " ")
+def _plain(word: str | None) -> str | None:
+    return word.replace("_", " ") if word else None
 
 
 class Ending:
