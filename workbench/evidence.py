@@ -14,7 +14,7 @@ AHEAD = timedelta(minutes=10)
 """How far a source may claim to be loaded ahead of our clock: two clocks differ by less."""
 
 HOW_TO_LOAD = (
-    "`workbench sync prefect`, or `workbench load --table run --source NAME FILE "
+    "`workbench sync ENGINE`, or `workbench load --table run --source NAME FILE "
     "--complete-until INSTANT`, then the resume again"
 )
 

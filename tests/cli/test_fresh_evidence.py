@@ -84,7 +84,7 @@ def test_every_surface_asks_for_the_same(
     control.decide(DecideRequest(report.report_id))
     said = attempt()
     assert "no loaded source tells of runs of ticket-reply" in said
-    assert "workbench sync prefect" in said
+    assert "workbench sync ENGINE" in said
     load_runs(tmp_path / "before.jsonl", load_before)
     said = attempt()
     assert "run of billing-cron is loaded until" in said and "before the decision" in said

@@ -175,7 +175,7 @@ def test_a_control_without_a_reader_opens_by_break_glass_only(tmp_path: Path) ->
     bare = Control(control.store, control.clock)
     with pytest.raises(Refused, match="no loaded source tells of runs of invoice-triage") as caught:
         bare.resume_full(RELEASE)
-    assert "workbench sync prefect" in caught.value.then
+    assert "workbench sync ENGINE" in caught.value.then
     assert bare.resume_full(break_glass("H-1")).released_seq
     assert "H-1 was released by break-glass" in bare.status().flags
 

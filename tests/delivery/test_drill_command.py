@@ -20,7 +20,7 @@ from workbench.engines.switching import (
     WorkClass,
 )
 
-DRILL = ("drill", "main", "--yes", "--watch", "4", "--after", "5")
+DRILL = ("drill", "main", "--yes", "--no-page", "--watch", "4", "--after", "5")
 
 
 @pytest.fixture

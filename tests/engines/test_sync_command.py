@@ -1,4 +1,4 @@
-"""`workbench sync prefect` over a real socket: what it prints, how it exits, and whom it binds."""
+"""`workbench sync` over a real socket: what it prints, how it exits, whom it binds, and which engine it asks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
@@ -108,3 +109,87 @@ def test_rejected_rows_exit_13_and_the_rest_is_loaded(
     assert (code, "1 rejected" in out) == (13, True)
     assert "1 of 3 rows of run" in err
     assert run(capsys, "sql", "select count(*) as n from run")[1].split()[-1] == "2"
+
+
+def name_engines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **urls: str) -> None:
+    """Write a file of engines, each of kind prefect."""
+    path = tmp_path / "engines.toml"
+    tables = [f'[engines.{name}]\nkind = "prefect"\nurl = "{url}"\n' for name, url in urls.items()]
+    path.write_text("".join(tables))
+    monkeypatch.setenv("WORKBENCH_ENGINES", str(path))
+
+
+def test_an_engine_is_read_under_the_name_that_the_file_gives_it(
+    capsys: pytest.CaptureFixture[str],
+    served: tuple[FakePrefect, str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The name in the file of engines is the source's name, and binds the automations of that engine."""
+    name_engines(monkeypatch, tmp_path, nightly=served[1])
+    known = [
+        Automation(
+            "of-nightly",
+            "agent",
+            "commerce",
+            "production",
+            "agent-owner",
+            engine="nightly",
+            engine_ref="invoice-triage",
+        ),
+        Automation(
+            "of-another",
+            "agent",
+            "commerce",
+            "production",
+            "agent-owner",
+            engine="prefect",
+            engine_ref="invoice-triage",
+        ),
+    ]
+    monkeypatch.setattr(sync, "_automations", lambda _: (known, ""))
+    assert run(capsys, "sync", "nightly")[0] == 0
+    _, out, _ = run(capsys, "sql", "--json", "select distinct source_id, automation_id from run")
+    assert json.loads(out) == [{"source_id": "nightly", "automation_id": "of-nightly"}]
+
+
+def test_all_engines_are_read_and_a_dead_one_does_not_stop_the_others(
+    capsys: pytest.CaptureFixture[str],
+    served: tuple[FakePrefect, str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """`--all` reads what answers, names what does not, and exits as an engine that failed."""
+    name_engines(monkeypatch, tmp_path, dead="http://127.0.0.1:9/api", nightly=served[1])
+    code, out, err = run(capsys, "sync", "--all")
+    assert (code, "nightly, version" in out) == (16, True)
+    assert "1 of 2 were not read: dead: " in err
+    assert run(capsys, "sql", "select count(*) as n from run")[1].split()[-1] == "2"
+    name_engines(monkeypatch, tmp_path, nightly=served[1])
+    code, out, _ = run(capsys, "sync", "--all", "--json")
+    assert (code, [one["source_id"] for one in json.loads(out)]) == (0, ["nightly"])
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ((), 2, "Name one engine, or give --all alone."),
+        (("nightly", "--all"), 2, "Name one engine, or give --all alone."),
+        (("Not An Id", "--url", "http://127.0.0.1:9"), 2, "no valid id"),
+        (("other",), 4, "--url URL --kind KIND"),
+        (("other", "--url", "http://127.0.0.1:9"), 17, "of kind 'other'; there are"),
+        (("other", "--url", "http://127.0.0.1:9/api", "--kind", "prefect"), 16, "127.0.0.1:9"),
+    ],
+)
+def test_a_choice_that_cannot_be_read_says_what_to_type(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    code: int,
+    said: str,
+) -> None:
+    """No engine, two choices, a name that nobody gave, a kind that nobody ships, an address that is dead."""
+    name_engines(monkeypatch, tmp_path, nightly="http://127.0.0.1:9/api")
+    found = run(capsys, "sync", *words)
+    assert (found[0], said in found[2]) == (code, True), found

@@ -31,6 +31,8 @@ KEYS = {
     "review.alerts": "source_id alert_id fired_at",
     "review.changes": "source_id change_id",
     "review.incidents": "source_id incident_id",
+    "review.pause_reach": "recorded_at hold_id automation_id",
+    "review.pause_in_flight": "hold_id source_id run_id",
     "review.watermarks": "source_id table_name",
     "review.serving_sources": "table_name source_id provider",
 }

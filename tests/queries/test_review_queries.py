@@ -322,3 +322,85 @@ def test_sources_serve_by_what_they_told_of() -> None:
         ("provider_status", "page"),
         ("run", "engine"),
     ]
+
+
+PAUSED = """
+hold_id | automation_id | recorded_at | delivered_at | confirmed_at
+H-1     | triage        | 10:30       | 10:30:02     | 10:30:03
+H-2     | triage        | 10:50       | -            | -
+"""
+HOLDS = """
+hold_id | scope      | mode   | placed_at | placed_by | released_at
+H-1     | kind=agent | freeze | 10:30     | ops-lead  | 10:45
+H-2     | kind=agent | freeze | 10:50     | ops-lead  | -
+"""
+
+
+def test_in_flight_at_a_pause_is_what_began_before_its_receipt_and_had_not_ended() -> None:
+    """Each hold has its own; the last step that began or ended tells what is frozen, a later end is not known yet."""
+    given = Given().table("hold_target", PAUSED)
+    given.table(
+        "run",
+        """
+        run_id | automation_id | status    | first_seen_at | started_at | finished_at | vanished_at
+        over   | triage        | succeeded | 10:20         | 10:20      | 10:30:01    | -
+        late   | triage        | succeeded | 10:29         | 10:29      | 10:31       | -
+        frozen | triage        | running   | 10:29         | 10:29:30   | -           | -
+        future | triage        | succeeded | 10:30         | 10:30:01   | 11:30       | -
+        gone   | triage        | running   | 10:30         | 10:30:01.5 | -           | 10:40
+        after  | triage        | running   | 10:46         | 10:46      | -           | -
+        leak   | triage        | running   | 10:51         | 10:51      | -           | -
+        """,
+    )
+    given.table(
+        "step",
+        """
+        run_id | step_id | attempt | automation_id | status    | started_at | finished_at
+        frozen | read    | 1       | triage        | succeeded | 10:29:30   | 10:29:50
+        future | read    | 1       | triage        | succeeded | 10:30:10   | 11:20
+        """,
+    )
+    found = given.ask("review.pause_in_flight", **RUN)
+    first = found[found["hold_id"] == "H-1"]
+    assert _column(first, "run_id") == ["late", "frozen", "future", "gone"]
+    assert _column(first, "receipt_at") == [at("10:30:02")] * 4
+    assert _column(first, "finished_at") == [at("10:31"), None, None, None]
+    assert _column(first, "status") == ["succeeded", "running", "running", "running"]
+    assert _column(first, "step_at") == [None, at("10:29:50"), at("10:30:10"), None]
+    assert _column(first, "is_vanished") == [False, False, False, True]
+    second = found[found["hold_id"] == "H-2"]
+    assert _column(second, "run_id") == ["frozen", "future", "gone", "after"]
+
+
+def test_what_a_pause_reached_counts_starts_and_writes_until_its_release() -> None:
+    """From the receipt, which is the command where nothing was delivered, to the release or the end of the window."""
+    given = Given().table("hold_target", PAUSED).table("hold", HOLDS)
+    given.table(
+        "run",
+        """
+        run_id | automation_id | environment | status    | first_seen_at | started_at
+        before | triage        | production  | succeeded | 10:30         | 10:30:01
+        leak   | triage        | production  | succeeded | 10:30         | 10:30:02
+        leak2  | triage        | production  | running   | 10:44         | 10:44
+        other  | mailer        | production  | running   | 10:44         | 10:44
+        stage  | triage        | staging     | running   | 10:44         | 10:44
+        free   | triage        | production  | succeeded | 10:46         | 10:46
+        again  | triage        | production  | running   | 10:50         | 10:50
+        """,
+    )
+    given.table(
+        "affected_record",
+        """
+        run_id | record_type | record_id | change_seq | automation_id | changed_at | change | reversibility | customer_facing
+        leak   | invoice     | INV-1     | 1          | triage        | 10:31      | update | reversible    | no
+        free   | invoice     | INV-2     | 1          | triage        | 10:46      | update | reversible    | no
+        """,
+    )
+    found = given.ask("review.pause_reach", **{**RUN, "environment": "production"})
+    assert _column(found, "hold_id") == ["H-1", "H-2"]
+    assert _column(found, "receipt_at") == [at("10:30:02"), at("10:50")]
+    assert _column(found, "watched_until_at") == [at("10:45"), AS_OF]
+    assert _column(found, "start_count") == [2, 1]
+    assert _column(found, "last_start_at") == [at("10:44"), at("10:50")]
+    assert _column(found, "write_count") == [1, 0]
+    assert _column(found, "last_write_at") == [at("10:31"), None]

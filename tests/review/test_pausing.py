@@ -199,3 +199,35 @@ def test_the_figure_marks_what_leaked() -> None:
     bars, bands = figures["pause_gantt"], figures["pause_gantt_bands"]
     assert set(bars["what"]) == {"clean", "failed", "leak"}
     assert list(bands["hold_id"]) == ["H-1"]
+
+
+def test_what_still_says_running_is_told_apart() -> None:
+    """A run without a step since the receipt is frozen; one that goes on, vanished or has no steps is not called so."""
+    ids = ("frozen", "busy", "gone", "silent")
+    tables = calm_tables()
+    for run_id in ids:
+        tables = with_rows(tables, "review.runs", runs_of("triage", [("10:29", "running", run_id)]))
+    tables = with_rows(
+        tables,
+        "review.pause_in_flight",
+        rows(
+            """
+            hold_id | source_id | run_id | automation_id | step_at  | is_vanished
+            H-1     | engine    | frozen | triage        | 10:29:40 | no
+            H-1     | engine    | busy   | triage        | 10:31:00 | no
+            H-1     | engine    | gone   | triage        | 10:29:40 | yes
+            H-0     | engine    | silent | triage        | 10:31:00 | no
+            """
+        ),
+    )
+    found = check_pause(ground(tables))
+    told = found.section.tables["Runs in flight at the pause"].set_index("run_id")["now"]
+    assert dict(told[list(ids)]) == {
+        "frozen": "says running, no step since the pause",
+        "busy": "still at work after the pause",
+        "gone": "gone from its engine",
+        "silent": "says running, no step of it is loaded",
+    }
+    assert (
+        "1 of them still running by the engine's word, without a step since" in found.check.sentence
+    )

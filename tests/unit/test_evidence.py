@@ -78,7 +78,7 @@ def test_without_runs_nothing_is_carried() -> None:
     for evidence in (found(approval=0), nothing_loaded(question)):
         stale = staleness(evidence, decided_at=ago(1), max_age_seconds=900, now=NOW)
         assert stale is not None and "no loaded source tells of runs of triage" in stale.why
-        assert "workbench sync prefect" in stale.next_step
+        assert "workbench sync ENGINE" in stale.next_step
 
 
 @pytest.mark.parametrize(

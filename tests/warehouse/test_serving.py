@@ -52,7 +52,7 @@ def test_sources_that_tell_of_others_are_not_asked_about(
         "`workbench sync prefect`",
     )
     both = told(read_evidence(tmp_path / "home", asked(clock, "invoice-triage", days=30)))
-    assert both["old-engine", "run"] == "`workbench sync prefect --source old-engine`"
+    assert both["old-engine", "run"] == "`workbench sync old-engine`"
 
 
 def test_files_and_providers_are_told_with_their_own_command(

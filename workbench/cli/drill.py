@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from workbench.cli.present import as_json, ask, closing_line, one_line, store_line, table
+from workbench.control.commands import Control
 from workbench.control.drilling import DrillRequest, run_drill
 from workbench.delivery.drilling import Drilled, Pace
 from workbench.delivery.fleet import Fleet
@@ -45,6 +46,13 @@ from workbench.settings import Settings
     show_default=True,
     help="Seconds to watch the resume.",
 )
+@click.option(
+    "--page/--no-page",
+    "is_page",
+    default=True,
+    show_default=True,
+    help="Make the notebook's page of it.",
+)
 @click.option("--as", "role", help="Role you act for.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
@@ -72,8 +80,30 @@ def command(engine_id: str, **options: Any) -> int:
         )
     else:
         click.echo(drilled_text(drilled))
+    if options["is_page"]:
+        _show_page(control, settings, request, is_quiet=options["is_json"])
+    if not options["is_json"]:
         closing_line(control)
     return EngineError.exit_code if drilled.outcome is DrillOutcome.FAILED else 0
+
+
+def _show_page(
+    control: Control, settings: Settings, request: DrillRequest, *, is_quiet: bool
+) -> None:
+    """Make the page of the drill that was just recorded, and say where it is."""
+    # Only now, for it takes seconds: the drill is recorded first.
+    from workbench.reports.drill import make_drill_page
+
+    state = control.state()
+    page = make_drill_page(
+        settings,
+        engine_id=request.engine_id,
+        mode=str(request.mode),
+        head=state.head,
+        checkpoint=control.checkpoint(state),
+    )
+    if not is_quiet:
+        click.echo(f"  page                 {page}")
 
 
 def drilled_text(drilled: Drilled) -> str:

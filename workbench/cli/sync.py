@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
 
@@ -9,11 +10,13 @@ import click
 
 from workbench.cli.present import as_json, demo_words, one_line, when
 from workbench.clock import from_text
+from workbench.engines.addresses import read_addresses
 from workbench.engines.binding import RegistryBinding
-from workbench.engines.http import JsonClient
-from workbench.engines.prefect import PrefectReader
-from workbench.errors import StoreMissing, TooManyRejects
+from workbench.engines.connecting import connect, kinds
+from workbench.engines.interface import EngineAddress
+from workbench.errors import EngineError, NotFound, StoreMissing, TooManyRejects
 from workbench.records import Automation
+from workbench.scope import SLUG
 from workbench.settings import Settings
 from workbench.store import open_store
 from workbench.store.folding import fold
@@ -21,48 +24,110 @@ from workbench.warehouse import Warehouse
 from workbench.warehouse.batch import DEFAULT_ALLOWED_REJECT_SHARE
 from workbench.warehouse.syncing import SyncReport, sync_engine
 
-_PREFECT_URL = "http://127.0.0.1:4200/api"
+_LOCAL_PREFECT = EngineAddress("prefect", "prefect", "http://127.0.0.1:4200/api")
+"""Where a Prefect server answers that nobody configured."""
 
 
-@click.group()
-def command() -> None:
-    """Read run history from an engine into the warehouse."""
-
-
-@command.command("prefect")
-@click.option(
-    "--url", default=_PREFECT_URL, show_default=True, help="Address of the server's REST interface."
-)
-@click.option(
-    "--source", default="prefect", show_default=True, help="Name of this server in the warehouse."
-)
+@click.command()
+@click.argument("engine_id", required=False)
+@click.option("--all", "is_all", is_flag=True, help="Read every engine of the file of engines.")
+@click.option("--url", help="Address of an engine that the file of engines does not name.")
+@click.option("--kind", help="Kind of the engine at --url; ENGINE_ID itself where that is a kind.")
 @click.option(
     "--since", metavar="INSTANT", help="Read from here on, instead of from the last reading."
 )
 @click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
-def prefect(url: str, source: str, since: str | None, is_json: bool) -> None:
-    """Read runs, states, steps and events of a Prefect 3 server; reading again changes nothing."""
+def command(
+    engine_id: str | None,
+    is_all: bool,
+    url: str | None,
+    kind: str | None,
+    since: str | None,
+    is_json: bool,
+) -> None:
+    """Read runs, states, steps, events and approvals of ENGINE_ID into the warehouse; reading again changes nothing.
+
+    ENGINE_ID is a name in the file of engines, and names the source in the warehouse.
+    """
     settings = Settings.from_environment()
-    clock = settings.clock()
+    begin = _instant(since)
+    addresses = _chosen(settings, engine_id, is_all, url=url, kind=kind)
     automations, note = _automations(settings)
-    client = JsonClient(url)
-    try:
-        reader = PrefectReader(client, RegistryBinding(automations, "prefect"))
-        warehouse = Warehouse.open(settings.home, clock)
-        begin = _instant(since)
-        report = sync_engine(warehouse, reader, source_id=source, now=clock.now(), since=begin)
-    finally:
-        client.close()
-    click.echo(
-        as_json(asdict(report)) if is_json else demo_words(settings) + _in_words(report, note)
+    reports, faults = [], []
+    for address in addresses:
+        try:
+            reports.append(_read(settings, address, automations, begin))
+        except EngineError as exc:
+            if not is_all:
+                raise
+            faults.append(f"{address.engine_id}: {exc.message}")
+    if is_json:
+        found = [asdict(report) for report in reports]
+        click.echo(as_json(found if is_all else found[0]))
+    else:
+        click.echo(demo_words(settings) + "\n".join(_in_words(one, note) for one in reports))
+    if faults:
+        raise EngineError(f"{len(faults)} of {len(addresses)} were not read: {'; '.join(faults)}")
+    if excess := list(_excess(reports)):
+        raise TooManyRejects(f"{', '.join(excess)} were rejected; the others are loaded")
+
+
+def _chosen(
+    settings: Settings,
+    engine_id: str | None,
+    is_all: bool,
+    *,
+    url: str | None,
+    kind: str | None,
+) -> list[EngineAddress]:
+    """Return where to read; raises UsageError for a choice that names nothing, NotFound for an engine nobody named."""
+    if is_all == (engine_id is not None) or (is_all and (url or kind)):
+        raise click.UsageError("Name one engine, or give --all alone.")
+    known = read_addresses(settings.engines_file)
+    if engine_id is None:
+        if not known:
+            raise NotFound(
+                f"{settings.engines_file} names no engine.",
+                next_step="put one into it, `[engines.NAME]` with `kind` and `url`",
+            )
+        return [known[name] for name in sorted(known)]
+    if url:
+        if not SLUG.fullmatch(engine_id):
+            raise click.UsageError(f"{engine_id!r} is no valid id (letters a-z, digits, . _ -).")
+        return [EngineAddress(engine_id, kind or engine_id, url)]
+    if engine_id in known:
+        return [known[engine_id]]
+    if engine_id == _LOCAL_PREFECT.engine_id:
+        return [_LOCAL_PREFECT]
+    raise NotFound(
+        f"There is no engine {engine_id!r} in {settings.engines_file}; "
+        f"there are {', '.join(sorted(known)) or 'none'}.",
+        next_step=f"put it there, or add `--url URL --kind KIND` (of {', '.join(kinds())})",
     )
-    if excess := [
-        load for load in report.loads if load.reject_share > DEFAULT_ALLOWED_REJECT_SHARE
-    ]:
-        said = ", ".join(
-            f"{load.rejected_count} of {load.line_count} rows of {load.table}" for load in excess
+
+
+def _read(
+    settings: Settings,
+    address: EngineAddress,
+    automations: list[Automation],
+    since: datetime | None,
+) -> SyncReport:
+    """Bring what one engine changed into the warehouse."""
+    clock = settings.clock()
+    engine = connect(address, RegistryBinding(automations, address.engine_id), clock=clock)
+    try:
+        warehouse = Warehouse.open(settings.home, clock)
+        return sync_engine(
+            warehouse, engine, source_id=address.engine_id, now=clock.now(), since=since
         )
-        raise TooManyRejects(f"{said} were rejected; the others are loaded")
+    finally:
+        getattr(engine, "close", lambda: None)()
+
+
+def _excess(reports: Iterable[SyncReport]) -> Iterator[str]:
+    for load in (load for report in reports for load in report.loads):
+        if load.reject_share > DEFAULT_ALLOWED_REJECT_SHARE:
+            yield f"{load.rejected_count} of {load.line_count} rows of {load.table}"
 
 
 def _automations(settings: Settings) -> tuple[list[Automation], str]:

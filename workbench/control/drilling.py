@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from workbench.control.commands import Control
@@ -10,7 +12,9 @@ from workbench.control.placing import PauseRequest
 from workbench.delivery.certificate import certificate_draft
 from workbench.delivery.drilling import Drill, Drilled, Pace
 from workbench.delivery.fleet import Fleet
+from workbench.delivery.gate_engine import GATE, GateEngine
 from workbench.delivery.hand import Hand
+from workbench.engines.interface import Engine
 from workbench.errors import EngineError, NotFound, Refused
 from workbench.records import Hold, Kind, Mode, Purpose
 from workbench.registry import PRODUCTION
@@ -39,12 +43,31 @@ def run_drill(control: Control, fleet: Fleet, *, request: DrillRequest) -> Drill
             "A drill starts and stops made-up work, so it is held outside production.",
             next_step="point WORKBENCH_STORE at the staging store and drill the staging engine",
         )
-    engine = fleet.engine(request.engine_id)
+    with _engine(control, fleet, request.engine_id) as engine:
+        drilled = _drilled(control, engine, request)
+    _record(control, drilled, request)
+    return drilled
+
+
+@contextlib.contextmanager
+def _engine(control: Control, fleet: Fleet, engine_id: str) -> Iterator[Engine]:
+    """Give the engine to drill; `gate` is the gate alone, unless an engine of that name is in the file."""
+    if engine_id == GATE and engine_id not in fleet.addresses:
+        gate = GateEngine(control.store.gate_folder, clock=control.clock)
+        with contextlib.closing(gate):
+            yield gate
+        return
+    engine = fleet.engine(engine_id)
     if engine is None:
-        if why := fleet.faults.get(request.engine_id):
-            raise EngineError(f"{request.engine_id}: {why}")
-        known = ", ".join(sorted(fleet.addresses)) or "none"
-        raise NotFound(f"There is no engine {request.engine_id!r}; there are {known}.")
+        if why := fleet.faults.get(engine_id):
+            raise EngineError(f"{engine_id}: {why}")
+        known = ", ".join([*sorted(fleet.addresses), f"{GATE} (what asks the gate)"])
+        raise NotFound(f"There is no engine {engine_id!r}; there are {known}.")
+    yield engine
+
+
+def _drilled(control: Control, engine: Engine, request: DrillRequest) -> Drilled:
+    """Carry the drill out while nobody else delivers to the engine."""
     hand = Hand(request.engine_id, engine, control.store, control.clock)
     drill = Drill(
         hand,
@@ -60,9 +83,7 @@ def run_drill(control: Control, fleet: Fleet, *, request: DrillRequest) -> Drill
                 f"Another process delivers to {request.engine_id} now, so it cannot be drilled.",
                 next_step="stop `workbench serve` for the drill, then start it again",
             )
-        drilled = drill.run()
-    _record(control, drilled, request)
-    return drilled
+        return drill.run()
 
 
 def _place(control: Control, request: DrillRequest) -> Hold:

@@ -147,6 +147,8 @@ def _on_pause(work: ProbeWork, watched: Watched) -> OnPause:
         return OnPause.DELETED if work.run_id in watched.before.rows else OnPause.UNKNOWN
     if row.status == RunStatus.CANCELLED or row.status == RunStatus.FAILED:
         return OnPause.CANCELLED
+    if row.status == RunStatus.SKIPPED and row.started_at is None:
+        return OnPause.DROPPED
     if work.work_class is WorkClass.RUNNING:
         if row.status in ENDED:
             was_over = watched.before.rows[work.run_id].status in ENDED
@@ -167,7 +169,7 @@ def _on_resume(work: ProbeWork, watched: Watched, *, on_pause: OnPause) -> OnRes
     if not watched.after or on_pause is OnPause.UNKNOWN:
         return OnResume.UNKNOWN
     row = watched.after[-1].rows.get(work.run_id)
-    if on_pause in (OnPause.CANCELLED, OnPause.DELETED):
+    if on_pause in (OnPause.CANCELLED, OnPause.DELETED, OnPause.DROPPED):
         is_back = row is not None and row.status in _AT_WORK
         return OnResume.CONTINUES if is_back else OnResume.LOST
     if row is None:

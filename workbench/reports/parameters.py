@@ -116,10 +116,11 @@ def check_parameters(name: str, given: Mapping[str, Any]) -> ReportParameters:
     try:
         return model.model_validate(dict(given))
     except ValidationError as exc:
-        raise UsageFault(f"The report {name} was not started: {_faults(exc)}.") from exc
+        raise UsageFault(f"The report {name} was not started: {faults_of(exc)}.") from exc
 
 
-def _faults(exc: ValidationError) -> str:
+def faults_of(exc: ValidationError) -> str:
+    """Return every fault of some parameters on one line."""
     return "; ".join(
         _fault(error["type"], error["loc"], error["msg"])
         for error in exc.errors(include_input=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from workbench.records import Check, CheckStatus
@@ -21,7 +23,7 @@ from workbench.review.pausing import LEAK, LET_THROUGH, PauseAudit, audit_pause
 from workbench.review.periods import bands
 
 NAME = "pause_held"
-QUERY = "review.runs"
+QUERY = "review.pause_reach"
 
 
 def check_pause(ground: Ground) -> Finding:
@@ -117,7 +119,43 @@ def _notes(ground: Ground, audit: PauseAudit) -> list[str]:
         notes.append(f"not confirmed by {listed(silent)}")
     if len(audit.finished_after):
         notes.append(f"{counted(len(audit.finished_after), 'run')} in flight at the pause")
+    if frozen := int((in_flight(ground, audit)["now"] == FROZEN).sum()):
+        notes.append(f"{frozen} of them still running by the engine's word, without a step since")
     return notes
+
+
+FROZEN = "says running, no step since the pause"
+AT_WORK = "still at work after the pause"
+UNSEEN = "says running, no step of it is loaded"
+GONE = "gone from its engine"
+OVER = "ended after the pause"
+
+
+def in_flight(ground: Ground, audit: PauseAudit) -> pd.DataFrame:
+    """Return the runs that were in flight at the receipt, and what each is `now`.
+
+    Columns: automation_id, run_id, started_at, finished_at, after_seconds (end since the command), status, step_at
+    (last step that began or ended), now. An engine may say `running` of work that it froze, or that died.
+    """
+    runs = audit.finished_after
+    known = ground.table("pause_in_flight")
+    known = known[known["hold_id"] == audit.hold["hold_id"]]
+    keys = ["source_id", "run_id"]
+    found = runs.merge(known[[*keys, "step_at", "is_vanished"]], on=keys, how="left")
+    found["now"] = [_now(row) for _, row in found.iterrows()]
+    return found[
+        ["automation_id", "run_id", "started_at", "finished_at", "after_seconds", "status", "step_at", "now"]
+    ]  # fmt: skip
+
+
+def _now(run: pd.Series[Any]) -> str:
+    if pd.notna(run["finished_at"]):
+        return OVER
+    if run["is_vanished"] is True:
+        return GONE
+    if pd.isna(run["step_at"]):
+        return UNSEEN
+    return FROZEN if run["step_at"] <= run["receipt_at"] else AT_WORK
 
 
 def _escalations(ground: Ground, audit: PauseAudit) -> tuple[str, ...]:
@@ -143,18 +181,12 @@ def _section(ground: Ground, audit: PauseAudit, due: pd.DataFrame) -> Section:
         ["automation_id", "run_id", "changed_at", "after_seconds", "kind", "change", "record_type", "record_id",
          "reversibility", "verified_at"]
     ]  # fmt: skip
-    in_flight = audit.finished_after[
-        ["automation_id", "run_id", "started_at", "finished_at", "after_seconds", "status"]
-    ]
-    targets = audit.targets[
-        ["automation_id", "recorded_at", "delivered_at", "confirmed_at", "quiet_at"]
-    ]
     tables = {
-        "How far the pause came at each automation": targets.reset_index(drop=True),
+        "How far the pause came at each automation": _reach(ground, audit),
         "When the next start would have been due": due,
         "Runs that started after the pause": starts[starts["kind"] != LET_THROUGH],
         "Writes after the pause": writes[writes["kind"] != LET_THROUGH],
-        "Runs in flight at the pause": in_flight,
+        "Runs in flight at the pause": in_flight(ground, audit),
     }
     return Section(
         "Pause proof",
@@ -162,6 +194,15 @@ def _section(ground: Ground, audit: PauseAudit, due: pd.DataFrame) -> Section:
         filled(tables),
         gantt(ground),
     )
+
+
+def _reach(ground: Ground, audit: PauseAudit) -> pd.DataFrame:
+    """Return how far the pause came at each automation, and what began and wrote there after its receipt."""
+    known = ground.table("pause_reach")
+    known = known[known["hold_id"] == audit.hold["hold_id"]]
+    steps = ["automation_id", "recorded_at", "delivered_at", "confirmed_at", "quiet_at"]
+    after = ["automation_id", "start_count", "last_start_at", "write_count", "last_write_at"]
+    return audit.targets[steps].merge(known[after], on="automation_id", how="left")
 
 
 def gantt(ground: Ground) -> dict[str, pd.DataFrame]:

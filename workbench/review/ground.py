@@ -45,6 +45,10 @@ COLUMNS: Mapping[str, str] = {
     " mitigated_at resolved_at scope",
     "review.watermarks": "source_id table_name loaded_until_at checked_at age_seconds",
     "review.serving_sources": "table_name source_id provider",
+    "review.pause_in_flight": "hold_id source_id run_id automation_id receipt_at started_at finished_at status step_at"
+    " is_vanished",
+    "review.pause_reach": "hold_id automation_id recorded_at receipt_at watched_until_at start_count last_start_at"
+    " write_count last_write_at",
     CHAIN: "is_ok event_count finding",
     PROBATION: "probation_id hold_id automation_id max_runs started_at ended_at",
     TICKETS: "probation_id run_id automation_id taken_at",
@@ -61,6 +65,8 @@ _NUMBERS = (
     "placed_seq",
     "change_seq",
     "event_count",
+    "start_count",
+    "write_count",
     "expected_interval_seconds",
 )
 _INSTANT: Final = "datetime64[us, UTC]"

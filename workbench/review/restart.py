@@ -66,6 +66,8 @@ def restart_queries(request: ReviewRequest) -> list[QueryCall]:
         QueryCall("review.hold_targets", long_window),
         QueryCall("review.decisions", window),
         QueryCall("review.runs", {**ids, **environment, **window}),
+        QueryCall("review.pause_reach", {**ids, **environment, **window}),
+        QueryCall("review.pause_in_flight", {**ids, **environment, **window}),
         QueryCall("review.failed_steps", {**ids, **environment, **window}),
         QueryCall("review.audit_events", {**ids, **window}),
         QueryCall("review.approvals", {**ids, **window}),
@@ -126,8 +128,14 @@ def propose(ground: Ground, checks: tuple[Check, ...], *, escalations: tuple[str
         needed_run_count=weakest.needed_run_count,
         candidates=tuple(s.automation_id for s in standings(ground)),
         missing_tables=tuple(stale_tables(ground)),
-        is_prefect=all(a.engine == "prefect" for a in ground.automations.values()),
+        engine=_one_engine(ground),
     )
+
+
+def _one_engine(ground: Ground) -> str:
+    """Return the engine that runs all of the automations, or an empty text."""
+    engines = {one.engine for one in ground.automations.values()}
+    return engines.pop() if len(engines) == 1 else ""
 
 
 def narrow_ids(ground: Ground, kind: VerdictKind) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ class Proposal:
         needed_run_count: clean runs still needed, by the automation that lacks most.
         candidates: automations that a person may narrow to where nothing is proposed.
         missing_tables: tables that were not loaded, or not far enough, for these automations.
-        is_prefect: their runs come from a Prefect server, which `sync` reads.
+        engine: the one engine that runs all of them, which `sync` reads; empty where there is none.
     """
 
     hold_id: str
@@ -63,7 +63,7 @@ class Proposal:
     needed_run_count: int = 59
     candidates: tuple[str, ...] = ()
     missing_tables: tuple[str, ...] = ()
-    is_prefect: bool = False
+    engine: str = ""
 
     @property
     def detectable_rate(self) -> float:
@@ -190,6 +190,6 @@ def _unblock(proposal: Proposal, blocker: Check) -> str:
     if not proposal.missing_tables:
         return _again(proposal)
     table = proposal.missing_tables[0]
-    if proposal.is_prefect and table in ENGINE_TABLES:
-        return "workbench sync prefect"
+    if proposal.engine and table in ENGINE_TABLES:
+        return f"workbench sync {quote(proposal.engine)}"
     return f"workbench load --table {table} FILE"

@@ -15,9 +15,6 @@ from workbench.review.check_freshness import ALSO_SERVED_BY, SERVED_BY
 from workbench.warehouse.manifest import Watermark
 from workbench.warehouse.shelf import Warehouse
 
-SYNCED_NAME = "prefect"
-"""Name that `workbench sync prefect` gives its source unless told otherwise."""
-
 
 def read_evidence(home: Path, question: EvidenceQuestion) -> Evidence:
     """Return how far every source is loaded that told of these automations or of their providers."""
@@ -67,9 +64,11 @@ def _serving(known: pd.DataFrame, marks: tuple[Watermark, ...]) -> Iterator[Sour
 
 
 def _load_command(mark: Watermark) -> str:
-    """Return the command that loads it further; what an engine's reading marked belongs to no batch of a file."""
+    """Return the command that loads it further.
+
+    What an engine's reading marked belongs to no batch of a file, and its source is named as the engine is.
+    """
     source = quote(mark.source_id)
     if not mark.batch_id:
-        named = "" if mark.source_id == SYNCED_NAME else f" --source {source}"
-        return f"`workbench sync prefect{named}`"
+        return f"`workbench sync {source}`"
     return f"`workbench load --table {mark.table_name} --source {source} FILE --complete-until INSTANT`"
