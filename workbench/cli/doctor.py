@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from workbench.cli.present import as_json, demo_words, head_line, printable, table
+from workbench.control.reading import why_unsigned
 from workbench.errors import WorkbenchError
 from workbench.presence import read_presences
 from workbench.records import HeadNote
@@ -19,6 +20,7 @@ from workbench.store.audit import AuditResult, verify_store
 from workbench.store.connection import library_version
 from workbench.store.descent import WAY_OUT
 from workbench.store.place import filesystem_type
+from workbench.store.state import State
 from workbench.store.store import MOVED_TO, Store
 
 SQLITE_FIXED = (
@@ -81,6 +83,7 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
         *_file_findings(store, is_server=settings.store_url is not None),
         _anchor_finding(settings, result),
         _gate_finding(settings, store),
+        _keys_finding(store.state(), settings.clock().now()),
         *_registry_findings(store),
         _warehouse_finding(settings.home / "warehouse"),
     ]
@@ -156,6 +159,19 @@ def _gate_finding(settings: Settings, store: Store) -> Finding:
     mend = "make the gate folder writable, then run any command" if fault else ""
     asking = f"{asked} automation{'' if asked == 1 else 's'} asked there in the last minute"
     return Finding("gate", not fault, f"{position}; {asking}", WAY_OUT if copied else mend)
+
+
+def _keys_finding(state: State, now: datetime) -> Finding:
+    """Say who can sign, and where policy asks for it and nobody can."""
+    live = [key for key in state.keys.values() if key.is_live(max(now, state.newest_at or now))]
+    if why := why_unsigned(state, now=now):
+        mend = (
+            "`workbench key new`, then `workbench key enrol PUBLIC-KEY --person NAME --role ROLE`"
+        )
+        return Finding("keys", False, why, mend)
+    persons = len({key.person for key in live})
+    said = f"{len(live)} of {persons} person{'' if persons == 1 else 's'}" if live else "none"
+    return Finding("keys", True, f"{said}; {len(state.keys) - len(live)} revoked or expired")
 
 
 def _registry_findings(store: Store) -> list[Finding]:

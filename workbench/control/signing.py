@@ -123,7 +123,7 @@ def identify(
 
 
 def _way_out(seal: Seal, fault: str) -> str:
-    if "revoked" in fault:
+    if "revoked" in fault or "expired" in fault:
         return "`workbench key new` after moving the old file away, then have the new key enrolled"
     if "enrolled for" in fault:
         return "leave `--as` out"

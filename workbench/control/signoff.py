@@ -46,7 +46,7 @@ def with_signoff(state: State, change: Change, *, who: Who, now: datetime) -> Ch
         require_role(state, who, roles=roles, doing=doing)
         return change
     hold_id = decision.hold_id
-    _refuse_without_keys(state, hold_id)
+    _refuse_without_keys(state, hold_id, now=now)
     resumer = key_of(who, "A resume for which policy asks a sign-off")
     check_role(state, resumer, roles=roles, doing=doing)
     plan = plan_of(opening.target, body)
@@ -68,11 +68,13 @@ def with_signoff(state: State, change: Change, *, who: Who, now: datetime) -> Ch
     )
 
 
-def _refuse_without_keys(state: State, hold_id: str) -> None:
-    if any(key.revoked_seq is None for key in state.keys.values()):
+def _refuse_without_keys(state: State, hold_id: str, *, now: datetime) -> None:
+    reached = max(now, state.newest_at or now)
+    if any(key.is_live(reached) for key in state.keys.values()):
         return
+    none = "no enrolled key signs any more" if state.keys else "no key is enrolled in this store"
     raise Refused(
-        f"Policy asks for a sign-off and no key is enrolled in this store: in {state.environment} "
+        f"Policy asks for a sign-off and {none}: in {state.environment} "
         f"{hold_id} resumes by break-glass only.",
         next_step='`workbench key new` and `workbench key enrol`; or resume with `--break-glass "REASON"`, '
         "which is recorded and flagged",
