@@ -15,6 +15,7 @@ from workbench.control.deciding import DecideRequest, ReportEntry, decide_decisi
 from workbench.control.ending import with_endings
 from workbench.control.enrolling import decide_registry, known_registry, registry_command
 from workbench.control.freshness import opening_of, question_about, with_evidence
+from workbench.control.pending import SignoffDesk
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_resume, trusted
 from workbench.control.signing import (
@@ -70,6 +71,11 @@ class Control:
         self.store = store
         self.clock = clock
         self.role = role
+
+    @property
+    def desk(self) -> SignoffDesk:
+        """The sign-offs that wait, and the way to give one."""
+        return SignoffDesk(self)
 
     def head_note(self) -> HeadNote:
         """Return where the log stands."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 
 from workbench.clock import from_text, to_text
 from workbench.control.commands import Control
@@ -157,7 +158,10 @@ def revoke_key(
     """Record that a key does not count any more; raises Refused when it does not now."""
     content = {"name": "key revoke", "key_id": key_id, "reason": storable(reason)}
     if not content["reason"]:
-        raise UsageFault("A revocation needs a reason.", next_step="add `--reason TEXT`")
+        raise UsageFault(
+            "A revocation needs a reason.",
+            next_step=f"`workbench key revoke {quote(key_id)} --reason TEXT`",
+        )
     done = control.transact(
         Command(control.new_id(command_id), content),
         lambda state, who: _decide_revoke(state, who, content, now=control.clock.now()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from shlex import quote
 from typing import Any
 
 from workbench.clock import to_text
@@ -103,7 +104,10 @@ def decide_narrow(
     hold = _hold_as_seen(state, request)
     runs = request.runs
     if runs is None or runs < 1:
-        raise UsageFault("A narrow restart needs a number of runs above 0; add `--runs N`.")
+        raise UsageFault(
+            "A narrow restart needs a number of runs above 0.",
+            next_step=f"`workbench resume {request.hold_id} --only {quote(request.only or 'SCOPE')} --runs N`",
+        )
     scope, ids = _let_through(state, hold, request, now)
     decision = _entitled(state, hold, request, VerdictKind.RESTART_NARROW, ids)
     probation_id = next_id("P", state.probations)

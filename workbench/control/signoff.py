@@ -19,6 +19,7 @@ from workbench.records import SignOff
 from workbench.store.countersigning import POLICY, policy_content, weakened
 from workbench.store.log import Draft
 from workbench.store.signoffs import (
+    LACKING,
     decision_digest,
     needed_count,
     plan_of,
@@ -63,7 +64,7 @@ def with_signoff(state: State, change: Change, *, who: Who, now: datetime) -> Ch
         f"{hold_id} resumes on {decision.decision_id} with a sign-off of another person only: "
         f"{faults[0] if faults else 'none was asked for'}.",
         next_step=f"`workbench signoff give {own[-1].signoff_id}` by another person"
-        if faults and "that count" in faults[0]
+        if faults and LACKING in faults[0]
         else f"`workbench signoff request {hold_id} {form} --decision {decision.decision_id}`",
     )
 
@@ -153,7 +154,7 @@ def decide_signoff_give(state: State, signoff_id: str, *, who: Who, now: datetim
             next_step=f"another person gives it: `workbench signoff give {signoff_id}`",
         )
     why = signoff_state(state, signoff, now=now)
-    if why and "that count" not in why:
+    if why and LACKING not in why:
         raise Refused(
             f"It would not count: {why}.",
             next_step=f"ask anew: `workbench signoff request {signoff.hold_id}`",

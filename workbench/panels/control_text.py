@@ -27,7 +27,11 @@ def write_summary(model: ControlModel) -> str:
         lines.append(f"{model.not_stopped_count} held and NOT stopped: does not ask the gate")
     if model.unconfirmed_count:
         lines.append(f"{model.unconfirmed_count} of {model.watched_id} not confirmed yet")
-    return "\n".join([*lines, *map(_write_hold, model.holds)])
+    waiting = [
+        f"{p.signoff_id} waits: {p.plan_in_words}, asked by {p.signoff.requested_by}"
+        for p in model.signoff.pending
+    ]
+    return "\n".join([*lines, *map(_write_hold, model.holds), *waiting])
 
 
 def _write_hold(view: HoldView) -> str:
