@@ -130,7 +130,7 @@ def test_what_opens_is_asked_for_and_never_assumed(words: tuple[str, ...]) -> No
     """Without a terminal it needs `--yes`; at one, anything but yes records nothing."""
     a_report()
     before = last_seq()
-    refused(run(*words), 2, "Nobody is at the terminal to confirm", "add `--yes`")
+    refused(run(*words), 2, "Nobody is at the terminal to confirm", " --yes`")
     for typed in ("n\n", "\n", ""):
         assert run(*words, typed=typed).code == 130
     assert last_seq() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -40,10 +41,18 @@ def one_line(text: str) -> str:
 def ask(question: str) -> None:
     """Ask on the terminal; raises UsageFault where nobody is there to answer, Abort at a no."""
     if not sys.stdin.isatty():
-        raise UsageFault(
-            "Nobody is at the terminal to confirm; add `--yes`.", next_step="add `--yes`"
-        )
+        raise UsageFault("Nobody is at the terminal to confirm.", next_step=typed_again("--yes"))
     click.confirm(one_line(question), abort=True)
+
+
+def typed_again(*more: str) -> str:
+    """Return the command that was typed with more words, to be copied; what follows `--` stays behind it."""
+    context = click.get_current_context(silent=True)
+    typed = context.find_root().obj if context is not None else None
+    words = list(typed) if isinstance(typed, list) else ["..."]
+    at = words.index("--") if "--" in words else len(words)
+    whole = shlex.join([*words[:at], *more, *words[at:]])
+    return f"`workbench {whole}`"
 
 
 def scope_words(scope: str) -> str:

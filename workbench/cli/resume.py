@@ -13,6 +13,7 @@ from workbench.cli.present import (
     not_delivered,
     one_line,
     store_line,
+    typed_again,
     undelivered,
     when,
 )
@@ -110,7 +111,10 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
     only, is_full = options["only"], bool(options["full"])
     if (only is None) == (not is_full):
         raise UsageFault(
-            "Say `--only SCOPE --runs N` for a narrow restart or `--full` for a release."
+            "A resume is either a narrow restart or a release.",
+            next_step=f"{typed_again('--only', 'SCOPE', '--runs', 'N')}, or {typed_again('--full')}"
+            if not is_full
+            else "leave out either `--only` or `--full`",
         )
     runs, until = options["runs"], str(options["until"])
     reads_only = bool(options.get("reads_only"))
@@ -119,7 +123,10 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
             "`--runs`, `--until` and `--reads-only` limit a narrow restart; `--full` has no limit."
         )
     if not is_full and (not isinstance(runs, int) or runs < 1):
-        raise UsageFault("A narrow restart needs a number of runs above 0; add `--runs N`.")
+        raise UsageFault(
+            "A narrow restart needs a number of runs above 0.",
+            next_step=typed_again("--runs", "N"),
+        )
     decision_id, break_glass = str(options["decision_id"]), str(options["break_glass"])
     if not decision_id and not break_glass:
         own = [d for d in control.state().decisions.values() if d.hold_id == hold_id]

@@ -11,6 +11,7 @@ from workbench.control.deciding import DecideRequest, ReportEntry, decide_decisi
 from workbench.control.enrolling import decide_registry, known_registry, registry_command
 from workbench.control.freshness import opening_of, question_about, with_evidence
 from workbench.control.observing import Lookout, head_after, lookout_after, observation_command
+from workbench.control.pending import SignoffDesk
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_resume
 from workbench.control.signing import (
@@ -33,6 +34,11 @@ CONFIRM_WAIT_SECONDS = 30.0
 
 class Control(Commander):
     """Gives commands to one store; each call opens and closes its own connection, so any thread may call."""
+
+    @property
+    def desk(self) -> SignoffDesk:
+        """The sign-offs that wait, and the way to give one."""
+        return SignoffDesk(self)
 
     def preview(self, scope_text: str, mode: Mode = Mode.FREEZE) -> Preview:
         """Return what a pause of the scope would cover; raises NoMatch when that is nothing."""

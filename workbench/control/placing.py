@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 
 from workbench.clock import to_text
 from workbench.errors import NoMatch, NotFound, Refused, UsageFault
@@ -70,9 +71,7 @@ def decide_pause(
     `also_covered` are automations that it held before it could be recorded, whatever they are like now.
     """
     if not request.reason.strip():
-        raise UsageFault(
-            "A pause needs a reason; add `--reason TEXT`.", next_step="add `--reason TEXT`"
-        )
+        raise reasonless(request.scope)
     scope = Scope.parse(request.scope, state.automations.values())
     covered = sorted({*also_covered, *(a.automation_id for a in covered_by(scope, state))})
     if not covered:
@@ -96,6 +95,13 @@ def decide_pause(
         payload=payload,
     )
     return Change([draft])
+
+
+def reasonless(scope: str) -> UsageFault:
+    """Return the refusal of a pause that says not why, with the command that does."""
+    return UsageFault(
+        "A pause needs a reason.", next_step=f"`workbench pause {quote(scope)} --reason TEXT`"
+    )
 
 
 def _unregistered(scope: Scope, state: State, is_unregistered: bool) -> list[str]:

@@ -23,6 +23,7 @@ from workbench.presence import Presence, read_presences
 from workbench.records import Automation, HoldState, Probation
 from workbench.store.hosts import Hosts
 from workbench.store.readiness import hold_lacks, lacks
+from workbench.store.signoffs import policy_of
 from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketBook, TicketFault
@@ -152,7 +153,19 @@ def flags(state: State, holds: tuple[HoldView, ...], *, now: datetime) -> tuple[
         for seq, why in state.doubts.items()
     ]
     found += [f"NOT OBEYED, event {seq}: {why}" for seq, why in state.refused.items()]
-    return (*found, *_taken_over(state), *_asked(state, now))
+    unkeyed = why_unsigned(state, now=now)
+    return (*found, *_taken_over(state), *_asked(state, now), *([unkeyed] if unkeyed else []))
+
+
+def why_unsigned(state: State, *, now: datetime) -> str:
+    """Say that nobody can sign where policy asks for sign-offs, or return an empty text."""
+    reached = max(now, state.newest_at or now)
+    if not policy_of(state).signoffs_required or any(
+        key.is_live(reached) for key in state.keys.values()
+    ):
+        return ""
+    none = "no enrolled key signs any more" if state.keys else "no key is enrolled"
+    return f"{state.environment} asks for sign-offs and {none}: what is paused resumes by break-glass only"
 
 
 def _asked(state: State, now: datetime) -> list[str]:

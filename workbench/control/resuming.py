@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from shlex import quote
 from typing import Any
 
 from workbench.clock import to_text
@@ -101,9 +102,7 @@ def decide_narrow(
 ) -> Change:
     """Return the event of a narrow restart; the hold stays."""
     hold = _hold_as_seen(state, request)
-    runs = request.runs
-    if runs is None or runs < 1:
-        raise UsageFault("A narrow restart needs a number of runs above 0; add `--runs N`.")
+    runs = _runs_of(request)
     scope, ids = _let_through(state, hold, request, now)
     decision = _entitled(state, hold, request, VerdictKind.RESTART_NARROW, ids)
     probation_id = next_id("P", state.probations)
@@ -127,6 +126,16 @@ def decide_narrow(
     )
     ended = _superseded(state, draft, ids)
     return Change([*ended, draft], lambda: prepare_tickets(probation_id, runs))
+
+
+def _runs_of(request: ResumeRequest) -> int:
+    if request.runs is not None and request.runs > 0:
+        return request.runs
+    only = quote(request.only or "SCOPE")
+    raise UsageFault(
+        "A narrow restart needs a number of runs above 0.",
+        next_step=f"`workbench resume {request.hold_id} --only {only} --runs N`",
+    )
 
 
 def _let_through(

@@ -19,6 +19,7 @@ from workbench.records import SignOff
 from workbench.store.countersigning import POLICY, policy_content, weakened
 from workbench.store.log import Draft
 from workbench.store.signoffs import (
+    LACKING,
     decision_digest,
     needed_count,
     plan_of,
@@ -46,7 +47,7 @@ def with_signoff(state: State, change: Change, *, who: Who, now: datetime) -> Ch
         require_role(state, who, roles=roles, doing=doing)
         return change
     hold_id = decision.hold_id
-    _refuse_without_keys(state, hold_id)
+    _refuse_without_keys(state, hold_id, now=now)
     resumer = key_of(who, "A resume for which policy asks a sign-off")
     check_role(state, resumer, roles=roles, doing=doing)
     plan = plan_of(opening.target, body)
@@ -63,16 +64,18 @@ def with_signoff(state: State, change: Change, *, who: Who, now: datetime) -> Ch
         f"{hold_id} resumes on {decision.decision_id} with a sign-off of another person only: "
         f"{faults[0] if faults else 'none was asked for'}.",
         next_step=f"`workbench signoff give {own[-1].signoff_id}` by another person"
-        if faults and "that count" in faults[0]
+        if faults and LACKING in faults[0]
         else f"`workbench signoff request {hold_id} {form} --decision {decision.decision_id}`",
     )
 
 
-def _refuse_without_keys(state: State, hold_id: str) -> None:
-    if any(key.revoked_seq is None for key in state.keys.values()):
+def _refuse_without_keys(state: State, hold_id: str, *, now: datetime) -> None:
+    reached = max(now, state.newest_at or now)
+    if any(key.is_live(reached) for key in state.keys.values()):
         return
+    none = "no enrolled key signs any more" if state.keys else "no key is enrolled in this store"
     raise Refused(
-        f"Policy asks for a sign-off and no key is enrolled in this store: in {state.environment} "
+        f"Policy asks for a sign-off and {none}: in {state.environment} "
         f"{hold_id} resumes by break-glass only.",
         next_step='`workbench key new` and `workbench key enrol`; or resume with `--break-glass "REASON"`, '
         "which is recorded and flagged",
@@ -151,7 +154,7 @@ def decide_signoff_give(state: State, signoff_id: str, *, who: Who, now: datetim
             next_step=f"another person gives it: `workbench signoff give {signoff_id}`",
         )
     why = signoff_state(state, signoff, now=now)
-    if why and "that count" not in why:
+    if why and LACKING not in why:
         raise Refused(
             f"It would not count: {why}.",
             next_step=f"ask anew: `workbench signoff request {signoff.hold_id}`",

@@ -12,14 +12,13 @@ from typing import Any
 from workbench.clock import from_text, to_text
 from workbench.control.actor import actor_text
 from workbench.control.ending import with_endings
-from workbench.control.placing import PauseRequest, decide_pause
+from workbench.control.placing import PauseRequest, decide_pause, reasonless
 from workbench.errors import (
     Conflict,
     NoMatch,
     NothingPaused,
     Spooled,
     StorageUnavailable,
-    UsageFault,
     WorkbenchError,
 )
 from workbench.records import Automation, Mode, Purpose
@@ -126,7 +125,7 @@ def _automation(automation_id: str, values: Mapping[str, list[str]]) -> Automati
 def _pause_of(asked: Emergency, known: Sequence[Automation]) -> SpooledPause:
     request = asked.request
     if not request.reason.strip():
-        raise UsageFault("A pause needs a reason.", next_step="add `--reason TEXT`")
+        raise reasonless(request.scope)
     command = request.command(asked.command_id)
     scope = Scope.parse(request.scope, known)
     ids = [a.automation_id for a in scope.select(known)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench.control.views import AutomationStatus, HostView
 from workbench.panels.control_model import ControlModel
-from workbench.panels.form_html import draw_hold
+from workbench.panels.form_html import draw_hold, draw_no_signoffs, draw_signoff
 from workbench.panels.guard import Message
 from workbench.panels.html_parts import (
     counted,
@@ -213,9 +213,12 @@ def draw_summary(model: ControlModel) -> str:
     """Draw the last state as read-only HTML, for executed notebooks and exports where no kernel answers."""
     how = "Read-only. To act, open the control panel or type: workbench pause"
     holds = "".join(f"<div class='wb-hold'>{draw_hold(view)}</div>" for view in model.holds)
+    waiting = model.signoff.pending
+    signoffs = "".join(f"<div class='wb-hold'>{draw_signoff(found)}</div>" for found in waiting)
     return (
         f"<div class='wb-summary'>{draw_band(model)}{draw_headline(model)}{draw_targets(model)}"
         f"{draw_hosts(model)}<div class='wb-title'>Holds</div>{draw_flags(model)}{holds}{draw_no_holds(model)}"
+        f"<div class='wb-title'>Sign-offs</div>{draw_no_signoffs(model.signoff)}{signoffs}"
         f"<div class='wb-title'>All automations</div>{draw_automations(model)}"
         f"{element('div', how, css='wb-words')}</div>"
     )

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from workbench.control.pending import PendingSignoff
 from workbench.control.placing import PauseRequest
 from workbench.control.resuming import ResumeRequest
 from workbench.control.views import PauseReceipt, Preview, Status
-from workbench.records import Hold, Mode, Probation, Target
+from workbench.records import Hold, Mode, Probation, SignOff, Target
 from workbench.scope import Proposal
+
+
+class PanelDesk(Protocol):
+    """The sign-offs that wait, and the way to give one."""
+
+    def pending(self) -> tuple[PendingSignoff, ...]:
+        """List what can still be signed off or used, newest first."""
+
+    def give(self, signoff_id: str, *, command_id: str | None) -> SignOff:
+        """Sign off what somebody else asked for; the same command id again gives the first result."""
 
 
 class PanelControl(Protocol):
     """Commands and questions of the panel; each call opens and closes its own store connection."""
+
+    @property
+    def desk(self) -> PanelDesk:
+        """The sign-offs that wait."""
 
     def find(self, text: str) -> list[Proposal]:
         """Propose the smallest scopes for some words."""

@@ -12,6 +12,9 @@ from workbench.store import log
 from workbench.store.signatures import signer_of
 from workbench.store.state import State
 
+LACKING = "sign-offs that count"
+"""Words of a sign-off that lacks nothing but persons."""
+
 _PLAN = ("hold_id", "covered", "scope", "automation_ids", "max_runs", "until", "effects")
 
 
@@ -98,7 +101,7 @@ def signoff_fault(
     if decision.is_override and not state.decision_keys.get(decision.decision_id):
         return f"{decision.decision_id} overrides its report and is not signed by an enrolled key"
     found, wanted = len(counted(state, signoff, resumer=resumer)), needed_count(state, decision)
-    short = f"{own} has {found} of {wanted} sign-offs that count"
+    short = f"{own} has {found} of {wanted} {LACKING}"
     return "" if found >= wanted else f"{short} (not who asked, decided against or resumes)"
 
 

@@ -56,6 +56,7 @@ def on_enrol(state: State, event: Event) -> None:
         enrolled_by=signer.key_id if signer else event.target,
         enrolled_at=event.occurred_at,
         enrolled_seq=event.seq,
+        expires_at=from_text(body["until"]) if body.get("until") else None,
     )
     state.touched.add(("key", event.target))
 
