@@ -16,7 +16,7 @@ from workbench.control.approving import give_signoff, request_signoff
 from workbench.panels.control_html import draw_summary
 from workbench.panels.control_model import ControlModel
 from workbench.panels.control_text import write_summary
-from workbench.panels.form_html import draw_armed_signoff, draw_no_signoffs, draw_signoff
+from workbench.panels.signoff_html import draw_armed_signoff, draw_pending, draw_signoff_head
 from workbench.panels.signoff_model import ArmedSignoff, SignoffModel
 from workbench.panels.signoff_view import SignoffForm
 
@@ -61,7 +61,7 @@ def test_what_waits_is_listed_with_all_it_opens(people: list[Control]) -> None:
     )
     assert found.plan_in_words == OPENS
     assert "0 of 1 sign-offs that count" in found.lacking
-    drawn = draw_signoff(found)
+    drawn = draw_pending(found)
     for part in (OPENS, "H-1: wrong amounts", "D-1: restart_full", "Asked by ops-lead (ann, key"):
         assert part in drawn
     assert "2026-11-20 10:30:00 UTC" in drawn
@@ -85,7 +85,7 @@ def test_arm_then_confirm_signs_once(people: list[Control]) -> None:
     assert "ann" in model.message.next_step
     model.follow()
     assert model.pending[0].lacking == ""
-    assert "ready, the resume may go" in draw_signoff(model.pending[0])
+    assert "ready, the resume may go" in draw_pending(model.pending[0])
     ann.resume_narrow(PLAN)
     model.follow()
     assert model.pending == ()
@@ -105,7 +105,7 @@ def test_a_refusal_is_shown_in_words(
     ann = people[0]
     control = ann if who == "ann" else Control(ann.store, ann.clock)
     model = form_of(control, actor="os:test (unverified)")
-    assert "You would sign as os:test (unverified)." in draw_no_signoffs(model)
+    assert "You would sign as os:test (unverified)." in draw_signoff_head(model)
     model.arm("S-1")
     model.confirm()
     assert model.message.is_alert
@@ -168,7 +168,7 @@ def test_the_panel_reads_it_again_with_everything(people: list[Control]) -> None
     """The control panel lists what waits, counts it again after a sign-off, and keeps it in read-only forms."""
     model = ControlModel(people[1], actor="ops-lead (bo, key 1)")
     assert [p.signoff_id for p in model.signoff.pending] == ["S-1"]
-    assert f"S-1 waits: {OPENS}, asked by ops-lead (ann" in write_summary(model)
+    assert f"to sign off S-1 waits: {OPENS}, asked by ops-lead (ann" in write_summary(model)
     assert OPENS in draw_summary(model)
     model.signoff.arm("S-1")
     model.signoff.confirm()
@@ -191,7 +191,7 @@ def test_no_stored_text_becomes_markup(tmp_path: Path) -> None:
         hold=replace(found.hold, reason=HOSTILE),
     )
     model.pending, model.armed = (hostile,), ArmedSignoff("token", hostile)
-    drawn = draw_signoff(model.pending[0]) + draw_armed_signoff(model) + draw_no_signoffs(model)
+    drawn = draw_pending(model.pending[0]) + draw_armed_signoff(model) + draw_signoff_head(model)
     assert "<script>" not in drawn and "<img" not in drawn
     assert drawn.count("&lt;script&gt;") >= 4
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from workbench.control import reading
 from workbench.control.commanding import Commander
 from workbench.control.deciding import DecideRequest, ReportEntry, decide_decision, decide_report
+from workbench.control.desk import SignoffDesk
 from workbench.control.enrolling import decide_registry, known_registry, registry_command
 from workbench.control.freshness import opening_of, question_about, with_evidence
 from workbench.control.observing import Lookout, head_after, lookout_after, observation_command
-from workbench.control.pending import SignoffDesk
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_resume
 from workbench.control.signing import (

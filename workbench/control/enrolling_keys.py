@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from shlex import quote
+from typing import TYPE_CHECKING
 
 from workbench.clock import from_text, to_text
-from workbench.control.commands import Control
 from workbench.control.countersigning import Wish, decide_request, refuse_alone
 from workbench.control.placing import storable
 from workbench.control.signing import Who, key_of
@@ -18,6 +19,9 @@ from workbench.store.countersigning import KEY, is_for_another
 from workbench.store.log import Draft
 from workbench.store.state import State
 from workbench.store.store import Change, Command
+
+if TYPE_CHECKING:
+    from workbench.control.commands import Control
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,12 @@ class Enrolment:
             "person": storable(self.person),
             "role": self.role,
         }
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, str]) -> Enrolment:
+        """Return the enrolment that plain values say, as a request in the log holds them."""
+        until = from_text(content["until"]) if content.get("until") else None
+        return cls(content["public_hex"], content["person"], content["role"], until)
 
 
 def enrol_key(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench.control.views import AutomationStatus, HostView
 from workbench.panels.control_model import ControlModel
-from workbench.panels.form_html import draw_hold, draw_no_signoffs, draw_signoff
+from workbench.panels.form_html import draw_hold
 from workbench.panels.guard import Message
 from workbench.panels.html_parts import (
     counted,
@@ -15,6 +15,7 @@ from workbench.panels.html_parts import (
     row,
     table,
 )
+from workbench.panels.signoff_html import draw_pending, draw_signoff_head
 from workbench.records import Target, TargetState
 
 _BAND_CLASSES = {"production": "wb-band-production", "staging": "wb-band-staging"}
@@ -214,11 +215,11 @@ def draw_summary(model: ControlModel) -> str:
     how = "Read-only. To act, open the control panel or type: workbench pause"
     holds = "".join(f"<div class='wb-hold'>{draw_hold(view)}</div>" for view in model.holds)
     waiting = model.signoff.pending
-    signoffs = "".join(f"<div class='wb-hold'>{draw_signoff(found)}</div>" for found in waiting)
+    signoffs = "".join(f"<div class='wb-hold'>{draw_pending(found)}</div>" for found in waiting)
     return (
         f"<div class='wb-summary'>{draw_band(model)}{draw_headline(model)}{draw_targets(model)}"
         f"{draw_hosts(model)}<div class='wb-title'>Holds</div>{draw_flags(model)}{holds}{draw_no_holds(model)}"
-        f"<div class='wb-title'>Sign-offs</div>{draw_no_signoffs(model.signoff)}{signoffs}"
+        f"<div class='wb-title'>Sign-offs</div>{draw_signoff_head(model.signoff)}{signoffs}"
         f"<div class='wb-title'>All automations</div>{draw_automations(model)}"
         f"{element('div', how, css='wb-words')}</div>"
     )

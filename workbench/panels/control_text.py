@@ -27,7 +27,7 @@ def write_summary(model: ControlModel) -> str:
         lines.append(f"{model.unconfirmed_count} of {model.watched_id} not confirmed yet")
     lines += [view.sentence for view in model.hosts if view.host.is_silent]
     waiting = [
-        f"{p.signoff_id} waits: {p.plan_in_words}, asked by {p.signoff.requested_by}"
+        f"to {p.deed} waits: {p.plan_in_words}, asked by {p.asked_by}"
         for p in model.signoff.pending
     ]
     return "\n".join([*lines, *map(_write_hold, model.holds), *waiting])

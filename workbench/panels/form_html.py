@@ -1,17 +1,15 @@
-"""Draws the two forms of the control panel and its holds; every text from the store is escaped."""
+"""Draws the pause and resume forms of the control panel and its holds; every text from the store is escaped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
 
-from workbench.control.pending import PendingSignoff
 from workbench.control.views import HoldView, Preview, ProbationView
 from workbench.panels.guard import Message
 from workbench.panels.html_parts import counted, day_and_time, draw_message, element, row, table
 from workbench.panels.pause_model import PauseModel
 from workbench.panels.resume_model import ResumeModel
-from workbench.panels.signoff_model import SignoffModel
 from workbench.records import Automation, Decision, HoldState
 from workbench.scope import EVERYTHING, Proposal
 
@@ -44,7 +42,7 @@ def draw_armed(pause: PauseModel) -> str:
         ("How", armed.mode.in_plain_words),
         ("Reason", armed.reason),
     )
-    return _armed("Armed. Nothing is paused until you confirm.", facts)
+    return draw_facts("Armed. Nothing is paused until you confirm.", facts)
 
 
 def draw_armed_resume(resume: ResumeModel) -> str:
@@ -65,10 +63,11 @@ def draw_armed_resume(resume: ResumeModel) -> str:
         (f"Stays in {armed.request.hold_id}", ", ".join(armed.plan.stays)),
         ("Grounds", grounds),
     )
-    return _armed("Armed. Nothing runs until you confirm.", facts)
+    return draw_facts("Armed. Nothing runs until you confirm.", facts)
 
 
-def _armed(title: str, facts: Iterable[tuple[str, str]]) -> str:
+def draw_facts(title: str, facts: Iterable[tuple[str, str]]) -> str:
+    """Draw what is armed as named facts; an empty one is left out."""
     lines = "".join(f"{element('dt', name)}{element('dd', text)}" for name, text in facts if text)
     return f"{element('div', title, css='wb-title')}<dl>{lines}</dl>"
 
@@ -137,46 +136,6 @@ def draw_hold(view: HoldView) -> str:
         f"<div class='wb-words'>{element('span', facts)}{day_and_time(hold.placed_at)}{review}</div>"
         f"{through}{decided}"
     )
-
-
-def draw_signoff(found: PendingSignoff) -> str:
-    """Draw a sign-off that waits: what it opens, under which hold and decision, who asked, until when."""
-    state = element("span", found.lacking or "ready, the resume may go", css="wb-chip")
-    decision = found.decision
-    about = (
-        f"{decision.decision_id}: {decision.decision}, by {decision.decided_by}. {decision.reason}"
-    )
-    asked = element("span", f"Asked by {found.signoff.requested_by}, can be used until ")
-    return (
-        f"<div><b class='wb-hold-id'>{escape(found.signoff_id)}</b> {state}</div>"
-        f"{element('div', found.plan_in_words, css='wb-reason')}"
-        f"{element('div', f'{found.hold.hold_id}: {found.hold.reason}', css='wb-words')}"
-        f"{element('div', about, css='wb-words')}"
-        f"<div class='wb-words'>{asked}{day_and_time(found.signoff.expires_at)}</div>"
-    )
-
-
-def draw_no_signoffs(model: SignoffModel) -> str:
-    """Say that nothing waits, and who would sign here."""
-    who = element("div", f"You would sign as {model.actor}.", css="wb-words") if model.actor else ""
-    nothing = element("div", "No sign-off waits.", css="wb-empty") if not model.pending else ""
-    return f"{nothing}{who}"
-
-
-def draw_armed_signoff(model: SignoffModel) -> str:
-    """Draw what confirming signs, as it stood when it was armed."""
-    armed = model.armed
-    if armed is None:
-        return ""
-    found = armed.pending
-    facts = (
-        ("Opens", found.plan_in_words),
-        ("Hold", f"{found.hold.hold_id} {scope_words(found.hold.scope)}: {found.hold.reason}"),
-        ("Decision", f"{found.decision.decision_id}: {found.decision.decision}"),
-        ("Asked by", found.signoff.requested_by),
-        ("You sign as", model.actor),
-    )
-    return _armed("Armed. Nothing is signed until you confirm.", facts)
 
 
 def scope_words(scope: str) -> str:

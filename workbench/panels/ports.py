@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from workbench.control.pending import PendingSignoff
+from workbench.control.desk import Desk
+from workbench.control.pending import Pending
 from workbench.control.placing import PauseRequest
 from workbench.control.resuming import ResumeRequest
 from workbench.control.views import PauseReceipt, Preview, Status
-from workbench.records import Hold, Mode, Probation, SignOff, Target
+from workbench.records import Hold, Mode, Probation, Target
 from workbench.scope import Proposal
 
 
 class PanelDesk(Protocol):
     """The sign-offs that wait, and the way to give one."""
 
-    def pending(self) -> tuple[PendingSignoff, ...]:
-        """List what can still be signed off or used, newest first."""
+    def read(self) -> Desk:
+        """Return what waits for another person's word, and whose word counts."""
 
-    def give(self, signoff_id: str, *, command_id: str | None) -> SignOff:
-        """Sign off what somebody else asked for; the same command id again gives the first result."""
+    def give(self, pending: Pending, *, command_id: str | None) -> None:
+        """Do what somebody else asked for; the same command id again does nothing more."""
 
 
 class PanelControl(Protocol):

@@ -66,15 +66,24 @@ def roles_for(state: State, body: Mapping[str, Any]) -> tuple[str, ...]:
 def counted(state: State, signoff: SignOff, *, resumer: EnrolledKey) -> set[str]:
     """Return the persons whose sign-off counts: not who asked, not who resumes, not an override's decider."""
     decision = state.decisions[signoff.decision_id]
-    barred = {resumer.person, state.keys[signoff.requester_key].person}
-    if decision.is_override:
-        decider = state.keys.get(state.decision_keys.get(decision.decision_id, ""))
-        if decider is None:
-            return set()
-        barred.add(decider.person)
+    if decision.is_override and _decider(state, decision) is None:
+        return set()
+    barred = barred_persons(state, signoff, resumer=resumer)
     keys = [state.keys[key_id] for key_id in signoff.signer_keys]
     may_sign = policy_of(state).may_sign
     return {k.person for k in keys if holds_role(state, k, roles=may_sign)} - barred
+
+
+def barred_persons(state: State, signoff: SignOff, *, resumer: EnrolledKey) -> set[str]:
+    """Return whose sign-off does not count: who asked, who resumes, and an override's decider."""
+    barred = {resumer.person, state.keys[signoff.requester_key].person}
+    decision = state.decisions[signoff.decision_id]
+    decider = _decider(state, decision) if decision.is_override else None
+    return barred | ({decider.person} if decider else set())
+
+
+def _decider(state: State, decision: Decision) -> EnrolledKey | None:
+    return state.keys.get(state.decision_keys.get(decision.decision_id, ""))
 
 
 def signoff_fault(
