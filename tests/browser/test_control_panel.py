@@ -30,7 +30,7 @@ def holds(lab: Lab) -> list[Any]:
 def test_pause_in_two_clicks_writes_one_hold(lab: Lab, panel: Panel) -> None:
     """Find, choose, say why, Pause, Confirm: one hold.place event, and the screen counts it."""
     before = len(holds(lab))
-    expect(panel.output.get_by_text("PRODUCTION")).to_be_visible()
+    expect(panel.output.get_by_text("PRODUCTION", exact=True)).to_be_visible()
     panel.field("Find").fill("agents acme")
     panel.page.keyboard.press("Enter")
     panel.field("Matches").select_option(label=f"3 automations: {AGENTS}")

@@ -400,6 +400,10 @@ def test_find_and_status_share_the_inertness_of_their_words() -> None:
         (("resume", "H-1", "--only", "*"), "`workbench resume H-1 --only '*' --runs N`"),
         (("signoff", "request", "H-1", "--only", "*"), "`workbench signoff request H-1 --only '*' --runs N`"),
         (("pause", "kind=agent", "-r", " ", "-y"), "`workbench pause kind=agent --reason TEXT`"),
+        (("resume", "H-1", "--only", "*", "--runs", "0"), "`workbench resume H-1 --only '*' --runs N`"),
+        (("resume", "H-1", "--only=*", "--runs=0", "-y"), "`workbench resume H-1 '--only=*' -y --runs N`"),
+        (("resume", "H-1", "--only", "*", "--full", "--runs", "2"), "`workbench resume H-1 --only '*' --runs N`, or `workbench resume H-1 --full`"),
+        (("resume", "H-1", "--full", "--reads-only"), "`workbench resume H-1 --full`, or `workbench resume H-1 --reads-only --only SCOPE --runs N`"),
         (("hold", "take-over", "H-1"), "`workbench hold take-over H-1 --reason TEXT`"),
     ],
 )  # fmt: skip

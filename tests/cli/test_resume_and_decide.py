@@ -252,8 +252,8 @@ def test_an_older_decision_is_superseded() -> None:
 @pytest.mark.parametrize(
     ("words", "code", "parts"),
     [
-        (("H-1",), 2, ["`--only SCOPE --runs N`", "`--full`"]),
-        (("H-1", "--only", AGENTS, "--full", "--runs", "1"), 2, ["or `--full` for a release"]),
+        (("H-1",), 2, [" --only SCOPE --runs N`", " --full`"]),
+        (("H-1", "--only", AGENTS, "--full", "--runs", "1"), 2, ["either a narrow restart (`--only`) or a release (`--full`)"]),
         (("H-1", "--only", AGENTS), 2, ["a number of runs above 0"]),
         (("H-1", "--only", AGENTS, "--runs", "0"), 2, ["a number of runs above 0"]),
         (("H-1", "--only", AGENTS, "--runs", "-3"), 2, ["a number of runs above 0"]),

@@ -45,14 +45,37 @@ def ask(question: str) -> None:
     click.confirm(one_line(question), abort=True)
 
 
-def typed_again(*more: str) -> str:
-    """Return the command that was typed with more words, to be copied; what follows `--` stays behind it."""
+def typed_again(*more: str, without: Sequence[str] = ()) -> str:
+    """Return the command that was typed with more words, to be copied; what follows `--` stays behind it.
+
+    An option that is named again or `without` (`--only SCOPE` where it has a value) is left out first.
+    """
     context = click.get_current_context(silent=True)
     typed = context.find_root().obj if context is not None else None
     words = list(typed) if isinstance(typed, list) else ["..."]
     at = words.index("--") if "--" in words else len(words)
-    whole = shlex.join([*words[:at], *more, *words[at:]])
-    return f"`workbench {whole}`"
+    again = [word for word in more if word.startswith("--")]
+    own = [f"{word} VALUE" if _has_value(more, word) else word for word in again]
+    kept = words[:at]
+    for option in [*without, *own]:
+        kept = _left_out(kept, option)
+    return f"`workbench {shlex.join([*kept, *more, *words[at:]])}`"
+
+
+def _has_value(more: Sequence[str], option: str) -> bool:
+    after = more[more.index(option) + 1 :][:1]
+    return bool(after) and not after[0].startswith("--")
+
+
+def _left_out(words: Sequence[str], option: str) -> list[str]:
+    """Return words without an option, and without its value where it is written with one."""
+    name, _, value = option.partition(" ")
+    kept, is_skipped = [], False
+    for word in words:
+        if not is_skipped and word != name and not word.startswith(f"{name}="):
+            kept.append(word)
+        is_skipped = word == name and bool(value) and not is_skipped
+    return kept
 
 
 def scope_words(scope: str) -> str:

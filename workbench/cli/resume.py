@@ -25,6 +25,9 @@ from workbench.opening import open_control
 from workbench.records import HeadNote
 from workbench.settings import Settings
 
+LIMITS = ("--runs N", "--until INSTANT", "--reads-only")
+"""Options of a narrow restart alone, those with a value written with one."""
+
 
 @click.command()
 @click.argument("hold_id")
@@ -111,16 +114,15 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
     only, is_full = options["only"], bool(options["full"])
     if (only is None) == (not is_full):
         raise UsageFault(
-            "A resume is either a narrow restart or a release.",
-            next_step=f"{typed_again('--only', 'SCOPE', '--runs', 'N')}, or {typed_again('--full')}"
-            if not is_full
-            else "leave out either `--only` or `--full`",
+            "A resume is either a narrow restart (`--only`) or a release (`--full`).",
+            next_step=f"{_narrow(only)}, or {_full()}",
         )
     runs, until = options["runs"], str(options["until"])
     reads_only = bool(options.get("reads_only"))
     if is_full and (runs is not None or until or reads_only):
         raise UsageFault(
-            "`--runs`, `--until` and `--reads-only` limit a narrow restart; `--full` has no limit."
+            "`--runs`, `--until` and `--reads-only` limit a narrow restart; `--full` has no limit.",
+            next_step=f"{_full()}, or {_narrow(only)}",
         )
     if not is_full and (not isinstance(runs, int) or runs < 1):
         raise UsageFault(
@@ -140,6 +142,17 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
         break_glass_reason=break_glass,
         effects="read" if reads_only else "write",
     )
+
+
+def _full() -> str:
+    """Return the command as a release."""
+    return typed_again("--full", without=("--only SCOPE", *LIMITS))
+
+
+def _narrow(only: object) -> str:
+    """Return the command as a narrow restart."""
+    own = () if only is not None else ("--only", "SCOPE")
+    return typed_again(*own, "--runs", "N", without=("--full",))
 
 
 def _instant(text: str) -> datetime | None:

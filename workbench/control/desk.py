@@ -56,7 +56,7 @@ class SignoffDesk:
             (
                 *pending_signoffs(state, now=now),
                 *(
-                    pending_request(state, asked, self._content(asked), now=now)
+                    pending_request(state, asked, content=self._content(asked), now=now)
                     for asked in reversed(waiting(state, now=now))
                 ),
             ),

@@ -149,7 +149,7 @@ def pending_signoffs(state: State, *, now: datetime) -> tuple[PendingSignoff, ..
 
 
 def pending_request(
-    state: State, request: TwoPersonRequest, content: Mapping[str, Any], *, now: datetime
+    state: State, request: TwoPersonRequest, *, content: Mapping[str, Any], now: datetime
 ) -> PendingRequest:
     """Return a request with what it changes and who may do it."""
     asker = state.keys[request.requester_key].person

@@ -85,7 +85,7 @@ def _persons(found: Pending, verb: str) -> str:
 def _unasked(decision: Decision) -> str:
     form = "--only SCOPE --runs N" if decision.decision == "restart_narrow" else "--full"
     text = (
-        f"{decision.decision_id} ({decision.decision}, by {decision.decided_by}) needs a sign-off that nobody "
+        f"{decision.decision_id}: {decision.decision}, by {decision.decided_by}, needs a sign-off that nobody "
         f"asked for: `workbench signoff request {decision.hold_id} {form} --decision {decision.decision_id}`"
     )
     return f"<div class='wb-words'>{commands_marked(text)}</div>"
