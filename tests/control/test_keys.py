@@ -94,6 +94,9 @@ def test_the_second_key_needs_the_first(tmp_path: Path) -> None:
     stranger, public_hex = a_person(ann, tmp_path, "eve")
     with pytest.raises(Refused, match="must be signed by an enrolled key") as caught:
         enrol_key(stranger, Enrolment(public_hex, "eve", "ops-lead"))
+    assert "have yours enrolled, by somebody who has one" in caught.value.then
+    with pytest.raises(Refused, match="must be signed by an enrolled key") as caught:
+        enrol_key(Control(ann.store, ann.clock), Enrolment(public_hex, "eve", "ops-lead"))
     assert "workbench key new" in caught.value.then
 
 

@@ -21,10 +21,10 @@ from workbench.control.signoff import with_signoff
 from workbench.control.spooling import Asker
 from workbench.control.targets import watch
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
-from workbench.errors import NoMatch, NotFound, StorageUnavailable, UsageFault, WorkbenchError
+from workbench.errors import NotFound, StorageUnavailable, UsageFault, WorkbenchError
 from workbench.records import Decision, Hold, Mode, Probation, ReportRef, Target
 from workbench.registry import Difference, Registry, compare
-from workbench.scope import Proposal, Scope, propose, why_no_match
+from workbench.scope import Proposal, Scope, no_match, propose
 from workbench.store.state import State
 from workbench.store.store import Change, Committed
 
@@ -47,7 +47,7 @@ class Control(Commander):
         scope = Scope.parse(scope_text, known)
         covered = covered_by(scope, state)
         if not covered and not scope.is_everything:
-            raise NoMatch(f"The scope {scope} covers no automation: {why_no_match(scope, known)}")
+            raise no_match(scope, known)
         return self._preview(state, scope, mode)
 
     def find(self, text: str) -> list[Proposal]:

@@ -10,7 +10,7 @@ from shlex import quote
 from workbench.clock import to_text
 from workbench.errors import NoMatch, NotFound, Refused, UsageFault
 from workbench.records import Automation, Hold, Mode, Purpose
-from workbench.scope import Scope, why_no_match
+from workbench.scope import Scope, no_match
 from workbench.store.log import Draft
 from workbench.store.state import State
 from workbench.store.store import Change, Command
@@ -110,13 +110,11 @@ def _unregistered(scope: Scope, state: State, is_unregistered: bool) -> list[str
         return []  # safe mode holds what comes, too
     if named and is_unregistered:
         return [named]
-    why = why_no_match(scope, state.automations.values())
-    hint = (
-        f" To hold it all the same: `workbench pause automation={named} --unregistered`."
-        if named
-        else ""
-    )
-    raise NoMatch(f"The scope {scope} covers no automation: {why}{hint}")
+    refusal = no_match(scope, state.automations.values())
+    if not named:
+        raise refusal
+    hint = f" To hold it all the same: `workbench pause automation={named} --unregistered`."
+    raise NoMatch(f"{refusal.message}{hint}", next_step=refusal.then)
 
 
 def standing_hold(state: State, hold_id: str) -> Hold:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from workbench.control.countersigning import waiting
 from workbench.control.drill_words import drill_words
+from workbench.control.first_run import way_to_ready
 from workbench.control.views import (
     AutomationStatus,
     Card,
@@ -77,7 +78,8 @@ def hold_views(
             probations=tuple(p for p in probations if p.probation.hold_id == hold.hold_id),
             decisions=tuple(d for d in state.decisions.values() if d.hold_id == hold.hold_id),
             changed_seq=state.hold_changed_seq[hold.hold_id],
-            lacks=hold_lacks(state, hold),
+            lacks=(lacking := hold_lacks(state, hold, now=now)),
+            way_out=way_to_ready(state, hold, now=now) if lacking else "",
         )
         for hold in reversed(state.holds.values())
         if include_released or hold.released_seq is None

@@ -74,7 +74,7 @@ def review_run(
         Command(control.new_id(command_id), content),
         lambda state, who: _decide_run_review(state, who, run, reason=content["reason"], now=now),
     )
-    return lacks(done.state, done.state.automations.get(run.automation_id))
+    return lacks(done.state, done.state.automations.get(run.automation_id), now=now)
 
 
 def _decide_run_review(

@@ -143,9 +143,12 @@ def _way_out(seal: Seal, fault: str) -> str:
 def key_of(who: Who, purpose: str) -> EnrolledKey:
     """Return the key that signed, where only an enrolled one will do; raises Refused saying how to get one."""
     if who.key is None:
+        enrol = "`workbench key enrol PUBLIC-KEY --person NAME --role ROLE`"
+        has_key = "is not enrolled" in who.text
         raise Refused(
             f"{purpose} must be signed by an enrolled key; this is from {who.text}.",
-            next_step="`workbench key new`, then have it enrolled: `workbench key enrol PUBLIC-KEY "
-            "--person NAME --role ROLE`",
+            next_step=f"have yours enrolled, by somebody who has one or as the store's first: {enrol}"
+            if has_key
+            else f"`workbench key new`, then have it enrolled: {enrol}",
         )
     return who.key

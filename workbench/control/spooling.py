@@ -15,14 +15,13 @@ from workbench.control.ending import with_endings
 from workbench.control.placing import PauseRequest, decide_pause, reasonless
 from workbench.errors import (
     Conflict,
-    NoMatch,
     NothingPaused,
     Spooled,
     StorageUnavailable,
     WorkbenchError,
 )
 from workbench.records import Automation, Mode, Purpose
-from workbench.scope import Scope, why_no_match
+from workbench.scope import Scope, no_match
 from workbench.snapshot import SnapshotFault, read_snapshot, store_digest
 from workbench.spool import Spool, SpooledPause, SpoolFault, tell_gates
 from workbench.store.state import State
@@ -133,7 +132,7 @@ def _pause_of(asked: Emergency, known: Sequence[Automation]) -> SpooledPause:
     if not ids and named and (request.is_unregistered or not known):
         ids = [named]
     if not ids and not scope.is_everything:
-        raise NoMatch(f"The scope {scope} covers no automation: {why_no_match(scope, known)}")
+        raise no_match(scope, known)
     return SpooledPause(
         command_id=asked.command_id,
         request=command.content,

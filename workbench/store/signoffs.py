@@ -131,12 +131,14 @@ def drill_end_fault(state: State, hold_id: str) -> str:
 def opening_fault(state: State, event: Event) -> str:
     """Return why a release or narrow restart in the log is not obeyed, or an empty text.
 
-    A log from before keys and policies is obeyed as it stands.
+    Without keys and policies a log is obeyed as it stands, but in an environment that asks for sign-offs from the
+    beginning: there nobody can give one, and only a break-glass reason opens.
     """
     body = event.payload
     if body.get("is_drill_end"):
         return drill_end_fault(state, event.target)
-    if not (state.keys or state.policies) or body.get("break_glass_reason"):
+    is_young = not (state.keys or state.policies) and not policy_of(state).signoffs_required
+    if is_young or body.get("break_glass_reason"):
         return ""
     decision = state.decisions.get(body.get("decision_id", ""))
     if decision is None:
