@@ -17,7 +17,7 @@ from workbench.engines.switching import Capability
 from workbench.errors import EngineError, NotFound, WorkbenchError
 from workbench.opening import open_control
 from workbench.settings import Settings, store_url
-from workbench.store.store import open_store
+from workbench.store.store import open_store, store_of
 
 
 @click.group()
@@ -87,7 +87,9 @@ def certify(engine_id: str, origin: str, drilled_as: str, yes: bool) -> None:
     control = open_control(settings)
     url = store_url(origin)
     folder = settings.store if url else Path(origin).expanduser().absolute()
-    elsewhere = open_store(replace(settings, store=folder, store_url=url), settings.clock())
+    # Opened to read alone: `open_store` would publish what it holds to the gates of this store.
+    elsewhere = store_of(replace(settings, store=folder, store_url=url), settings.clock())
+    elsewhere.backend.require()
     click.echo(store_line(control.head_note(), settings))
     if not yes:
         ask(f"Vouch that the drills in {elsewhere.place} were of such an engine as {engine_id}?")
