@@ -34,6 +34,7 @@ class Policy:
     is_first_run_guarded: bool = False
     reviewed_runs: int = 3
     is_drill_required: bool = False
+    drill_max_age_days: int = 31
 
     @property
     def named_roles(self) -> set[str]:
@@ -55,7 +56,8 @@ MEANING: Mapping[str, str] = {
     "clean_runs": "runs without a failure that a full restart needs in production",
     "is_first_run_guarded": "what comes to production is held until it is ready",
     "reviewed_runs": "read-only or staging runs that a person reviewed, to be ready",
-    "is_drill_required": "a drill certificate, to be ready: no drill can give one yet",
+    "is_drill_required": "a drill of its engine that passed, to be ready",
+    "drill_max_age_days": "age at which a drill is too old",
 }
 """Setting -> what it says; roles that are not named mean everybody, and named ones need an enrolled key."""
 

@@ -331,6 +331,7 @@ class EnrolledKey:
     Attributes:
         person: who holds it; two keys of one person are still one person.
         enrolled_by: key that signed the enrolment; its own id for a store's first key.
+        expires_at: from then on it signs nothing more; what it signed before stays signed.
     """
 
     key_id: str
@@ -344,6 +345,13 @@ class EnrolledKey:
     revoked_by: str = ""
     revoked_reason: str = ""
     revoked_seq: int | None = None
+    expires_at: datetime | None = None
+
+    def is_live(self, reached: datetime | None) -> bool:
+        """Tell whether it signs at an instant: not revoked, and not expired by then."""
+        if self.revoked_seq is not None:
+            return False
+        return self.expires_at is None or reached is None or reached < self.expires_at
 
 
 @dataclass(frozen=True)

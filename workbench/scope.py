@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from workbench.errors import ScopeError
+from workbench.errors import NoMatch, ScopeError
 from workbench.records import Automation
 from workbench.slug import SLUG as SLUG
 
@@ -143,11 +143,21 @@ def nearest(value: str, key: str, *, among: Iterable[Automation]) -> str | None:
     return matches[0] if matches else None
 
 
+def no_match(scope: Scope, automations: Iterable[Automation]) -> NoMatch:
+    """Return the refusal of a scope that covers nothing, with what to type."""
+    known = tuple(automations)
+    is_empty = all(a.is_retired for a in known)
+    return NoMatch(
+        f"The scope {scope} covers no automation: {why_no_match(scope, known)}",
+        next_step="`workbench registry apply FILE`" if is_empty else None,
+    )
+
+
 def why_no_match(scope: Scope, automations: Iterable[Automation]) -> str:
     """Say which part of a scope matches nothing and what is nearest to it."""
     known = tuple(a for a in automations if not a.is_retired)
     if not known:
-        return "no automation is registered yet; run `workbench registry apply FILE`."
+        return "no automation is registered yet."
     for key, value in scope.terms:
         if any(value in values_of(a, key) for a in known):
             continue

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Error, expect
 
 from tests.browser.conftest import Lab, Panel
-from tests.panels.stage import AGENTS, a_pause, events_of
+from tests.control.test_keys import a_person
+from tests.panels.stage import AGENTS, a_decision, a_pause, a_registry, events_of
+from workbench.control.approving import request_signoff
+from workbench.control.enrolling_keys import Enrolment, enrol_key
+from workbench.control.resuming import ResumeRequest
+from workbench.records import Owner, VerdictKind
+from workbench.settings import KEY_FILE, Settings
+from workbench.store.keys import make_key
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -21,7 +30,7 @@ def holds(lab: Lab) -> list[Any]:
 def test_pause_in_two_clicks_writes_one_hold(lab: Lab, panel: Panel) -> None:
     """Find, choose, say why, Pause, Confirm: one hold.place event, and the screen counts it."""
     before = len(holds(lab))
-    expect(panel.output.get_by_text("PRODUCTION")).to_be_visible()
+    expect(panel.output.get_by_text("PRODUCTION", exact=True)).to_be_visible()
     panel.field("Find").fill("agents acme")
     panel.page.keyboard.press("Enter")
     panel.field("Matches").select_option(label=f"3 automations: {AGENTS}")
@@ -157,3 +166,37 @@ def test_an_edit_after_arming_takes_the_confirmation_away(lab: Lab, panel: Panel
     expect(panel.button("Confirm: freeze 3 automations")).to_be_hidden()
     expect(panel.output.get_by_text("The reason was changed")).to_be_visible()
     assert len(holds(lab)) == before
+
+
+def test_a_second_person_signs_off(lab: Lab, panel: Panel, tmp_path: Path) -> None:
+    """What ann asked for is listed with all it opens; bo presses twice, and ann's resume goes. Last: it enrols keys."""
+    bo, home = lab.control(), Settings.from_environment(lab.environ).home
+    owners = {"ops-lead": Owner("ops-lead", ("ann", "bo"))}
+    bo.apply_registry(replace(a_registry(), owners=owners))
+    ann, ann_key = a_person(bo, tmp_path, "ann")
+    own = make_key(home / KEY_FILE)
+    enrol_key(ann, Enrolment(ann_key, "ann", "ops-lead"))
+    enrol_key(ann, Enrolment(own.public_hex, "bo", "ops-lead"))
+    hold_id = a_pause(ann).hold.hold_id
+    made = a_decision(
+        ann, hold_id, VerdictKind.RESTART_NARROW, "invoice-triage", "product-copy", "ticket-reply"
+    )
+    wanted = ResumeRequest(hold_id, "automation=ticket-reply", 2, decision_id=made.decision_id)
+    asked = request_signoff(ann, wanted)
+    panel.run_all()
+    expect(
+        panel.output.get_by_text(f"You would sign as ops-lead (bo, key {own.key_id})")
+    ).to_be_visible()
+    expect(
+        panel.output.get_by_text("2 runs of kind=agent,automation=ticket-reply").first
+    ).to_be_visible()
+    panel.button(f"Sign off {asked.signoff_id}…").click()
+    confirm = panel.button(f"Confirm: sign off {asked.signoff_id}")
+    expect(confirm).to_be_visible()
+    assert events_of(bo, "signoff.give") == []
+    confirm.dblclick()
+    expect(panel.output.get_by_text(f"{asked.signoff_id} is signed off.")).to_be_visible()
+    (event,) = events_of(bo, "signoff.give")
+    assert event.actor.startswith("ops-lead (bo, key ")
+    assert ann.resume_narrow(wanted).max_runs == 2
+    expect(panel.output.get_by_text("No sign-off waits.")).to_be_visible()

@@ -308,7 +308,8 @@ def test_a_sound_set_up_is_well() -> None:
     assert "WRONG" not in found.out
     assert found.out.splitlines()[-1].startswith("log head 10 ")
     assert list(findings()) == [
-        "SQLite", "store", "audit log", "schema", "store file", "clock", "anchors", "gate", "registry", "reach of a pause",
+        "SQLite", "store", "audit log", "schema", "store file", "clock", "anchors", "gate", "keys", "registry",
+        "reach of a pause",
         "restart owners", "warehouse",
     ]  # fmt: skip
 

@@ -319,7 +319,7 @@ def test_without_a_terminal_a_program_refuses_at_once(own_folders: Path) -> None
     before = len(events())
     found = child("pause", "*", "-r", "bad")
     assert found.returncode == 2
-    assert "Nobody is at the terminal to confirm; add `--yes`." in found.stderr
+    assert "Nobody is at the terminal to confirm." in found.stderr
     assert len(events()) == before
 
 
@@ -389,3 +389,28 @@ def test_find_and_status_share_the_inertness_of_their_words() -> None:
     found = run("find", HOSTILE)
     refused(found, 4, "Nothing registered matches")
     inert(found)
+
+
+@pytest.mark.parametrize(
+    ("words", "step"),
+    [
+        (("pause", "kind=agent", "-r", "it's wrong"), "`workbench pause kind=agent -r 'it'\"'\"'s wrong' --yes`"),
+        (("resume", "H-1", "--full", "--break-glass", "why"), "`workbench resume H-1 --full --break-glass why --yes`"),
+        (("resume", "H-1"), "`workbench resume H-1 --only SCOPE --runs N`, or `workbench resume H-1 --full`"),
+        (("resume", "H-1", "--only", "*"), "`workbench resume H-1 --only '*' --runs N`"),
+        (("signoff", "request", "H-1", "--only", "*"), "`workbench signoff request H-1 --only '*' --runs N`"),
+        (("pause", "kind=agent", "-r", " ", "-y"), "`workbench pause kind=agent --reason TEXT`"),
+        (("resume", "H-1", "--only", "*", "--runs", "0"), "`workbench resume H-1 --only '*' --runs N`"),
+        (("resume", "H-1", "--only=*", "--runs=0", "-y"), "`workbench resume H-1 '--only=*' -y --runs N`"),
+        (("resume", "H-1", "--only", "*", "--full", "--runs", "2"), "`workbench resume H-1 --only '*' --runs N`, or `workbench resume H-1 --full`"),
+        (("resume", "H-1", "--full", "--reads-only"), "`workbench resume H-1 --full`, or `workbench resume H-1 --reads-only --only SCOPE --runs N`"),
+        (("hold", "take-over", "H-1"), "`workbench hold take-over H-1 --reason TEXT`"),
+    ],
+)  # fmt: skip
+def test_the_next_step_is_the_command_to_type(words: tuple[str, ...], step: str) -> None:
+    """What is refused for want of a word names the whole command with it, quoted for a shell."""
+    a_store()
+    a_hold()
+    found = run(*words)
+    assert found.code in (2, 3), found.said
+    assert found.err.splitlines()[-1] == f"    next: {step}"

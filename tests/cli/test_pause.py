@@ -220,16 +220,14 @@ def test_a_no_at_the_terminal_places_nothing(typed: str) -> None:
 def test_without_a_terminal_a_pause_needs_yes() -> None:
     """Where nobody can answer, the pause is refused with `--yes` as the way out."""
     a_store()
-    refused(run("pause", AGENTS, "-r", "x"), 2, "Nobody is at the terminal", "add `--yes`")
+    refused(run("pause", AGENTS, "-r", "x"), 2, "Nobody is at the terminal", " --yes`")
     assert events("hold.place") == []
 
 
 def test_json_at_a_terminal_needs_yes() -> None:
     """A person who asks for JSON is not asked anything, so nothing is paused until they say `--yes`."""
     a_store()
-    refused(
-        run("pause", "*", "-r", "x", "--json", typed="y\n"), 2, "nothing was paused", "add `--yes`"
-    )
+    refused(run("pause", "*", "-r", "x", "--json", typed="y\n"), 2, "nothing was paused", " --yes`")
     assert events("hold.place") == []
 
 

@@ -130,7 +130,7 @@ def test_what_opens_is_asked_for_and_never_assumed(words: tuple[str, ...]) -> No
     """Without a terminal it needs `--yes`; at one, anything but yes records nothing."""
     a_report()
     before = last_seq()
-    refused(run(*words), 2, "Nobody is at the terminal to confirm", "add `--yes`")
+    refused(run(*words), 2, "Nobody is at the terminal to confirm", " --yes`")
     for typed in ("n\n", "\n", ""):
         assert run(*words, typed=typed).code == 130
     assert last_seq() == before
@@ -252,8 +252,8 @@ def test_an_older_decision_is_superseded() -> None:
 @pytest.mark.parametrize(
     ("words", "code", "parts"),
     [
-        (("H-1",), 2, ["`--only SCOPE --runs N`", "`--full`"]),
-        (("H-1", "--only", AGENTS, "--full", "--runs", "1"), 2, ["or `--full` for a release"]),
+        (("H-1",), 2, [" --only SCOPE --runs N`", " --full`"]),
+        (("H-1", "--only", AGENTS, "--full", "--runs", "1"), 2, ["either a narrow restart (`--only`) or a release (`--full`)"]),
         (("H-1", "--only", AGENTS), 2, ["a number of runs above 0"]),
         (("H-1", "--only", AGENTS, "--runs", "0"), 2, ["a number of runs above 0"]),
         (("H-1", "--only", AGENTS, "--runs", "-3"), 2, ["a number of runs above 0"]),

@@ -28,11 +28,63 @@ def test_store_init_makes_one_store_and_says_where(own_folders: Path) -> None:
     assert (found.code, found.err) == (0, "")
     (first,) = events()
     assert (first.action, first.payload["environment"]) == ("store.init", "production")
-    made, following, head = found.out.splitlines()
+    made, unsigned, following, head = found.out.splitlines()
+    assert unsigned.startswith("production asks for sign-offs and no key is enrolled: what is pau")
     assert made.startswith(f"Made store {first.store_id}  |  environment production  |  ")
     assert str(own_folders / "store") in made
     assert following.startswith("Next: `workbench registry apply FILE`")
     assert head == f"log head 1 {first.hash[:16]} of store {first.store_id} (production), unsigned"
+
+
+KEYED = ("store", "init", "-e", "production", "--key", "--person", "ann", "--role", "ops-lead")
+
+
+def test_store_init_enrols_the_first_key() -> None:
+    """With `--key` a key is made, enrolled on nobody's word, and named as such; an own one is taken as it is."""
+    found = run(*KEYED)
+    assert found.code == 0, found.said
+    assert [event.action for event in events()] == ["store.init", "key.enrol"]
+    assert "counts as ann, ops-lead: the store's first, on nobody's word" in found.out
+    assert "no key is enrolled" not in run("status").out
+    (key,) = run("key", "list", "--json").document
+    assert (key["person"], key["enrolled_by"]) == ("ann", key["key_id"])
+    assert found.out.splitlines()[-1].startswith(f"log head 2 {events()[-1].hash[:16]}")
+
+
+def test_store_init_takes_the_key_that_is_there() -> None:
+    """Who made a key before keeps it: the file is not written again."""
+    made = run("key", "new").out.splitlines()[1]
+    assert run(*KEYED).code == 0
+    assert run("key", "list", "--json").document[0]["public_hex"] == made
+
+
+def test_store_init_offers_a_key_on_a_terminal() -> None:
+    """At a terminal it is offered; yes asks for name and role, no makes the store and says what that means."""
+    found = run("store", "init", "-e", "staging", typed="y\nann\nops-lead\n")
+    assert found.code == 0, found.said
+    assert events()[-1].action == "key.enrol"
+
+
+def test_store_init_without_a_key_says_what_that_means() -> None:
+    """A no makes the store without one; status and doctor say plainly what production cannot do then."""
+    found = run("store", "init", "-e", "production", typed="n\n")
+    assert found.code == 0, found.said
+    said = "production asks for sign-offs and no key is enrolled: what is paused resumes by break-glass only"
+    assert said in found.out
+    assert f"flagged: {said}" in run("status").out
+    (keys,) = [f for f in run("doctor", "--json").document if f["about"] == "keys"]
+    assert (keys["is_well"], keys["finding"]) == (False, said)
+    assert "`workbench key new`" in keys["next_step"]
+
+
+@pytest.mark.parametrize(
+    "words", [("--key",), ("--person", "ann"), ("--role", "Ops Lead", "--person", "ann")]
+)
+def test_half_a_first_key_makes_no_store(words: tuple[str, ...], own_folders: Path) -> None:
+    """A key without a name or role that counts is refused before anything is made."""
+    found = run("store", "init", "-e", "staging", *words)
+    refused(found, 2, "The first key needs --", "--key --person NAME --role ROLE")
+    assert not (own_folders / "store").exists()
 
 
 def test_a_second_init_leaves_the_store_as_it_is(own_folders: Path) -> None:

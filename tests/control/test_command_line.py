@@ -235,7 +235,7 @@ def test_pausing_loads_nothing_heavy(place: Path) -> None:
 def test_nobody_at_the_terminal_is_not_a_yes(place: Path) -> None:
     """Without a terminal and without --yes nothing is placed."""
     said = outside("pause", "kind=agent", "-r", "x", stdin="y\n")
-    assert (said.code, "add `--yes`" in said.err) == (2, True)
+    assert (said.code, " --yes`" in said.err) == (2, True)
     assert control().state().holds == {}
 
 
@@ -244,7 +244,7 @@ def test_an_unanswered_question_is_a_no(place: Path) -> None:
     assert outside("pause", "kind=agent", "--yes", "-r", "x", "--no-wait").code == 10
     before = control().head_note()
     said = outside("resume", "H-1", "--full", "--break-glass", "x", stdin="")
-    assert (said.code, "add `--yes`" in said.err) == (2, True)
+    assert (said.code, " --yes`" in said.err) == (2, True)
     assert control().head_note() == before
 
 

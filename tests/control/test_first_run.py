@@ -180,7 +180,7 @@ def seed_no_guard(patch: pytest.MonkeyPatch) -> None:
     """A registry places no hold."""
     from workbench.control import enrolling
 
-    patch.setattr(enrolling, "guards_among", lambda *_: [])
+    patch.setattr(enrolling, "guards_among", lambda *_, **__: [])
 
 
 def seed_guard_whatever_is_edited(patch: pytest.MonkeyPatch) -> None:
@@ -363,16 +363,6 @@ def test_what_lacks_nothing_is_not_held(tmp_path: Path) -> None:
     assert "of its checklist input data, output, approval requirement" in guard.reason
     ann.apply_registry(wanted)
     assert [h.scope for h in ann.state().holds.values()] == ["automation=gappy"]
-
-
-def test_a_drill_that_nobody_can_hold_is_said_to_be_one(tmp_path: Path) -> None:
-    """A policy that requires a drill certificate holds everything new, and says that none can be had yet."""
-    ann, bo = a_company(tmp_path, "ann", "bo")
-    apply_policy(ann, replace(default_policy("production"), is_drill_required=True))
-    ann.apply_registry(registry(*production(*NEW)))
-    assert reviewed(bo, 1, 2, 3) == ("a drill certificate (no drill can give one yet)",)
-    words = ann.status().automations[0].state_in_words
-    assert words == "paused, not ready: lacks a drill certificate (no drill can give one yet)"
 
 
 def test_other_environments_are_not_guarded(tmp_path: Path) -> None:

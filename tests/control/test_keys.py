@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.store.ground import START, SetClock, a_control, loaded_by, pause, settings_in
-from workbench.control import Control
+from workbench.clock import to_text
+from workbench.control import Control, signing
 from workbench.control.approving import apply_policy, request_policy
 from workbench.control.deciding import DecideRequest
 from workbench.control.enrolling_keys import Enrolment, enrol_key, request_enrolment, revoke_key
 from workbench.control.signing import Signer, file_signer
 from workbench.errors import BadSettings, Refused, UsageFault
 from workbench.policy import Policy
+from workbench.records import EnrolledKey
+from workbench.store import signatures
 from workbench.store.audit import verify_store
 from workbench.store.documents import documents
 from workbench.store.keys import make_key
+from workbench.store.log import Draft
+from workbench.store.signatures import mark_of
 from workbench.store.signoffs import policy_of
+from workbench.store.store import Change, Command
 
 
 def a_person(control: Control, root: Path, name: str) -> tuple[Control, str]:
@@ -86,6 +94,9 @@ def test_the_second_key_needs_the_first(tmp_path: Path) -> None:
     stranger, public_hex = a_person(ann, tmp_path, "eve")
     with pytest.raises(Refused, match="must be signed by an enrolled key") as caught:
         enrol_key(stranger, Enrolment(public_hex, "eve", "ops-lead"))
+    assert "have yours enrolled, by somebody who has one" in caught.value.then
+    with pytest.raises(Refused, match="must be signed by an enrolled key") as caught:
+        enrol_key(Control(ann.store, ann.clock), Enrolment(public_hex, "eve", "ops-lead"))
     assert "workbench key new" in caught.value.then
 
 
@@ -182,9 +193,6 @@ def test_no_key_is_ever_in_the_way_of_a_pause(tmp_path: Path) -> None:
 
 def test_a_forged_enrolment_in_the_log_is_not_obeyed(tmp_path: Path) -> None:
     """A key event that nobody enrolled signed stands in the log, changes nothing and is flagged."""
-    from workbench.store.log import Draft
-    from workbench.store.store import Change, Command
-
     (ann,) = enrolled(tmp_path, "ann")
     content = {"public_hex": "ab" * 32, "person": "eve", "role": "ops-lead"}
     draft = Draft(START, "ops-lead (ann, key)", "key.enrol", "feed", payload=content)
@@ -218,3 +226,122 @@ def test_a_private_folder_that_cannot_be_looked_into_stops_no_pause(
 
     monkeypatch.setattr(Path, "exists", refused)
     assert "unverified" in pause(control).hold.placed_by
+
+
+def a_key_with_an_end(root: Path) -> tuple[Control, Control, SetClock]:
+    """Make a store in which bo's key counts for an hour."""
+    (ann,) = enrolled(root, "ann")
+    bo, public_hex = a_person(ann, root, "bo")
+    enrol_key(ann, Enrolment(public_hex, "bo", "ops-lead", START + timedelta(hours=1)))
+    assert isinstance(ann.clock, SetClock)
+    return ann, bo, ann.clock
+
+
+def check_an_expired_key_signs_nothing_more(root: Path) -> None:
+    """Up to its end it signs; from then on it is refused with the reason, however the clock is set back."""
+    ann, bo, clock = a_key_with_an_end(root)
+    clock.move(3599)
+    assert "(bo, key" in pause(bo).hold.placed_by
+    clock.move(1)
+    _, fresh = a_person(ann, root, "cy")
+    wanted = Enrolment(fresh, "cy", "ops-lead")
+    with pytest.raises(Refused, match=r"expired at 2026-11-20 10:30:00 UTC") as caught:
+        enrol_key(bo, wanted)
+    assert "workbench key new" in caught.value.then
+    pause(ann, "automation=order-sync")  # the log has seen this time
+    clock.move(-1800)
+    with pytest.raises(Refused, match="expired at"):
+        enrol_key(bo, wanted)
+    hold = pause(bo).hold
+    assert "unverified: key" in hold.placed_by and "expired at" in hold.placed_by
+    assert ann.store.projection() == documents(ann.state())
+    assert verify_store(ann.store).is_ok
+
+
+def check_the_fold_takes_nothing_of_an_expired_key(root: Path) -> None:
+    """An event whose command an expired key signed is not obeyed, though its own time says that it was in time."""
+    ann, bo, clock = a_key_with_an_end(root)
+    clock.move(3600)
+    pause(ann)
+    clock.move(-600)
+    body = {"public_hex": "ab" * 32, "person": "mallory", "role": "ops-lead"}
+    draft = Draft(clock.now(), "bo", "key.enrol", "feed", payload=body)
+    command = Command("late", body)
+    told = {
+        "store_id": ann.state().store_id,
+        "environment": "staging",
+        "signed_at": to_text(clock.now()),
+    }
+    seal = bo.signer(command, told)
+    assert seal is not None
+    ann.store.transact(command, lambda _: Change([draft], seal=mark_of(seal)))
+    assert "feed" not in ann.state().keys
+    assert any("NOT OBEYED" in flag for flag in ann.status().flags)
+
+
+EXPIRY_CHECKS = (
+    check_an_expired_key_signs_nothing_more,
+    check_the_fold_takes_nothing_of_an_expired_key,
+)
+
+
+@pytest.mark.parametrize("check", EXPIRY_CHECKS)
+def test_a_key_can_end(check: Callable[[Path], None], tmp_path: Path) -> None:
+    """A key with an end signs until then and no later, at the command and in the fold."""
+    check(tmp_path)
+
+
+def seed_keys_do_not_end(patch: pytest.MonkeyPatch) -> None:
+    """The end of a key is forgotten."""
+    patch.setattr(EnrolledKey, "is_live", lambda key, reached: key.revoked_seq is None)
+
+
+def seed_the_clock_counts_alone(patch: pytest.MonkeyPatch) -> None:
+    """A clock that is set back revives a key."""
+    right = signatures.seal_fault
+
+    def fault(state: Any, seal: Any, *, command_id: str, digest: str, now: datetime) -> str:
+        older = replace(state, newest_at=None)
+        return right(older, seal, command_id=command_id, digest=digest, now=now)
+
+    patch.setattr(signatures, "seal_fault", fault)
+    patch.setattr(signing, "seal_fault", fault)
+
+
+@pytest.mark.parametrize("seed", [seed_keys_do_not_end, seed_the_clock_counts_alone])
+@pytest.mark.parametrize("check", EXPIRY_CHECKS)
+def test_the_expiry_checks_catch(
+    seed: Callable[[pytest.MonkeyPatch], None], check: Callable[[Path], None], tmp_path: Path
+) -> None:
+    """Each seeded bug makes each check fail."""
+    with pytest.MonkeyPatch.context() as patch:
+        seed(patch)
+        with pytest.raises((AssertionError, pytest.fail.Exception)):
+            check(tmp_path)
+
+
+def test_an_end_that_would_lock_everybody_out_is_refused(tmp_path: Path) -> None:
+    """The first key has no end, nor has any while no other key lasts; a past end is a mistake."""
+    control = a_control(tmp_path, SetClock())
+    ann, public_hex = a_person(control, tmp_path, "ann")
+    end = START + timedelta(hours=1)
+    with pytest.raises(Refused, match="once all have expired nobody could enrol one"):
+        enrol_key(ann, Enrolment(public_hex, "ann", "ops-lead", end))
+    enrol_key(ann, Enrolment(public_hex, "ann", "ops-lead"))
+    _, fresh = a_person(control, tmp_path, "bo")
+    with pytest.raises(UsageFault, match="lies in the past"):
+        enrol_key(ann, Enrolment(fresh, "bo", "ops-lead", START))
+    assert enrol_key(ann, Enrolment(fresh, "bo", "ops-lead", end)).expires_at == end
+
+
+def test_a_checkpoint_of_an_expired_key_vouches_for_nothing_later(tmp_path: Path) -> None:
+    """What a key's checkpoint says about events after its end counts as little as a revoked key's."""
+    from workbench.store.audit import _signers
+
+    ann, _, clock = a_key_with_an_end(tmp_path)
+    clock.move(3700)
+    placed = pause(ann).hold
+    state, events = ann.state(), ann.store.events()
+    ended = _signers(state, events, trusted=())
+    by_person = {key.person: ended[key.public_hex] for key in state.keys.values()}
+    assert by_person == {"ann": None, "bo": placed.placed_seq}

@@ -73,7 +73,10 @@ def test_a_resume_goes_with_another_person_s_sign_off(tmp_path: Path) -> None:
     ann, bo = a_house(tmp_path, "ann", "bo")
     with pytest.raises(Refused, match="none was asked for") as caught:
         ann.resume_narrow(PLAN)
-    assert "workbench signoff request H-1 --only SCOPE --runs N" in caught.value.then
+    assert (
+        "workbench signoff request H-1 --only kind=agent,automation=ticket-reply --runs 3"
+        in caught.value.then
+    )
     asked = request_signoff(ann, PLAN)
     with pytest.raises(Refused, match="S-1 has 0 of 1 sign-offs that count") as caught:
         ann.resume_narrow(PLAN)
@@ -210,6 +213,43 @@ def test_without_keys_production_goes_by_break_glass_only(tmp_path: Path) -> Non
     assert "--break-glass" in caught.value.then
     plain.resume_full(break_glass("H-1"))
     assert any("break-glass" in flag for flag in plain.status().flags)
+
+
+def forged_openings(control: Control) -> None:
+    """Write a release and a narrow restart on D-1 into a log past the command path, as who may write there could."""
+    ids = sorted(control.state().covered["H-1"])
+    free = {"covered": ids, "decision_id": "D-1", "break_glass_reason": ""}
+    part = {"hold_id": "H-1", "automation_ids": ids, "scope": "kind=agent", "max_runs": 3}
+    part |= {"until": None, "decision_id": "D-1", "break_glass_reason": ""}
+    for action, target, payload in (
+        ("hold.release", "H-1", free),
+        ("probation.start", "P-1", part),
+    ):
+        draft = Draft(control.clock.now(), "eve", action, target, payload=payload)
+        control.store.transact(Command(f"past {action}", payload), lambda _, d=draft: Change([d]))
+
+
+def test_without_keys_the_fold_opens_nothing_on_a_decision(tmp_path: Path) -> None:
+    """In production with no key nobody can sign off, so a release in the log on a decision alone is not obeyed."""
+    (plain,) = a_house(tmp_path)
+    forged_openings(plain)
+    state = plain.state()
+    assert state.holds["H-1"].released_seq is None and state.probations == {}
+    assert len(state.refused) == 2
+    assert any(flag.startswith("NOT OBEYED") for flag in plain.status().flags)
+    assert plain.store.projection() == documents(state)
+
+
+def test_a_fold_that_trusts_a_young_log_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seeded bug: where a store without keys is obeyed whatever its environment asks for, the hold is gone."""
+    from workbench.store import trusting
+
+    monkeypatch.setattr(trusting, "opening_fault", lambda *_: "")
+    (plain,) = a_house(tmp_path)
+    forged_openings(plain)
+    assert plain.state().holds["H-1"].released_seq is not None
 
 
 def test_unsigned_hands_ask_give_and_resume_nothing(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.panels.stage import AGENTS, FaultyControl, a_control
 from workbench.clock import FixedClock
-from workbench.panels import pause_model, resume_model
+from workbench.panels import pause_model, resume_model, signoff_model
 from workbench.panels.control_model import ControlModel
 
 
@@ -15,6 +15,7 @@ def no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait for text on another thread: these tests type before they click."""
     monkeypatch.setattr(pause_model, "SETTLE_SECONDS", 0)
     monkeypatch.setattr(resume_model, "SETTLE_SECONDS", 0)
+    monkeypatch.setattr(signoff_model, "SETTLE_SECONDS", 0)
 
 
 @pytest.fixture

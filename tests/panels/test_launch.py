@@ -9,9 +9,13 @@ import pytest
 
 from tests.panels.stage import a_control, a_pause
 from workbench.clock import FixedClock, SystemClock
+from workbench.control.enrolling_keys import Enrolment, enrol_key
+from workbench.control.signing import file_signer
 from workbench.panels import control_panel, launch
 from workbench.panels.control_view import ControlView
 from workbench.panels.launch import PanelText
+from workbench.settings import KEY_FILE, Settings
+from workbench.store.keys import make_key
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +34,22 @@ def test_a_person_gets_live_widgets(clock: FixedClock) -> None:
     assert view.model.head is not None
     assert "unverified" in view.model.actor
     assert launch._open_views == [view]
+
+
+def test_the_panel_says_whose_key_signs(clock: FixedClock) -> None:
+    """With an enrolled key the panel names its person; a key that nobody enrolled is said to be one."""
+    control = a_control(clock)
+    settings = Settings.from_environment()
+    key = make_key(settings.home / KEY_FILE)
+    before = control_panel()
+    assert isinstance(before, ControlView)
+    assert f"key {key.key_id} is not enrolled" in before.model.actor
+    control.signer = file_signer(settings.home)
+    enrol_key(control, Enrolment(key.public_hex, "ann", "ops-lead"))
+    view = control_panel()
+    assert isinstance(view, ControlView)
+    assert view.model.actor == f"ops-lead (ann, key {key.key_id})"
+    assert view.model.signoff.actor == view.model.actor
 
 
 def test_opening_another_panel_closes_the_former(clock: FixedClock) -> None:

@@ -34,7 +34,7 @@ def asks_less(name: str, old: Any, new: Any) -> bool:
     """Say in other words whether a setting asks for less, or lets more people."""
     if name in ROLES:
         return bool(everybody(new) - everybody(old))
-    if name in ("signoff_valid_seconds", "evidence_max_age_seconds", "pause_latency_seconds"):
+    if name.endswith(("_seconds", "_days")):
         return bool(new > old)
     return bool(new < old)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.store.ground import an_automation
 from workbench.errors import ScopeError
 from workbench.records import Automation
-from workbench.scope import KEYS, Scope, nearest, propose, why_no_match
+from workbench.scope import KEYS, Scope, nearest, no_match, propose, why_no_match
 
 KNOWN = (
     an_automation(
@@ -164,8 +164,11 @@ def test_a_scope_without_match_says_which_part_is_wrong(scope: str, words: str) 
 
 
 def test_without_a_registry_the_next_step_is_named() -> None:
-    """Where nothing is registered the reason says what to run."""
-    assert "workbench registry apply" in why_no_match(Scope.parse("kind=agent"), ())
+    """Where nothing is registered the refusal says what to run; elsewhere how to find a scope."""
+    empty, known = (no_match(Scope.parse("kind=agent,tool=x"), among) for among in ((), KNOWN))
+    assert "no automation is registered yet" in empty.message
+    assert empty.then == "`workbench registry apply FILE`"
+    assert "workbench find" in known.then
 
 
 def test_the_nearest_value_is_of_the_same_key() -> None:

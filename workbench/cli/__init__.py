@@ -117,7 +117,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit with its code; a failure is one sentence and what to do next."""
     _write_whatever_comes()
     try:
-        code = root.main(args=arguments, prog_name="workbench", standalone_mode=False)
+        words = sys.argv[1:] if arguments is None else arguments
+        code = root.main(args=words, prog_name="workbench", standalone_mode=False, obj=list(words))
     except WorkbenchError as exc:
         _say(exc.message, exc.then)
         sys.exit(exc.exit_code)

@@ -11,7 +11,7 @@ import click
 
 from workbench.cli.doctor_clock import clock_words
 from workbench.cli.present import as_json, demo_words, head_line, printable, table
-from workbench.control.reading import host_views
+from workbench.control.reading import host_views, why_unsigned
 from workbench.errors import WorkbenchError
 from workbench.presence import read_presences
 from workbench.records import HeadNote
@@ -21,6 +21,7 @@ from workbench.store.audit import AuditResult, verify_store
 from workbench.store.connection import library_version
 from workbench.store.descent import WAY_OUT
 from workbench.store.place import filesystem_type
+from workbench.store.state import State
 from workbench.store.store import MOVED_TO, Store
 
 SQLITE_FIXED = (
@@ -91,6 +92,7 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
         _anchor_finding(settings, result),
         _gate_finding(settings, store),
         *_host_findings(store),
+        _keys_finding(store.state(), settings.clock().now()),
         *_registry_findings(store),
         _warehouse_finding(settings.home / "warehouse"),
     ]
@@ -211,6 +213,19 @@ def _host_findings(store: Store) -> list[Finding]:
         said = "there are more hosts than can be looked at, so no pause can be confirmed"
         found.append(Finding("hosts", False, said, "strike off those that are gone"))
     return found
+
+
+def _keys_finding(state: State, now: datetime) -> Finding:
+    """Say who can sign, and where policy asks for it and nobody can."""
+    live = [key for key in state.keys.values() if key.is_live(max(now, state.newest_at or now))]
+    if why := why_unsigned(state, now=now):
+        mend = (
+            "`workbench key new`, then `workbench key enrol PUBLIC-KEY --person NAME --role ROLE`"
+        )
+        return Finding("keys", False, why, mend)
+    persons = len({key.person for key in live})
+    said = f"{len(live)} of {persons} person{'' if persons == 1 else 's'}" if live else "none"
+    return Finding("keys", True, f"{said}; {len(state.keys) - len(live)} revoked or expired")
 
 
 def _registry_findings(store: Store) -> list[Finding]:

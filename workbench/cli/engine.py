@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import click
 
-from workbench.cli.present import as_json, one_line, store_line, table
+from workbench.cli.present import as_json, ask, closing_line, one_line, store_line, table
+from workbench.control.certifying import accept_drills
 from workbench.delivery.fleet import Fleet
 from workbench.engines.addresses import read_addresses
 from workbench.engines.connecting import kinds
 from workbench.engines.interface import Engine
 from workbench.engines.switching import Capability
 from workbench.errors import EngineError, NotFound, WorkbenchError
-from workbench.settings import Settings
-from workbench.store.store import open_store
+from workbench.opening import open_control
+from workbench.settings import Settings, store_url
+from workbench.store.store import open_store, store_of
 
 
 @click.group()
@@ -76,6 +79,36 @@ def _probe(fleet: Fleet, engine_id: str, *, is_json: bool) -> None:
     _show_unbound(fleet, engine, engine_id)
     rows = [row for one in found for row in _rows(one)]
     click.echo(table(["scope", "mode", "work", "on pause", "on resume", "known by"], rows))
+
+
+@command.command("certify")
+@click.argument("engine_id")
+@click.option("--from", "origin", required=True, help="Staging store: folder or postgresql://.")
+@click.option("--drilled-as", default="", help="The engine's name there, if it is another.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def certify(engine_id: str, origin: str, drilled_as: str, yes: bool) -> None:
+    """Vouch here for the drills of ENGINE_ID that passed in the staging store, as a first run needs them."""
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    url = store_url(origin)
+    folder = settings.store if url else Path(origin).expanduser().absolute()
+    # Opened to read alone: `open_store` would publish what it holds to the gates of this store.
+    elsewhere = store_of(replace(settings, store=folder, store_url=url), settings.clock())
+    elsewhere.backend.require()
+    click.echo(store_line(control.head_note(), settings))
+    if not yes:
+        ask(f"Vouch that the drills in {elsewhere.place} were of such an engine as {engine_id}?")
+    found = accept_drills(
+        control, elsewhere, drilled_id=drilled_as or engine_id, engine_id=engine_id
+    )
+    for body in found:
+        click.echo(
+            one_line(
+                f"{engine_id}, {body['mode']}, kind {body['kind']}: version {body['version']}, "
+                f"drilled {body['command_at']} by {body['drilled_by']}"
+            )
+        )
+    closing_line(control)
 
 
 def _show_unbound(fleet: Fleet, engine: Engine, engine_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import click
 
@@ -16,8 +17,16 @@ from workbench.cli.present import (
     table,
     when,
 )
+from workbench.clock import from_text
 from workbench.control import open_control
-from workbench.control.enrolling_keys import Enrolment, enrol_key, request_enrolment, revoke_key
+from workbench.control.enrolling_keys import (
+    Enrolment,
+    enrol_key,
+    request_enrolment,
+    revoke_key,
+    wish_of,
+)
+from workbench.errors import UsageFault
 from workbench.records import EnrolledKey
 from workbench.settings import KEY_FILE, Settings
 
@@ -46,17 +55,20 @@ def new() -> None:
 @click.argument("public_hex")
 @click.option("--person", required=True, help="Who holds the key, as the role's members are named.")
 @click.option("--role", required=True, help="Owner role that the key acts for.")
+@click.option("--until", default="", metavar="INSTANT", help="From then on it signs nothing more.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-def enrol(public_hex: str, person: str, role: str, yes: bool) -> None:
+def enrol(public_hex: str, person: str, role: str, until: str, yes: bool) -> None:
     """Let PUBLIC_HEX count as a person's key, in a role."""
+    wanted = Enrolment(public_hex, person, role, _instant(until))
     settings = Settings.from_environment()
     control = open_control(settings)
     click.echo(store_line(control.head_note(), settings))
     if not yes:
         ask(f"Let this key count as {person}, {role}?")
-    key = enrol_key(control, Enrolment(public_hex, person, role))
+    key = enrol_key(control, wanted)
+    until_words = f" until {when(key.expires_at)}" if key.expires_at else ""
     click.echo(
-        f"Key {key.key_id} counts as {key.person}, {key.role}, from event {key.enrolled_seq}."
+        f"Key {key.key_id} counts as {key.person}, {key.role}, from event {key.enrolled_seq}{until_words}."
     )
     if key.enrolled_by != key.key_id:
         click.echo(f"Enrolled by {_by(control.state().keys, key)}.")
@@ -71,17 +83,32 @@ def enrol(public_hex: str, person: str, role: str, yes: bool) -> None:
 @click.argument("public_hex")
 @click.option("--person", required=True, help="Who holds the key.")
 @click.option("--role", required=True, help="Owner role that the key acts for.")
-def request(public_hex: str, person: str, role: str) -> None:
+@click.option("--until", default="", metavar="INSTANT", help="From then on it signs nothing more.")
+def request(public_hex: str, person: str, role: str, until: str) -> None:
     """Ask another person to enrol PUBLIC_HEX in somebody's name, where policy asks two for it."""
+    wanted = Enrolment(public_hex, person, role, _instant(until))
     settings = Settings.from_environment()
     control = open_control(settings)
     click.echo(store_line(control.head_note(), settings))
-    made = request_enrolment(control, Enrolment(public_hex, person, role))
+    made = request_enrolment(control, wanted)
     click.echo(f"{made.about}; it can be done until {when(made.expires_at)}.")
-    click.echo(
-        f"Next, by another person: `workbench key enrol {public_hex} --person {person} --role {role}`"
-    )
+    click.echo(f"Next, by another person: {wish_of(wanted).do}")
     head_line(control.head_note())
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        return from_text(text) if text else None
+    except ValueError as exc:
+        raise UsageFault(f"--until: {exc}") from exc
+
+
+def _state(key: EnrolledKey, now: datetime) -> str:
+    if key.revoked_seq:
+        return f"revoked {when(key.revoked_at)}: {key.revoked_reason}"
+    if key.expires_at is None:
+        return "counts"
+    return f"{'counts until' if key.is_live(now) else 'expired'} {when(key.expires_at)}"
 
 
 def _by(keys: Mapping[str, EnrolledKey], key: EnrolledKey) -> str:
@@ -99,7 +126,8 @@ def list_keys(is_json: bool) -> None:
     """List the enrolled keys, revoked ones too."""
     settings = Settings.from_environment()
     control = open_control(settings)
-    known = control.state().keys
+    state = control.state()
+    known, now = state.keys, max(control.clock.now(), state.newest_at or control.clock.now())
     keys = list(known.values())
     if is_json:
         click.echo(as_json([vars(key) for key in keys]))
@@ -112,7 +140,7 @@ def list_keys(is_json: bool) -> None:
             k.role,
             when(k.enrolled_at),
             _by(known, k),
-            f"revoked {when(k.revoked_at)}: {k.revoked_reason}" if k.revoked_seq else "counts",
+            _state(k, now),
         )
         for k in keys
     ]

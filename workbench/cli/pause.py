@@ -25,6 +25,7 @@ from workbench.cli.present import (
     scope_words,
     store_line,
     table,
+    typed_again,
     when,
 )
 from workbench.clock import from_text
@@ -272,7 +273,8 @@ def _be_sure(is_json: bool) -> None:
         ask("Pause these?")
     elif sys.stdin.isatty():
         raise UsageFault(
-            "With `--json` nothing is asked, so nothing was paused.", next_step="add `--yes`"
+            "With `--json` nothing is asked, so nothing was paused.",
+            next_step=typed_again("--yes"),
         )
 
 

@@ -19,6 +19,7 @@ from workbench.cli.present import (
 )
 from workbench.control import Control, open_control
 from workbench.control.approving import apply_policy, request_policy
+from workbench.control.pending import setting_in_words
 from workbench.errors import Refused
 from workbench.policy import MEANING, Policy, read_policy, weaker_fields
 from workbench.settings import Settings
@@ -81,7 +82,7 @@ def _show_weaker(control: Control, policy: Policy) -> None:
     """Print in what a policy is weaker than the present one, for whoever is asked to agree."""
     present = policy_of(control.state())
     for name in weaker_fields(present, policy):
-        was, will = _value(getattr(present, name)), _value(getattr(policy, name))
+        was, will = (setting_in_words(getattr(p, name)) for p in (present, policy))
         click.echo(f"weaker than now: {name} {was} -> {will} ({MEANING[name]})")
 
 
@@ -104,11 +105,5 @@ def show(is_json: bool) -> None:
 
 def _words(policy: Policy) -> str:
     rows = [("environment", policy.environment, "")]
-    rows += [(name, _value(getattr(policy, name)), meaning) for name, meaning in MEANING.items()]
+    rows += [(n, setting_in_words(getattr(policy, n)), meaning) for n, meaning in MEANING.items()]
     return table(["setting", "value", "what it says"], rows)
-
-
-def _value(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(value) or "not limited"
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

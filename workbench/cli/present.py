@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -40,10 +41,41 @@ def one_line(text: str) -> str:
 def ask(question: str) -> None:
     """Ask on the terminal; raises UsageFault where nobody is there to answer, Abort at a no."""
     if not sys.stdin.isatty():
-        raise UsageFault(
-            "Nobody is at the terminal to confirm; add `--yes`.", next_step="add `--yes`"
-        )
+        raise UsageFault("Nobody is at the terminal to confirm.", next_step=typed_again("--yes"))
     click.confirm(one_line(question), abort=True)
+
+
+def typed_again(*more: str, without: Sequence[str] = ()) -> str:
+    """Return the command that was typed with more words, to be copied; what follows `--` stays behind it.
+
+    An option that is named again or `without` (`--only SCOPE` where it has a value) is left out first.
+    """
+    context = click.get_current_context(silent=True)
+    typed = context.find_root().obj if context is not None else None
+    words = list(typed) if isinstance(typed, list) else ["..."]
+    at = words.index("--") if "--" in words else len(words)
+    again = [word for word in more if word.startswith("--")]
+    own = [f"{word} VALUE" if _has_value(more, word) else word for word in again]
+    kept = words[:at]
+    for option in [*without, *own]:
+        kept = _left_out(kept, option)
+    return f"`workbench {shlex.join([*kept, *more, *words[at:]])}`"
+
+
+def _has_value(more: Sequence[str], option: str) -> bool:
+    after = more[more.index(option) + 1 :][:1]
+    return bool(after) and not after[0].startswith("--")
+
+
+def _left_out(words: Sequence[str], option: str) -> list[str]:
+    """Return words without an option, and without its value where it is written with one."""
+    name, _, value = option.partition(" ")
+    kept, is_skipped = [], False
+    for word in words:
+        if not is_skipped and word != name and not word.startswith(f"{name}="):
+            kept.append(word)
+        is_skipped = word == name and bool(value) and not is_skipped
+    return kept
 
 
 def scope_words(scope: str) -> str:

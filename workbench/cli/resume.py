@@ -13,6 +13,7 @@ from workbench.cli.present import (
     not_delivered,
     one_line,
     store_line,
+    typed_again,
     undelivered,
     when,
 )
@@ -26,6 +27,8 @@ from workbench.settings import Settings
 
 CATCH_UP = click.Choice(["skip", "one", "all"])
 _CHOSEN: dict[object, str] = {None: "", "skip": "skip", "one": "latest", "all": "all"}
+LIMITS = ("--runs N", "--until INSTANT", "--reads-only")
+"""Options of a narrow restart alone, those with a value written with one."""
 
 
 @click.command()
@@ -119,16 +122,21 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
     only, is_full = options["only"], bool(options["full"])
     if (only is None) == (not is_full):
         raise UsageFault(
-            "Say `--only SCOPE --runs N` for a narrow restart or `--full` for a release."
+            "A resume is either a narrow restart (`--only`) or a release (`--full`).",
+            next_step=f"{_narrow(only)}, or {_full()}",
         )
     runs, until = options["runs"], str(options["until"])
     reads_only = bool(options.get("reads_only"))
     if is_full and (runs is not None or until or reads_only):
         raise UsageFault(
-            "`--runs`, `--until` and `--reads-only` limit a narrow restart; `--full` has no limit."
+            "`--runs`, `--until` and `--reads-only` limit a narrow restart; `--full` has no limit.",
+            next_step=f"{_full()}, or {_narrow(only)}",
         )
     if not is_full and (not isinstance(runs, int) or runs < 1):
-        raise UsageFault("A narrow restart needs a number of runs above 0; add `--runs N`.")
+        raise UsageFault(
+            "A narrow restart needs a number of runs above 0.",
+            next_step=typed_again("--runs", "N"),
+        )
     rate = options.get("rate_per_minute")
     decision_id, break_glass = str(options["decision_id"]), str(options["break_glass"])
     if not decision_id and not break_glass:
@@ -145,6 +153,17 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
         catch_up=_CHOSEN[options.get("catch_up")],
         rate_per_minute=rate if isinstance(rate, int) else None,
     )
+
+
+def _full() -> str:
+    """Return the command as a release."""
+    return typed_again("--full", without=("--only SCOPE", *LIMITS))
+
+
+def _narrow(only: object) -> str:
+    """Return the command as a narrow restart."""
+    own = () if only is not None else ("--only", "SCOPE")
+    return typed_again(*own, "--runs", "N", without=("--full",))
 
 
 def _instant(text: str) -> datetime | None:

@@ -10,7 +10,6 @@ from workbench.cli.present import (
     closing_line,
     head_line,
     one_line,
-    scope_words,
     store_line,
     table,
     when,
@@ -18,9 +17,9 @@ from workbench.cli.present import (
 from workbench.cli.resume import CATCH_UP, request_from
 from workbench.control import open_control
 from workbench.control.approving import give_signoff, request_signoff
+from workbench.control.pending import plan_in_words
 from workbench.control.signoff import signoff_state
 from workbench.errors import NotFound
-from workbench.records import SignOff
 from workbench.settings import Settings
 
 
@@ -47,7 +46,7 @@ def request(hold_id: str, **options: object) -> None:
     wanted = request_from(control, hold_id, options={"break_glass": "", **options})
     made = request_signoff(control, wanted)
     click.echo(
-        f"{made.signoff_id} asks: {_plan(made)}. It can be used until {when(made.expires_at)}."
+        f"{made.signoff_id} asks: {plan_in_words(made)}. It can be used until {when(made.expires_at)}."
     )
     click.echo(f"Next, by another person: `workbench signoff give {made.signoff_id}`")
     closing_line(control)
@@ -66,7 +65,7 @@ def give(signoff_id: str, yes: bool) -> None:
         raise NotFound(
             f"There is no sign-off {signoff_id}.", next_step="see `workbench signoff list`"
         )
-    click.echo(f"{one_line(found.requested_by)} asks: {_plan(found)}.")
+    click.echo(f"{one_line(found.requested_by)} asks: {plan_in_words(found)}.")
     if not yes:
         ask("Sign off exactly this?")
     given = give_signoff(control, signoff_id)
@@ -86,17 +85,7 @@ def list_signoffs(is_json: bool) -> None:
         click.echo(as_json([{**vars(s), "why_not": why or None} for s, why in found]))
         return
     click.echo(store_line(control.head_note(), settings))
-    rows = [(s.signoff_id, _plan(s), s.requested_by, why or "ready") for s, why in found]
+    rows = [(s.signoff_id, plan_in_words(s), s.requested_by, why or "ready") for s, why in found]
     headers = ["sign-off", "what it opens", "asked by", "state"]
     click.echo(table(headers, rows) if rows else "No sign-off was asked for.")
     head_line(control.head_note())
-
-
-def _plan(signoff: SignOff) -> str:
-    plan = signoff.plan
-    on = f"{signoff.hold_id} on {signoff.decision_id}"
-    if "max_runs" not in plan:
-        return f"release {on} ({', '.join(plan['covered'])})"
-    end = f", until {plan['until']}" if plan["until"] else ""
-    reading = "reading " if plan.get("effects") == "read" else ""
-    return f"{plan['max_runs']} {reading}runs of {scope_words(plan['scope'])} through {on}{end}"

@@ -19,8 +19,7 @@ from workbench.cli.present import (
 )
 from workbench.control import open_control
 from workbench.control.views import AutomationStatus, HoldView, ProbationView, Status
-from workbench.errors import NoMatch
-from workbench.scope import Scope, why_no_match
+from workbench.scope import Scope, no_match
 from workbench.settings import Settings
 
 
@@ -35,7 +34,7 @@ def command(scope: str, is_json: bool) -> None:
     rows = [row for row in found.automations if wanted.covers(row.automation)]
     if not rows and not _is_held(wanted, found):
         known = [row.automation for row in found.automations]
-        raise NoMatch(f"The scope {wanted} covers no automation: {why_no_match(wanted, known)}")
+        raise no_match(wanted, known)
     if is_json:
         click.echo(as_json(_document(found, rows)))
         return

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from workbench.cli.present import head_line, one_line, store_line
+from workbench.control import Control, open_control
 from workbench.control.actor import actor_text
+from workbench.control.enrolling_keys import Enrolment, enrol_key
+from workbench.control.reading import why_unsigned
 from workbench.errors import UsageFault
 from workbench.scope import SLUG
-from workbench.settings import Settings, store_url
+from workbench.settings import KEY_FILE, Settings, store_url
 from workbench.store import init_store, open_store
 from workbench.store.migrations import SCHEMA_VERSION
 from workbench.store.moving import move_store
@@ -30,22 +34,66 @@ def command() -> None:
     required=True,
     help="Environment the store is for, e.g. production or staging.",
 )
-def init(environment: str) -> None:
-    """Make the store where WORKBENCH_STORE points; refused where one is already."""
+@click.option("--key", "wants_key", is_flag=True, help="Enrol a key of yours as the store's first.")
+@click.option("--person", default="", help="Who you are, as the role's members will be named.")
+@click.option("--role", default="", help="Owner role that you act for.")
+def init(environment: str, wants_key: bool, person: str, role: str) -> None:
+    """Make the store where WORKBENCH_STORE points; refused where one is already.
+
+    With `--key` your key, made where you have none, is enrolled as its first, on nobody's word.
+    """
     if not SLUG.fullmatch(environment):
         raise UsageFault(
             f"{environment!r} is not a valid environment; write it like production or staging."
         )
+    first = _first_key(wants_key, person, role)
     settings = Settings.from_environment()
     store = init_store(
         settings, settings.clock(), environment=environment, actor=actor_text(None, {})
     )
-    head = store.head_note()
-    click.echo(f"Made {store_line(head, settings)}")
+    click.echo(f"Made {store_line(store.head_note(), settings)}")
+    control = open_control(settings)
+    if first is not None:
+        _enrol_first(control, settings, first)
+    elif why := why_unsigned(control.state(), now=control.clock.now()):
+        click.echo(f"{why}. To change that: `workbench key new`, then `workbench key enrol`.")
     click.echo(
         "Next: `workbench registry apply FILE` to say which automations there are and who owns them."
     )
-    head_line(head)
+    head_line(store.head_note())
+
+
+def _first_key(wants_key: bool, person: str, role: str) -> tuple[str, str] | None:
+    """Return person and role of the first key, asked for on a terminal; None where none is wanted."""
+    if not (wants_key or person or role):
+        if not sys.stdin.isatty():
+            return None
+        if not click.confirm("Enrol a key of yours as the store's first, so that you can sign?"):
+            return None
+    if sys.stdin.isatty():
+        person = person or click.prompt("Your name, as the registry will name you (a-z, digits)")
+        role = role or click.prompt("The owner role that you act for")
+    for name, value in (("--person", person), ("--role", role)):
+        if not SLUG.fullmatch(value):
+            raise UsageFault(
+                f"The first key needs {name}, written like anna or ops-lead; nothing was made.",
+                next_step="`workbench store init --environment E --key --person NAME --role ROLE`",
+            )
+    return person, role
+
+
+def _enrol_first(control: Control, settings: Settings, first: tuple[str, str]) -> None:
+    """Enrol the key of this user's private folder, made where there is none."""
+    from workbench.store.keys import load_key, make_key
+
+    path = settings.home / KEY_FILE
+    own = load_key(path) or make_key(path)
+    person, role = first
+    key = enrol_key(control, Enrolment(own.public_hex, person, role))
+    click.echo(
+        f"Key {key.key_id} in {one_line(str(path))} counts as {person}, {role}: the store's first, on "
+        "nobody's word. Tell the others its id, and let the registry name you as a member of that role."
+    )
 
 
 @command.command("migrate")

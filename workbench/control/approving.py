@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from workbench.control.commands import Control
 from workbench.control.resuming import ResumeRequest, trusted
 from workbench.control.signoff import (
     decide_policy,
@@ -15,6 +15,9 @@ from workbench.control.signoff import (
 from workbench.policy import Policy, policy_to
 from workbench.records import SignOff, TwoPersonRequest
 from workbench.store.store import Command
+
+if TYPE_CHECKING:
+    from workbench.control.commands import Control
 
 
 def request_signoff(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from workbench.control import reading
 from workbench.control.commanding import Commander
 from workbench.control.deciding import DecideRequest, ReportEntry, decide_decision, decide_report
+from workbench.control.desk import SignoffDesk
 from workbench.control.enrolling import decide_registry, known_registry, registry_command
 from workbench.control.freshness import opening_of, question_about, with_evidence
 from workbench.control.observing import Lookout, head_after, lookout_after, observation_command
@@ -21,7 +22,6 @@ from workbench.control.spooling import Asker
 from workbench.control.targets import watch
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
 from workbench.errors import (
-    NoMatch,
     NotFound,
     Refused,
     StorageUnavailable,
@@ -30,7 +30,7 @@ from workbench.errors import (
 )
 from workbench.records import Decision, Hold, Mode, Probation, ReportRef, Target
 from workbench.registry import Difference, Registry, compare
-from workbench.scope import Proposal, Scope, propose, why_no_match
+from workbench.scope import Proposal, Scope, no_match, propose
 from workbench.store.state import State
 from workbench.store.store import Change, Committed
 
@@ -41,6 +41,11 @@ CONFIRM_WAIT_SECONDS = 30.0
 class Control(Commander):
     """Gives commands to one store; each call opens and closes its own connection, so any thread may call."""
 
+    @property
+    def desk(self) -> SignoffDesk:
+        """The sign-offs that wait, and the way to give one."""
+        return SignoffDesk(self)
+
     def preview(self, scope_text: str, mode: Mode = Mode.FREEZE) -> Preview:
         """Return what a pause of the scope would cover; raises NoMatch when that is nothing."""
         state = self.store.state()
@@ -48,7 +53,7 @@ class Control(Commander):
         scope = Scope.parse(scope_text, known)
         covered = covered_by(scope, state)
         if not covered and not scope.is_everything:
-            raise NoMatch(f"The scope {scope} covers no automation: {why_no_match(scope, known)}")
+            raise no_match(scope, known)
         return self._preview(state, scope, mode)
 
     def find(self, text: str) -> list[Proposal]:

@@ -57,8 +57,8 @@ def refuse_alone(state: State, wish: Wish, *, doer: EnrolledKey, now: datetime) 
 
 
 def persons(state: State) -> set[str]:
-    """Return the persons who have a key that counts."""
-    return {key.person for key in state.keys.values() if key.revoked_seq is None}
+    """Return the persons who have a key that signs."""
+    return {key.person for key in state.keys.values() if key.is_live(state.newest_at)}
 
 
 def decide_request(state: State, wish: Wish, *, who: Who, now: datetime) -> Change:

@@ -46,7 +46,7 @@ def decide_registry(
     found = compare(registry, known_registry(state))
     if state.keys and any(d.action.startswith("owner.") for d in found):
         key_of(who, "A change of owners and their members")
-    guards = guards_among(state, found)
+    guards = guards_among(state, found, now=now)
     more = guard_drafts(state, guards, who=who, now=now, already_running=already_running)
     return Change([*(_draft(d, who.text, now) for d in found), *more])
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
+from typing import TYPE_CHECKING
 
-from workbench.control.commands import Control
+from workbench.clock import from_text, to_text
 from workbench.control.countersigning import Wish, decide_request, refuse_alone
 from workbench.control.placing import storable
 from workbench.control.signing import Who, key_of
@@ -17,22 +20,34 @@ from workbench.store.log import Draft
 from workbench.store.state import State
 from workbench.store.store import Change, Command
 
+if TYPE_CHECKING:
+    from workbench.control.commands import Control
+
 
 @dataclass(frozen=True)
 class Enrolment:
-    """A public key that is to count as a person's, in a role."""
+    """A public key that is to count as a person's, in a role, until an instant where one is given."""
 
     public_hex: str
     person: str
     role: str
+    until: datetime | None = None
 
     def content(self) -> dict[str, str]:
         """Return the enrolment as plain values."""
+        until = {"until": to_text(self.until)} if self.until else {}
         return {
+            **until,
             "public_hex": self.public_hex.strip().lower(),
             "person": storable(self.person),
             "role": self.role,
         }
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, str]) -> Enrolment:
+        """Return the enrolment that plain values say, as a request in the log holds them."""
+        until = from_text(content["until"]) if content.get("until") else None
+        return cls(content["public_hex"], content["person"], content["role"], until)
 
 
 def enrol_key(
@@ -80,6 +95,7 @@ def _decide_enrol(state: State, who: Who, content: dict[str, str], *, now: datet
             "a key is enrolled once, and a revoked one stays revoked.",
             next_step="see `workbench key list`",
         )
+    _check_until(state, content, now=now)
     reason = f"{person} as {role}"
     if not state.keys:
         reason += "; the first key, on nobody's word"
@@ -95,8 +111,26 @@ def _decide_enrol(state: State, who: Who, content: dict[str, str], *, now: datet
     return Change([Draft(now, who.text, "key.enrol", key_id, reason=reason, payload=content)])
 
 
+def _check_until(state: State, content: dict[str, str], *, now: datetime) -> None:
+    """Refuse an end that has come, and one of a store's first key: after it nobody could enrol another."""
+    until = content.get("until", "")
+    if until and from_text(until) <= max(now, state.newest_at or now):
+        raise UsageFault("`--until` lies in the past; name a later time.")
+    if until and not any(k.is_live(now) and k.expires_at is None for k in state.keys.values()):
+        raise Refused(
+            "No other key lasts, and once all have expired nobody could enrol one.",
+            next_step="leave `--until` out for this key, or enrol one without it first",
+        )
+
+
+def wish_of(enrolment: Enrolment) -> Wish:
+    """Return what two persons are asked for, with the commands that they type."""
+    return _wish(enrolment.content())
+
+
 def _wish(content: dict[str, str]) -> Wish:
     words = f"{content['public_hex']} --person {content['person']} --role {content['role']}"
+    words += f" --until {content['until']}" if "until" in content else ""
     return Wish(
         KEY,
         content,
@@ -134,7 +168,10 @@ def revoke_key(
     """Record that a key does not count any more; raises Refused when it does not now."""
     content = {"name": "key revoke", "key_id": key_id, "reason": storable(reason)}
     if not content["reason"]:
-        raise UsageFault("A revocation needs a reason.", next_step="add `--reason TEXT`")
+        raise UsageFault(
+            "A revocation needs a reason.",
+            next_step=f"`workbench key revoke {quote(key_id)} --reason TEXT`",
+        )
     done = control.transact(
         Command(control.new_id(command_id), content),
         lambda state, who: _decide_revoke(state, who, content, now=control.clock.now()),

@@ -15,7 +15,8 @@ from workbench.policy import PRODUCTION
 from workbench.records import Automation, Hold, Mode, Purpose
 from workbench.registry import Difference, Registry, compare
 from workbench.store.log import Draft
-from workbench.store.readiness import lacks, release_fault, unready
+from workbench.store.readiness import DRILL, hold_lacks, lacks, release_fault, unready
+from workbench.store.rehearsed import GATE
 from workbench.store.signoffs import policy_of
 from workbench.store.state import State
 
@@ -36,7 +37,7 @@ class Guard:
         return f"not ready: lacks {'; '.join(self.lacks)}"
 
 
-def guards_among(state: State, found: Sequence[Difference]) -> list[Guard]:
+def guards_among(state: State, found: Sequence[Difference], *, now: datetime) -> list[Guard]:
     """Return the guard holds that differences bring: on what comes to production for the first time, not ready.
 
     What is in production already, in the log, is never guarded: a change of policy or file pauses nothing that runs.
@@ -45,7 +46,7 @@ def guards_among(state: State, found: Sequence[Difference]) -> list[Guard]:
         return []
     new = [d.record for d in found if isinstance(d.record, Automation)]
     coming = [record for record in new if _comes_to_production(state, record)]
-    guards = [Guard(record.automation_id, lacks(state, record)) for record in coming]
+    guards = [Guard(record.automation_id, lacks(state, record, now=now)) for record in coming]
     return [guard for guard in guards if guard.lacks]
 
 
@@ -60,7 +61,7 @@ def guards_of(control: Control, registry: Registry) -> list[Guard]:
     from workbench.control.enrolling import known_registry
 
     state = control.state()
-    return guards_among(state, compare(registry, known_registry(state)))
+    return guards_among(state, compare(registry, known_registry(state)), now=control.clock.now())
 
 
 def guard_drafts(
@@ -100,15 +101,36 @@ def _draft(hold_id: str, guard: Guard, who: Who, now: datetime) -> Draft:
     )
 
 
-def refuse_unready(state: State, hold: Hold, *, effects: str) -> None:
+def refuse_unready(state: State, hold: Hold, *, effects: str, now: datetime) -> None:
     """Refuse what would open a first-run hold before it is ready; reads alone may run before."""
-    if why := unready(state, hold, effects=effects):
-        (automation_id, *_) = sorted(state.covered[hold.hold_id])
+    if why := unready(state, hold, effects=effects, now=now):
         raise Refused(
             f"{why}.",
-            next_step=f"load a read-only or staging run of {automation_id} and type `workbench reviewed RUN_ID "
-            f'--reason TEXT`; or `workbench resume {hold.hold_id} --full --break-glass "REASON"`, which is flagged',
+            next_step=f"{way_to_ready(state, hold, now=now)}; or "
+            f'`workbench resume {hold.hold_id} --full --break-glass "REASON"`, which is flagged',
         )
+
+
+def way_to_ready(state: State, hold: Hold, *, now: datetime) -> str:
+    """Return the commands that bring what a first-run hold still lacks, the slowest first."""
+    (automation_id, *_) = sorted(state.covered[hold.hold_id])
+    lacking = hold_lacks(state, hold, now=now)
+    known = state.automations.get(automation_id)
+    engine = (known.engine or (GATE if known.asks_gate else "")) if known else ""
+    steps = []
+    if any(lack.startswith(DRILL) for lack in lacking) and engine:
+        kind = state.automations[automation_id].kind
+        steps.append(
+            f"`workbench drill {engine} --kind {kind}` in the staging store, then here "
+            f"`workbench engine certify {engine} --from STAGING-STORE`"
+        )
+    if any(lack.startswith("of its checklist") for lack in lacking):
+        steps.append("fill in its checklist and type `workbench registry apply FILE`")
+    if any(lack.startswith("reviewed runs") for lack in lacking) or not steps:
+        steps.append(
+            f"load a read-only or staging run of {automation_id} and type `workbench reviewed RUN_ID --reason TEXT`"
+        )
+    return "; ".join(steps)
 
 
 def refuse_lonely(state: State, hold: Hold, *, who: Who) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 
 from workbench.clock import to_text
 from workbench.errors import NoMatch, NotFound, Refused, UsageFault
 from workbench.records import Automation, Hold, Mode, Purpose
-from workbench.scope import Scope, why_no_match
+from workbench.scope import Scope, no_match
 from workbench.store.log import Draft
 from workbench.store.state import State
 from workbench.store.store import Change, Command
@@ -70,9 +71,7 @@ def decide_pause(
     `also_covered` are automations that it held before it could be recorded, whatever they are like now.
     """
     if not request.reason.strip():
-        raise UsageFault(
-            "A pause needs a reason; add `--reason TEXT`.", next_step="add `--reason TEXT`"
-        )
+        raise reasonless(request.scope)
     scope = Scope.parse(request.scope, state.automations.values())
     covered = sorted({*also_covered, *(a.automation_id for a in covered_by(scope, state))})
     if not covered:
@@ -98,19 +97,24 @@ def decide_pause(
     return Change([draft])
 
 
+def reasonless(scope: str) -> UsageFault:
+    """Return the refusal of a pause that says not why, with the command that does."""
+    return UsageFault(
+        "A pause needs a reason.", next_step=f"`workbench pause {quote(scope)} --reason TEXT`"
+    )
+
+
 def _unregistered(scope: Scope, state: State, is_unregistered: bool) -> list[str]:
     named = dict(scope.terms).get("automation") if len(scope.terms) == 1 else None
     if scope.is_everything:
         return []  # safe mode holds what comes, too
     if named and is_unregistered:
         return [named]
-    why = why_no_match(scope, state.automations.values())
-    hint = (
-        f" To hold it all the same: `workbench pause automation={named} --unregistered`."
-        if named
-        else ""
-    )
-    raise NoMatch(f"The scope {scope} covers no automation: {why}{hint}")
+    refusal = no_match(scope, state.automations.values())
+    if not named:
+        raise refusal
+    hint = f" To hold it all the same: `workbench pause automation={named} --unregistered`."
+    raise NoMatch(f"{refusal.message}{hint}", next_step=refusal.then)
 
 
 def standing_hold(state: State, hold_id: str) -> Hold:

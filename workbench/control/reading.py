@@ -8,6 +8,7 @@ from pathlib import Path
 
 from workbench.control.countersigning import waiting
 from workbench.control.drill_words import drill_words
+from workbench.control.first_run import way_to_ready
 from workbench.control.views import (
     AutomationStatus,
     Card,
@@ -23,6 +24,7 @@ from workbench.presence import Presence, read_presences
 from workbench.records import Automation, HoldState, Probation
 from workbench.store.hosts import Hosts
 from workbench.store.readiness import hold_lacks, lacks
+from workbench.store.signoffs import policy_of
 from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketBook, TicketFault
@@ -76,7 +78,8 @@ def hold_views(
             probations=tuple(p for p in probations if p.probation.hold_id == hold.hold_id),
             decisions=tuple(d for d in state.decisions.values() if d.hold_id == hold.hold_id),
             changed_seq=state.hold_changed_seq[hold.hold_id],
-            lacks=hold_lacks(state, hold),
+            lacks=(lacking := hold_lacks(state, hold, now=now)),
+            way_out=way_to_ready(state, hold, now=now) if lacking else "",
         )
         for hold in reversed(state.holds.values())
         if include_released or hold.released_seq is None
@@ -152,7 +155,25 @@ def flags(state: State, holds: tuple[HoldView, ...], *, now: datetime) -> tuple[
         for seq, why in state.doubts.items()
     ]
     found += [f"NOT OBEYED, event {seq}: {why}" for seq, why in state.refused.items()]
-    return (*found, *_not_to_be_had(state), *_taken_over(state), *_asked(state, now))
+    unkeyed = why_unsigned(state, now=now)
+    return (
+        *found,
+        *_not_to_be_had(state),
+        *_taken_over(state),
+        *_asked(state, now),
+        *([unkeyed] if unkeyed else []),
+    )
+
+
+def why_unsigned(state: State, *, now: datetime) -> str:
+    """Say that nobody can sign where policy asks for sign-offs, or return an empty text."""
+    reached = max(now, state.newest_at or now)
+    if not policy_of(state).signoffs_required or any(
+        key.is_live(reached) for key in state.keys.values()
+    ):
+        return ""
+    none = "no enrolled key signs any more" if state.keys else "no key is enrolled"
+    return f"{state.environment} asks for sign-offs and {none}: what is paused resumes by break-glass only"
 
 
 def _not_to_be_had(state: State) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from shlex import quote
 from typing import Any
 
 from workbench.clock import to_text
@@ -118,11 +119,9 @@ def decide_narrow(
 ) -> Change:
     """Return the event of a narrow restart; the hold stays."""
     hold = _hold_as_seen(state, request)
-    runs = request.runs
-    if runs is None or runs < 1:
-        raise UsageFault("A narrow restart needs a number of runs above 0; add `--runs N`.")
+    runs = _runs_of(request)
     scope, ids = _let_through(state, hold, request, now)
-    decision = _entitled(state, hold, request, VerdictKind.RESTART_NARROW, ids)
+    decision = _entitled(state, hold, request, ids, now=now)
     probation_id = next_id("P", state.probations)
     draft = Draft(
         now,
@@ -144,6 +143,16 @@ def decide_narrow(
     )
     ended = _superseded(state, draft, ids)
     return Change([*ended, draft], lambda: prepare_tickets(probation_id, runs))
+
+
+def _runs_of(request: ResumeRequest) -> int:
+    if request.runs is not None and request.runs > 0:
+        return request.runs
+    only = quote(request.only or "SCOPE")
+    raise UsageFault(
+        "A narrow restart needs a number of runs above 0.",
+        next_step=f"`workbench resume {request.hold_id} --only {only} --runs N`",
+    )
 
 
 def _let_through(
@@ -209,7 +218,7 @@ def decide_release(state: State, request: ResumeRequest, *, actor: str, now: dat
     """Return the event of a release: only this hold goes, other holds on the same automations stay."""
     hold = _hold_as_seen(state, request)
     covered = sorted(state.covered[hold.hold_id])
-    decision = _entitled(state, hold, request, VerdictKind.RESTART_FULL, covered)
+    decision = _entitled(state, hold, request, covered, now=now)
     payload = {
         "covered": covered,
         "decision_id": decision.decision_id if decision else "",
@@ -248,7 +257,7 @@ def _why(decision: Decision | None, request: ResumeRequest) -> str:
 
 
 def _entitled(
-    state: State, hold: Hold, request: ResumeRequest, wanted: VerdictKind, ids: list[str]
+    state: State, hold: Hold, request: ResumeRequest, ids: list[str], *, now: datetime
 ) -> Decision | None:
     """Return the decision that entitles to the resume, or None for a recorded break-glass reason."""
     if storable(request.break_glass_reason):
@@ -256,7 +265,8 @@ def _entitled(
             raise UsageFault("Give either a decision or a break-glass reason, not both.")
         return None
     if hold.is_first_run:
-        refuse_unready(state, hold, effects="write" if request.only is None else request.effects)
+        effects = "write" if request.only is None else request.effects
+        refuse_unready(state, hold, effects=effects, now=now)
         if request.only is None and not request.decision_id:
             return None
     if not request.decision_id:
@@ -274,6 +284,7 @@ def _entitled(
         raise NotFound(
             f"There is no decision {request.decision_id}; for {hold.hold_id} there is: {known}."
         )
+    wanted = VerdictKind.RESTART_FULL if request.only is None else VerdictKind.RESTART_NARROW
     _check_decision(state, hold, decision, wanted, ids)
     if decision.decision is VerdictKind.RESTART_NARROW:
         _check_proposal(state, decision, request, ids)

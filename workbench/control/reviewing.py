@@ -42,7 +42,7 @@ def _decide_review(state: State, who: Who, content: dict[str, str], *, now: date
         )
     if not reason:
         raise UsageFault(
-            "Say what you found; add `--reason TEXT`.", next_step="add `--reason TEXT`"
+            "Say what you found.", next_step=f"`workbench reviewed {target} --reason TEXT`"
         )
     key = key_of(who, "A review of a break-glass resume")
     doer = probation.started_by if probation else state.holds[target].released_by
@@ -74,7 +74,7 @@ def review_run(
         Command(control.new_id(command_id), content),
         lambda state, who: _decide_run_review(state, who, run, reason=content["reason"], now=now),
     )
-    return lacks(done.state, done.state.automations.get(run.automation_id))
+    return lacks(done.state, done.state.automations.get(run.automation_id), now=now)
 
 
 def _decide_run_review(

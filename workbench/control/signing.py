@@ -80,6 +80,16 @@ def own_key(path: Path | None) -> SigningKey | None:
     return None
 
 
+def shown_as(state: State, path: Path, *, role: str | None) -> str:
+    """Return how the log would name this user, before anything is signed; raises Refused for an unknown role."""
+    own = own_key(path)
+    key = state.keys.get(own.key_id) if own else None
+    if key is not None and key.is_live(state.newest_at):
+        return f"{key.role} ({key.person}, key {key.key_id})"
+    note = f"key {own.key_id} is not enrolled, or signs no more" if own else ""
+    return actor_text(role, state.owners, note=note)
+
+
 def unsigned(command: Command, told: Mapping[str, str]) -> Seal | None:
     """Sign nothing: what a control without a private folder does."""
     return None
@@ -123,7 +133,7 @@ def identify(
 
 
 def _way_out(seal: Seal, fault: str) -> str:
-    if "revoked" in fault:
+    if "revoked" in fault or "expired" in fault:
         return "`workbench key new` after moving the old file away, then have the new key enrolled"
     if "enrolled for" in fault:
         return "leave `--as` out"
@@ -133,9 +143,12 @@ def _way_out(seal: Seal, fault: str) -> str:
 def key_of(who: Who, purpose: str) -> EnrolledKey:
     """Return the key that signed, where only an enrolled one will do; raises Refused saying how to get one."""
     if who.key is None:
+        enrol = "`workbench key enrol PUBLIC-KEY --person NAME --role ROLE`"
+        has_key = "is not enrolled" in who.text
         raise Refused(
             f"{purpose} must be signed by an enrolled key; this is from {who.text}.",
-            next_step="`workbench key new`, then have it enrolled: `workbench key enrol PUBLIC-KEY "
-            "--person NAME --role ROLE`",
+            next_step=f"have yours enrolled, by somebody who has one or as the store's first: {enrol}"
+            if has_key
+            else f"`workbench key new`, then have it enrolled: {enrol}",
         )
     return who.key

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from shlex import quote
+from typing import Any
 
 from workbench.clock import to_text
 from workbench.control.countersigning import Wish, decide_request, refuse_alone
@@ -19,6 +22,7 @@ from workbench.records import SignOff
 from workbench.store.countersigning import POLICY, policy_content, weakened
 from workbench.store.log import Draft
 from workbench.store.signoffs import (
+    LACKING,
     decision_digest,
     needed_count,
     plan_of,
@@ -46,7 +50,7 @@ def with_signoff(state: State, change: Change, *, who: Who, now: datetime) -> Ch
         require_role(state, who, roles=roles, doing=doing)
         return change
     hold_id = decision.hold_id
-    _refuse_without_keys(state, hold_id)
+    _refuse_without_keys(state, f"{hold_id} {resume_form(body)}", now=now)
     resumer = key_of(who, "A resume for which policy asks a sign-off")
     check_role(state, resumer, roles=roles, doing=doing)
     plan = plan_of(opening.target, body)
@@ -58,24 +62,35 @@ def with_signoff(state: State, change: Change, *, who: Who, now: datetime) -> Ch
             signed = replace(opening, payload={**body, "signoff_id": signoff.signoff_id})
             return replace(change, drafts=[signed if d is opening else d for d in change.drafts])
         faults.append(why)
-    form = "--full" if is_full else "--only SCOPE --runs N"
+    form = resume_form(body)
     raise Refused(
         f"{hold_id} resumes on {decision.decision_id} with a sign-off of another person only: "
         f"{faults[0] if faults else 'none was asked for'}.",
         next_step=f"`workbench signoff give {own[-1].signoff_id}` by another person"
-        if faults and "that count" in faults[0]
+        if faults and LACKING in faults[0]
         else f"`workbench signoff request {hold_id} {form} --decision {decision.decision_id}`",
     )
 
 
-def _refuse_without_keys(state: State, hold_id: str) -> None:
-    if any(key.revoked_seq is None for key in state.keys.values()):
+def resume_form(body: Mapping[str, Any]) -> str:
+    """Return the options of exactly this resume, as they are typed."""
+    if "covered" in body:
+        return "--full"
+    until = f" --until {body['until']}" if body["until"] else ""
+    reads = " --reads-only" if body.get("effects") == "read" else ""
+    return f"--only {quote(body['scope'])} --runs {body['max_runs']}{until}{reads}"
+
+
+def _refuse_without_keys(state: State, resume: str, *, now: datetime) -> None:
+    reached = max(now, state.newest_at or now)
+    if any(key.is_live(reached) for key in state.keys.values()):
         return
+    none = "no enrolled key signs any more" if state.keys else "no key is enrolled in this store"
     raise Refused(
-        f"Policy asks for a sign-off and no key is enrolled in this store: in {state.environment} "
-        f"{hold_id} resumes by break-glass only.",
-        next_step='`workbench key new` and `workbench key enrol`; or resume with `--break-glass "REASON"`, '
-        "which is recorded and flagged",
+        f"Policy asks for a sign-off and {none}: in {state.environment} "
+        f"{resume.split()[0]} resumes by break-glass only.",
+        next_step="`workbench key new`, which says how to enrol it; or "
+        f'`workbench resume {resume} --break-glass "REASON"`, which is recorded and flagged',
     )
 
 
@@ -151,10 +166,10 @@ def decide_signoff_give(state: State, signoff_id: str, *, who: Who, now: datetim
             next_step=f"another person gives it: `workbench signoff give {signoff_id}`",
         )
     why = signoff_state(state, signoff, now=now)
-    if why and "that count" not in why:
+    if why and LACKING not in why:
         raise Refused(
             f"It would not count: {why}.",
-            next_step=f"ask anew: `workbench signoff request {signoff.hold_id}`",
+            next_step=f"ask anew: `workbench signoff request {signoff.hold_id} {resume_form(signoff.plan)}`",
         )
     payload = {"decision_digest": signoff.decision_digest, "plan": dict(signoff.plan)}
     reason = f"{key.person} signs off {signoff.decision_id}"

@@ -12,18 +12,16 @@ from typing import Any
 from workbench.clock import from_text, to_text
 from workbench.control.actor import actor_text
 from workbench.control.ending import with_endings
-from workbench.control.placing import PauseRequest, decide_pause
+from workbench.control.placing import PauseRequest, decide_pause, reasonless
 from workbench.errors import (
     Conflict,
-    NoMatch,
     NothingPaused,
     Spooled,
     StorageUnavailable,
-    UsageFault,
     WorkbenchError,
 )
 from workbench.records import Automation, Mode, Purpose
-from workbench.scope import Scope, why_no_match
+from workbench.scope import Scope, no_match
 from workbench.snapshot import SnapshotFault, read_snapshot, store_digest
 from workbench.spool import Spool, SpooledPause, SpoolFault, tell_gates
 from workbench.store.state import State
@@ -126,7 +124,7 @@ def _automation(automation_id: str, values: Mapping[str, list[str]]) -> Automati
 def _pause_of(asked: Emergency, known: Sequence[Automation]) -> SpooledPause:
     request = asked.request
     if not request.reason.strip():
-        raise UsageFault("A pause needs a reason.", next_step="add `--reason TEXT`")
+        raise reasonless(request.scope)
     command = request.command(asked.command_id)
     scope = Scope.parse(request.scope, known)
     ids = [a.automation_id for a in scope.select(known)]
@@ -134,7 +132,7 @@ def _pause_of(asked: Emergency, known: Sequence[Automation]) -> SpooledPause:
     if not ids and named and (request.is_unregistered or not known):
         ids = [named]
     if not ids and not scope.is_everything:
-        raise NoMatch(f"The scope {scope} covers no automation: {why_no_match(scope, known)}")
+        raise no_match(scope, known)
     return SpooledPause(
         command_id=asked.command_id,
         request=command.content,

@@ -45,7 +45,8 @@ def _decide(state: State, who: Who, content: dict[str, str], *, now: datetime) -
     hold = standing_hold(state, content["hold_id"])
     if not content["reason"]:
         raise UsageFault(
-            "A take-over needs a reason; add `--reason TEXT`.", next_step="add `--reason TEXT`"
+            "A take-over needs a reason.",
+            next_step=f"`workbench hold take-over {hold.hold_id} --reason TEXT`",
         )
     reached = max(now, state.newest_at or now)
     if hold.state_at(reached) is not HoldState.LAPSED:

@@ -168,7 +168,7 @@ class HoldView:
     """A hold as a screen shows it.
 
     Attributes:
-        lacks: what keeps a first-run hold from being released.
+        lacks: what keeps a first-run hold from being released; `way_out` says how to bring it.
     """
 
     hold: Hold
@@ -178,6 +178,7 @@ class HoldView:
     decisions: tuple[Decision, ...]
     changed_seq: int
     lacks: tuple[str, ...] = ()
+    way_out: str = ""
 
     @property
     def live_probations(self) -> tuple[ProbationView, ...]:

@@ -15,6 +15,7 @@ from workbench.panels.html_parts import (
     row,
     table,
 )
+from workbench.panels.signoff_html import draw_pending, draw_signoff_head
 from workbench.records import Target, TargetState
 
 _BAND_CLASSES = {"production": "wb-band-production", "staging": "wb-band-staging"}
@@ -215,9 +216,12 @@ def draw_summary(model: ControlModel) -> str:
     """Draw the last state as read-only HTML, for executed notebooks and exports where no kernel answers."""
     how = "Read-only. To act, open the control panel or type: workbench pause"
     holds = "".join(f"<div class='wb-hold'>{draw_hold(view)}</div>" for view in model.holds)
+    waiting = model.signoff.pending
+    signoffs = "".join(f"<div class='wb-hold'>{draw_pending(found)}</div>" for found in waiting)
     return (
         f"<div class='wb-summary'>{draw_band(model)}{draw_headline(model)}{draw_targets(model)}"
         f"{draw_hosts(model)}<div class='wb-title'>Holds</div>{draw_flags(model)}{holds}{draw_no_holds(model)}"
+        f"<div class='wb-title'>Sign-offs</div>{draw_signoff_head(model.signoff)}{signoffs}"
         f"<div class='wb-title'>All automations</div>{draw_automations(model)}"
         f"{element('div', how, css='wb-words')}</div>"
     )

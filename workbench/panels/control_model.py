@@ -11,6 +11,7 @@ from workbench.errors import WorkbenchError
 from workbench.panels.pause_model import PauseModel
 from workbench.panels.ports import PanelControl
 from workbench.panels.resume_model import ResumeModel
+from workbench.panels.signoff_model import SignoffModel
 from workbench.records import HeadNote, HoldState, Target, TargetState
 
 REFRESH_SECONDS = 1.0
@@ -19,7 +20,7 @@ REFRESH_PATIENCE_SECONDS = 2.0
 
 
 class ControlModel(traitlets.HasTraits):
-    """State of the whole panel: whose store, what is paused, how far, and the two forms.
+    """State of the whole panel: whose store, what is paused, how far, and the three forms.
 
     Attributes:
         recorded_at: the instant of a recorded clock, or None; every screen then says DEMO.
@@ -55,8 +56,10 @@ class ControlModel(traitlets.HasTraits):
         self._stopped = threading.Event()
         self.pause = PauseModel(control)
         self.resume = ResumeModel(control)
+        self.signoff = SignoffModel(control.desk, actor=actor)
         self.pause.observe(lambda change: self.watch(change["new"].hold.hold_id), "receipt")
         self.resume.observe(lambda _: self.refresh(), "opened_count")
+        self.signoff.observe(lambda _: self.refresh(), "given_count")
         self.refresh()
 
     @property
@@ -144,6 +147,7 @@ class ControlModel(traitlets.HasTraits):
             self.watched_id = standing[0] if standing else ""
         self.targets = self._look_at_targets()
         self.resume.follow(status.holds)
+        self.signoff.follow()
         self.read_at = status.now
 
     def _look_at_targets(self) -> tuple[Target, ...]:

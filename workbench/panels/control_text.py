@@ -26,7 +26,11 @@ def write_summary(model: ControlModel) -> str:
     if model.unconfirmed_count:
         lines.append(f"{model.unconfirmed_count} of {model.watched_id} not confirmed yet")
     lines += [view.sentence for view in model.hosts if view.host.is_silent]
-    return "\n".join([*lines, *map(_write_hold, model.holds)])
+    waiting = [
+        f"to {p.deed} waits: {p.plan_in_words}, asked by {p.asked_by}"
+        for p in model.signoff.pending
+    ]
+    return "\n".join([*lines, *map(_write_hold, model.holds), *waiting])
 
 
 def _write_hold(view: HoldView) -> str:

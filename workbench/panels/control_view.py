@@ -13,6 +13,7 @@ from workbench.panels.control_model import ControlModel
 from workbench.panels.heartbeat import Heartbeat
 from workbench.panels.html_parts import STYLE, draw_message, styled_page
 from workbench.panels.resume_model import ResumeWay
+from workbench.panels.signoff_view import SignoffForm
 from workbench.panels.view_parts import (
     LABEL,
     button,
@@ -29,7 +30,7 @@ _HEADLINE = ("statuses", "holds", "targets", "publication_fault", "read_problem"
 
 
 class ControlView(widgets.VBox):
-    """The control panel as a person sees it: state on top, then pause, progress, holds, automations."""
+    """The control panel as a person sees it: state on top, then pause, progress, holds, sign-offs, automations."""
 
     def __init__(self, model: ControlModel) -> None:
         """Build every part once; afterwards only values change."""
@@ -38,6 +39,7 @@ class ControlView(widgets.VBox):
         self.pause_form = PauseForm(model)
         self.hold_list = HoldList(model)
         self.resume_form = ResumeForm(model)
+        self.signoff_form = SignoffForm(model.signoff)
         pause = model.pause
         preview = drawn(lambda: forms.draw_preview(pause), pause, "preview", "preview_problem")
         targets = drawn(lambda: html.draw_targets(model), model, "targets", "watched_id")
@@ -70,6 +72,7 @@ class ControlView(widgets.VBox):
                     "wb-columns",
                 ),
                 section("Holds", flags, self.hold_list, self.resume_form),
+                section("Sign-offs", self.signoff_form),
                 section("All automations", automations),
             ]
         )

@@ -1,4 +1,4 @@
-"""Draws the two forms of the control panel and its holds; every text from the store is escaped."""
+"""Draws the pause and resume forms of the control panel and its holds; every text from the store is escaped."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def draw_armed(pause: PauseModel) -> str:
         ("How", armed.mode.in_plain_words),
         ("Reason", armed.reason),
     )
-    return _armed("Armed. Nothing is paused until you confirm.", facts)
+    return draw_facts("Armed. Nothing is paused until you confirm.", facts)
 
 
 def draw_armed_resume(resume: ResumeModel) -> str:
@@ -63,10 +63,11 @@ def draw_armed_resume(resume: ResumeModel) -> str:
         (f"Stays in {armed.request.hold_id}", ", ".join(armed.plan.stays)),
         ("Grounds", grounds),
     )
-    return _armed("Armed. Nothing runs until you confirm.", facts)
+    return draw_facts("Armed. Nothing runs until you confirm.", facts)
 
 
-def _armed(title: str, facts: Iterable[tuple[str, str]]) -> str:
+def draw_facts(title: str, facts: Iterable[tuple[str, str]]) -> str:
+    """Draw what is armed as named facts; an empty one is left out."""
     lines = "".join(f"{element('dt', name)}{element('dd', text)}" for name, text in facts if text)
     return f"{element('div', title, css='wb-title')}<dl>{lines}</dl>"
 

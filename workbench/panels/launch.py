@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from workbench.control.actor import actor_text
+from workbench.control.signing import shown_as
 from workbench.errors import WorkbenchError
 from workbench.opening import open_control
 from workbench.panels.control_html import draw_summary
@@ -13,7 +13,7 @@ from workbench.panels.control_model import ControlModel
 from workbench.panels.control_text import write_summary
 from workbench.panels.guard import Message
 from workbench.panels.html_parts import draw_message, styled_page
-from workbench.settings import Settings
+from workbench.settings import KEY_FILE, Settings
 
 if TYPE_CHECKING:
     from workbench.panels.control_view import ControlView
@@ -49,7 +49,7 @@ def control_panel(*, role: str | None = None, unattended: bool = False) -> Contr
     try:
         settings = Settings.from_environment()
         control = open_control(settings, role=role)
-        actor = actor_text(role, control.state().owners)
+        actor = shown_as(control.state(), settings.home / KEY_FILE, role=role)
     except WorkbenchError as error:
         refusal = Message.of_error(error)
         return PanelText(f"{error.message}\nNext: {error.then}", styled_page(draw_message(refusal)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from workbench.control.desk import Desk
+from workbench.control.pending import Pending
 from workbench.control.placing import PauseRequest
 from workbench.control.resuming import ResumeRequest
 from workbench.control.views import PauseReceipt, Preview, Status
@@ -11,8 +13,22 @@ from workbench.records import Hold, Mode, Probation, Target
 from workbench.scope import Proposal
 
 
+class PanelDesk(Protocol):
+    """The sign-offs that wait, and the way to give one."""
+
+    def read(self) -> Desk:
+        """Return what waits for another person's word, and whose word counts."""
+
+    def give(self, pending: Pending, *, command_id: str | None) -> None:
+        """Do what somebody else asked for; the same command id again does nothing more."""
+
+
 class PanelControl(Protocol):
     """Commands and questions of the panel; each call opens and closes its own store connection."""
+
+    @property
+    def desk(self) -> PanelDesk:
+        """The sign-offs that wait."""
 
     def find(self, text: str) -> list[Proposal]:
         """Propose the smallest scopes for some words."""

@@ -134,8 +134,7 @@ class ResumeModel(GuardedModel):
             return None
         return Message(
             f"{self.hold_id} is {view.state_in_words}.",
-            "load a read-only or staging run and type `workbench reviewed RUN_ID --reason TEXT`; or give a "
-            "break-glass reason, which is recorded and flagged",
+            f"{view.way_out}; or give a break-glass reason, which is recorded and flagged",
             is_alert=True,
         )
 

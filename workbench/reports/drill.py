@@ -220,7 +220,9 @@ _COLUMNS = {
 }
 
 
-def _row(name: str, said: Mapping[str, str], seen: Mapping[str, str], mark: str) -> dict[str, str | None]:
+def _row(
+    name: str, said: Mapping[str, str], seen: Mapping[str, str], mark: str
+) -> dict[str, str | None]:
     return {
         "work_class": name.replace("_", " "),
         "declared_pause": _plain(said.get("on_pause")),

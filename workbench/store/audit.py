@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from workbench.records import Event, HeadNote
+from workbench.records import EnrolledKey, Event, HeadNote
 from workbench.store import log
 from workbench.store.anchors import Anchored, compare, read_notes
 from workbench.store.documents import documents
@@ -109,7 +109,7 @@ def _against_notes(
     anchored = compare(
         (event.body for event in events),
         notes,
-        public_keys=_signers(state, trusted),
+        public_keys=_signers(state, events, trusted=trusted),
         store_id=state.store_id,
     )
     if anchored.fault:
@@ -127,10 +127,18 @@ def _once(notes: Iterable[Noted]) -> list[Noted]:
     return list(found.values())
 
 
-def _signers(state: State, trusted: Sequence[str]) -> dict[str, int | None]:
-    """Return the keys whose checkpoints count, each with the event that revoked it."""
-    enrolled = {key.public_hex: key.revoked_seq for key in state.keys.values()}
+def _signers(
+    state: State, events: Sequence[Event], *, trusted: Sequence[str]
+) -> dict[str, int | None]:
+    """Return the keys whose checkpoints count, each with the event that revoked it, or was after its end."""
+    enrolled = {key.public_hex: _ended_seq(key, events) for key in state.keys.values()}
     return {key: enrolled.get(key) for key in trusted} if trusted else enrolled
+
+
+def _ended_seq(key: EnrolledKey, events: Sequence[Event]) -> int | None:
+    end = key.expires_at
+    later = [] if end is None else [event.seq for event in events if event.occurred_at >= end]
+    return min([*later[:1], *([key.revoked_seq] if key.revoked_seq else [])], default=None)
 
 
 def _with_caches(

@@ -33,7 +33,7 @@ def is_for_another(state: State, signer: EnrolledKey, *, person: str, role: str)
 
     The one person of a young store enrols the second alone, and the list of keys says so.
     """
-    persons = {key.person for key in state.keys.values() if key.revoked_seq is None}
+    persons = {key.person for key in state.keys.values() if key.is_live(state.newest_at)}
     is_own = (person, role) == (signer.person, signer.role)
     return policy_of(state).signoffs_required > 0 and len(persons) > 1 and not is_own
 
@@ -63,7 +63,7 @@ def request_state(state: State, request: TwoPersonRequest, *, now: datetime) -> 
     if state.policy_seq > request.requested_seq:
         return f"the policy changed at event {state.policy_seq}, after it was asked for"
     if state.keys[request.requester_key].revoked_seq is not None:
-        return f"the key {request.requester_key} that asked for it was revoked"
+        return f"the key {request.requester_key}, which asked for it, was revoked"
     if max(now, state.newest_at or now) >= request.expires_at:
         return f"it was asked for until {request.expires_at:%Y-%m-%d %H:%M:%S} UTC"
     return ""

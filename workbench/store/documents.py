@@ -75,6 +75,8 @@ def _document(state: State, entity: str, key: str) -> dict[str, Any]:
             del found["taken_over_by"]
         if not found["is_first_run"]:
             del found["is_first_run"]
+    if entity == "key" and found["expires_at"] is None:
+        del found["expires_at"]
     if entity == "report":  # what a report did not tell is not in the rows of older stores either
         found = {key: value for key, value in found.items() if value is not None}
     if entity == "probation":

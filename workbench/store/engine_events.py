@@ -7,8 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from workbench.clock import to_text
+from workbench.policy import PRODUCTION
 from workbench.records import Event
+from workbench.store.rehearsed import acceptance_fault
 from workbench.store.state import State
+from workbench.store.trusting import refuse
 
 
 def on_delivery_begin(state: State, event: Event) -> None:
@@ -86,11 +89,26 @@ def keep_choice(
 
 
 def on_drill(state: State, event: Event) -> None:
-    """Keep what the newest drill found, newest last."""
-    body = {k: v for k, v in event.payload.items() if k != "command"}
+    """Keep what the newest drill found, newest last; in production none is held, so none is believed."""
+    if state.environment == PRODUCTION:
+        refuse(state, event, why="drills are held outside production")
+        return
+    _keep(state, {**event.payload, "drilled_by": event.actor})
+
+
+def on_drill_accept(state: State, event: Event) -> None:
+    """Keep a drill that was held in another store, where somebody who may vouches for it."""
+    if why := acceptance_fault(state, event):
+        refuse(state, event, why=why)
+        return
+    _keep(state, {**event.payload, "accepted_by": event.actor})
+
+
+def _keep(state: State, payload: Mapping[str, Any]) -> None:
+    body = {k: v for k, v in payload.items() if k != "command"}
     key = (body["engine"], body["version"], body["kind"], body["mode"], body["environment"])
     state.drills.pop(key, None)
-    state.drills[key] = {**body, "drilled_by": event.actor}
+    state.drills[key] = body
 
 
 def on_drift(state: State, event: Event) -> None:

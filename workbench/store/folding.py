@@ -28,6 +28,7 @@ from workbench.store.engine_events import (
     on_delivery_end,
     on_drift,
     on_drill,
+    on_drill_accept,
     on_receipt_close,
     on_receipt_open,
 )
@@ -316,6 +317,7 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "receipt.close": on_receipt_close,
     "target.drift": on_drift,
     "drill.record": on_drill,
+    "drill.accept": on_drill_accept,
     "host.forget": _on_forget,
 }
 

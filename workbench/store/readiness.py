@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from workbench.records import CHECKLIST, Automation, EnrolledKey, Hold, RunReview
+from workbench.store.rehearsed import drill_fault
 from workbench.store.signoffs import holds_role, policy_of
 from workbench.store.state import State
 
+DRILL = "a drill certificate"
+"""How what is lacking begins where no drill vouches for the pause."""
 
-def lacks(state: State, automation: Automation | None) -> tuple[str, ...]:
-    """Return what the policy asks for before a first run and an automation has not; none means ready."""
+
+def lacks(
+    state: State, automation: Automation | None, *, now: datetime | None = None
+) -> tuple[str, ...]:
+    """Return what the policy asks for before a first run and an automation has not; none means ready.
+
+    Drills age: up to `now`, or the newest event where that is later.
+    """
     if automation is None or automation.is_retired:
         return ("its registration",)
     policy, found = policy_of(state), []
@@ -18,18 +29,19 @@ def lacks(state: State, automation: Automation | None) -> tuple[str, ...]:
     have = len(counted_reviews(state, automation.automation_id))
     if have < policy.reviewed_runs:
         found.append(f"reviewed runs ({have} of {policy.reviewed_runs})")
-    if policy.is_drill_required:
-        found.append("a drill certificate (no drill can give one yet)")
+    reached = max(filter(None, (now, state.newest_at)), default=None)
+    if policy.is_drill_required and (why := drill_fault(state, automation, reached=reached)):
+        found.append(f"{DRILL} ({why})")
     return tuple(found)
 
 
-def hold_lacks(state: State, hold: Hold) -> tuple[str, ...]:
+def hold_lacks(state: State, hold: Hold, *, now: datetime | None = None) -> tuple[str, ...]:
     """Return what the automations of a first-run hold lack, each thing once; none for any other hold."""
     if not hold.is_first_run or hold.released_seq is not None:
         return ()
     ids = sorted(state.covered[hold.hold_id])
     return tuple(
-        dict.fromkeys(lack for i in ids for lack in lacks(state, state.automations.get(i)))
+        dict.fromkeys(lack for i in ids for lack in lacks(state, state.automations.get(i), now=now))
     )
 
 
@@ -47,9 +59,9 @@ def reviewers_of(state: State, review: RunReview) -> set[str]:
     return signed if policy.signoffs_required else signed | set(review.unsigned)
 
 
-def unready(state: State, hold: Hold, *, effects: str) -> str:
+def unready(state: State, hold: Hold, *, effects: str, now: datetime) -> str:
     """Return why a first-run hold stands against what would open it; reads alone may come before it is ready."""
-    lacking = hold_lacks(state, hold)
+    lacking = hold_lacks(state, hold, now=now)
     if not lacking or effects == "read":
         return ""
     return f"{hold.hold_id} holds what is not ready: it lacks {'; '.join(lacking)}"

@@ -56,6 +56,8 @@ def seal_fault(state: State, seal: Seal, *, command_id: str, digest: str, now: d
     if seal["environment"] != state.environment:
         return f"it was signed for {seal['environment']}; this store is for {state.environment}"
     reached = max(now, state.newest_at or now)
+    if not key.is_live(reached):
+        return f"key {key.key_id} expired at {key.expires_at:%Y-%m-%d %H:%M:%S} UTC"
     if abs(reached - from_text(seal["signed_at"])) > timedelta(seconds=FRESH_SECONDS):
         return f"it was signed at {seal['signed_at']}, more than {FRESH_SECONDS // 60} minutes from now"
     said = statement(

@@ -12,6 +12,9 @@ from workbench.store import log
 from workbench.store.signatures import signer_of
 from workbench.store.state import State
 
+LACKING = "sign-offs that count"
+"""Words of a sign-off that lacks nothing but persons."""
+
 _PLAN = (
     "hold_id",
     "covered",
@@ -73,15 +76,24 @@ def roles_for(state: State, body: Mapping[str, Any]) -> tuple[str, ...]:
 def counted(state: State, signoff: SignOff, *, resumer: EnrolledKey) -> set[str]:
     """Return the persons whose sign-off counts: not who asked, not who resumes, not an override's decider."""
     decision = state.decisions[signoff.decision_id]
-    barred = {resumer.person, state.keys[signoff.requester_key].person}
-    if decision.is_override:
-        decider = state.keys.get(state.decision_keys.get(decision.decision_id, ""))
-        if decider is None:
-            return set()
-        barred.add(decider.person)
+    if decision.is_override and _decider(state, decision) is None:
+        return set()
+    barred = barred_persons(state, signoff, resumer=resumer)
     keys = [state.keys[key_id] for key_id in signoff.signer_keys]
     may_sign = policy_of(state).may_sign
     return {k.person for k in keys if holds_role(state, k, roles=may_sign)} - barred
+
+
+def barred_persons(state: State, signoff: SignOff, *, resumer: EnrolledKey) -> set[str]:
+    """Return whose sign-off does not count: who asked, who resumes, and an override's decider."""
+    barred = {resumer.person, state.keys[signoff.requester_key].person}
+    decision = state.decisions[signoff.decision_id]
+    decider = _decider(state, decision) if decision.is_override else None
+    return barred | ({decider.person} if decider else set())
+
+
+def _decider(state: State, decision: Decision) -> EnrolledKey | None:
+    return state.keys.get(state.decision_keys.get(decision.decision_id, ""))
 
 
 def signoff_fault(
@@ -108,7 +120,7 @@ def signoff_fault(
     if decision.is_override and not state.decision_keys.get(decision.decision_id):
         return f"{decision.decision_id} overrides its report and is not signed by an enrolled key"
     found, wanted = len(counted(state, signoff, resumer=resumer)), needed_count(state, decision)
-    short = f"{own} has {found} of {wanted} sign-offs that count"
+    short = f"{own} has {found} of {wanted} {LACKING}"
     return "" if found >= wanted else f"{short} (not who asked, decided against or resumes)"
 
 
@@ -129,12 +141,14 @@ def drill_end_fault(state: State, hold_id: str) -> str:
 def opening_fault(state: State, event: Event) -> str:
     """Return why a release or narrow restart in the log is not obeyed, or an empty text.
 
-    A log from before keys and policies is obeyed as it stands.
+    Without keys and policies a log is obeyed as it stands, but in an environment that asks for sign-offs from the
+    beginning: there nobody can give one, and only a break-glass reason opens.
     """
     body = event.payload
     if body.get("is_drill_end"):
         return drill_end_fault(state, event.target)
-    if not (state.keys or state.policies) or body.get("break_glass_reason"):
+    is_young = not (state.keys or state.policies) and not policy_of(state).signoffs_required
+    if is_young or body.get("break_glass_reason"):
         return ""
     decision = state.decisions.get(body.get("decision_id", ""))
     if decision is None:

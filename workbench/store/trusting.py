@@ -56,6 +56,7 @@ def on_enrol(state: State, event: Event) -> None:
         enrolled_by=signer.key_id if signer else event.target,
         enrolled_at=event.occurred_at,
         enrolled_seq=event.seq,
+        expires_at=from_text(body["until"]) if body.get("until") else None,
     )
     state.touched.add(("key", event.target))
 
@@ -180,7 +181,7 @@ def _fault_of(state: State, event: Event) -> str:
     hold = state.holds.get(body.get("hold_id", event.target))
     if hold is None or not hold.is_first_run or body["break_glass_reason"]:
         return opening_fault(state, event)
-    if why := unready(state, hold, effects=body.get("effects", "write")):
+    if why := unready(state, hold, effects=body.get("effects", "write"), now=event.occurred_at):
         return why
     if body["decision_id"] or "covered" not in body:
         return opening_fault(state, event)
