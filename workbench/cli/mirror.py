@@ -36,7 +36,7 @@ def command(ctx: click.Context, *, is_watching: bool, is_once: bool) -> int:
         raise UsageFault("Say --watch or --once.", next_step="`workbench mirror --watch`")
     settings = Settings.from_environment()
     store = store_of(settings, settings.clock())
-    mirror = Mirror(store, settings.host)
+    mirror = Mirror(store)
     if is_once:
         store.backend.require()
         _say(f"gates in {store.gate_folder} have event {mirror.once()}")

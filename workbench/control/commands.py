@@ -17,6 +17,7 @@ from workbench.control.enrolling import decide_registry, known_registry, registr
 from workbench.control.observing import Lookout, observe_command
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release, trusted
+from workbench.control.sharing import TicketOffice
 from workbench.control.signing import (
     Signer,
     Who,
@@ -28,6 +29,7 @@ from workbench.control.signing import (
 from workbench.control.signoff import with_signoff
 from workbench.control.spooling import Asker, Intake
 from workbench.control.targets import watch
+from workbench.control.usage import Counter
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
 from workbench.errors import NoMatch, NotFound, StorageUnavailable, WorkbenchError
 from workbench.records import Decision, HeadNote, Hold, Mode, Probation, ReportRef, Target
@@ -38,7 +40,6 @@ from workbench.store.anchors import append_note
 from workbench.store.checkpoint import note_of
 from workbench.store.state import State
 from workbench.store.store import Change, Command, Committed, Store, open_store
-from workbench.tickets import TicketBook
 
 CONFIRM_WAIT_SECONDS = 30.0
 """How long a pause waits for its automations to have seen it (SEMANTICS 5)."""
@@ -161,7 +162,7 @@ class Control:
                     request,
                     actor=who.text,
                     now=now,
-                    prepare_tickets=self._make_tickets,
+                    tickets=TicketOffice(self.store),
                 ),
                 who=who,
                 now=now,
@@ -219,7 +220,10 @@ class Control:
         """Return the holds as screens show them, newest first."""
         state = self.store.state()
         return reading.hold_views(
-            state, self.store.gate_folder, now=self.clock.now(), include_released=include_released
+            state,
+            Counter.of(self.store, state),
+            now=self.clock.now(),
+            include_released=include_released,
         )
 
     def status(self) -> Status:
@@ -238,9 +242,7 @@ class Control:
 
         def decided(state: State) -> Change:
             who = identify(command, state, signer=self.signer, role=self.role, now=now)
-            change = with_endings(
-                state, decide(state, who), gate_folder=self.store.gate_folder, now=now
-            )
+            change = with_endings(state, decide(state, who), store=self.store, now=now)
             return replace(change, seal=who.seal)
 
         return self._anchored(self.store.transact(command, decided))
@@ -289,16 +291,6 @@ class Control:
             if any(hold.hold_id != except_hold for hold in state.holds_on(a.automation_id))
         )
         return Preview(scope, mode, covered, held)
-
-    def _make_tickets(self, probation_id: str, runs: int) -> None:
-        try:
-            TicketBook(self.store.gate_folder, probation_id, runs).create()
-        except OSError as exc:
-            raise StorageUnavailable(
-                f"Tickets cannot be counted in {self.store.gate_folder} ({exc.strerror}); "
-                "nothing was restarted.",
-                next_step="make the gate folder writable",
-            ) from exc
 
     def _trusted(self, state: State) -> State:
         return trusted(state, copy_fault=self.store.copy_fault(state))

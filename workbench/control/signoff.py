@@ -9,6 +9,7 @@ from typing import Any
 from workbench.clock import to_text
 from workbench.control.placing import next_id, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_narrow, decide_release
+from workbench.control.sharing import TicketOffice
 from workbench.control.signing import Who, key_of
 from workbench.errors import NotFound, Refused
 from workbench.policy import Policy
@@ -84,11 +85,11 @@ def _check_role(state: State, key: EnrolledKey, roles: tuple[str, ...]) -> None:
 
 
 def decide_signoff_request(
-    state: State, request: ResumeRequest, *, who: Who, now: datetime
+    state: State, request: ResumeRequest, *, who: Who, now: datetime, tickets: TicketOffice
 ) -> Change:
     """Return the event that asks for the sign-off of a resume, exactly as it would be done."""
     asker = key_of(who, "A request for a sign-off")
-    opening = _rehearsed(state, request, who, now)
+    opening = _rehearsed(state, request, who=who, now=now, tickets=tickets)
     body = opening.payload or {}
     decision = state.decisions[body["decision_id"]]
     covered = sorted(state.covered[request.hold_id])
@@ -117,7 +118,9 @@ def decide_signoff_request(
     )
 
 
-def _rehearsed(state: State, request: ResumeRequest, who: Who, now: datetime) -> Draft:
+def _rehearsed(
+    state: State, request: ResumeRequest, *, who: Who, now: datetime, tickets: TicketOffice
+) -> Draft:
     """Return the event that a resume would record, every check but the sign-off's passed."""
     if request.break_glass_reason:
         raise Refused(
@@ -127,9 +130,7 @@ def _rehearsed(state: State, request: ResumeRequest, who: Who, now: datetime) ->
     if request.only is None:
         change = decide_release(state, request, actor=who.text, now=now)
     else:
-        change = decide_narrow(
-            state, request, actor=who.text, now=now, prepare_tickets=lambda name, runs: None
-        )
+        change = decide_narrow(state, request, actor=who.text, now=now, tickets=tickets)
     return next(d for d in change.drafts if d.action in ("hold.release", "probation.start"))
 
 

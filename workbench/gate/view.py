@@ -24,6 +24,7 @@ class View:
         epoch: epoch word that the state was read under.
         spool_word: word that changes with each change of the spool.
         alive_at: when the source was last verified alive.
+        folder_id: what tells this gate folder from its copies; shares of a narrow restart belong to one.
         max_age_seconds: how long ago that may be for a CLEAR; None for ever.
         quick: automation id -> its CLEAR, once the asking has been noted: all that a repeated question needs.
     """
@@ -36,6 +37,7 @@ class View:
     spool_word: int = 0
     spooled: Spooled = NOTHING
     max_age_seconds: float | None = None
+    folder_id: str = ""
     answers: dict[str, GateAnswer] = field(default_factory=dict)
     quick: dict[str, GateAnswer] = field(default_factory=dict)
 

@@ -14,7 +14,7 @@ import orjson
 from workbench.clock import Clock, from_text, to_text
 from workbench.errors import Conflict, Refused, StorageUnavailable
 from workbench.records import Event, HeadNote
-from workbench.settings import Settings
+from workbench.settings import Settings, own_host_name
 from workbench.snapshot import store_digest
 from workbench.spool import Spool, SpoolFault
 from workbench.store import log
@@ -79,9 +79,12 @@ class Committed:
 class Store:
     """One store; every call opens and closes its own connection, so any thread may call."""
 
-    def __init__(self, backend: Backend, gate_folder: Path, *, clock: Clock) -> None:
+    def __init__(
+        self, backend: Backend, gate_folder: Path, *, clock: Clock, host: str = ""
+    ) -> None:
         """Look at an existing store; use `open_store`, which checks that it is there."""
         self.backend = backend
+        self.host = host or own_host_name()
         file = backend.path if isinstance(backend, SqliteBackend) else None
         self.gates = GateFolder(gate_folder, clock, source=file)
         self.clock = clock
@@ -248,7 +251,7 @@ def refuse_moved(session: Session) -> None:
 
 def store_of(settings: Settings, clock: Clock) -> Store:
     """Return the store that the settings name, whether or not it is there."""
-    return Store(backend_of(settings), settings.gate, clock=clock)
+    return Store(backend_of(settings), settings.gate, clock=clock, host=settings.host)
 
 
 def backend_of(settings: Settings) -> Backend:
