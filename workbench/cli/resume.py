@@ -11,7 +11,7 @@ from workbench.clock import from_text
 from workbench.control import Control, open_control
 from workbench.control.resuming import ResumeRequest
 from workbench.control.sharing import parse_hosts
-from workbench.errors import NotConfirmed, UsageFault
+from workbench.errors import NotConfirmed, StorageUnavailable, UsageFault
 from workbench.records import HeadNote, Probation
 from workbench.settings import Settings
 
@@ -92,7 +92,11 @@ def _places(probation: Probation) -> str:
 
 def _close(control: Control, request: ResumeRequest, before: HeadNote) -> int:
     """Print what stands after a resume; exit code 10 where gates could not be told of it."""
-    status = control.status()
+    try:
+        status = control.status()
+    except StorageUnavailable as exc:
+        click.echo(f"RECORDED; how far it has come cannot be told: {one_line(exc.message)}")
+        return NotConfirmed.exit_code
     if status.head.seq == before.seq:
         click.echo("The same command id as before: nothing was added.")
     if request.break_glass_reason:

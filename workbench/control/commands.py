@@ -114,7 +114,8 @@ class Control:
             raise self.intake.keep(request, used_id, asker=asker, cause=exc) from exc
         hold = done.state.holds[_result(done, "hold.place")]
         scope, own = Scope.parse(hold.scope), hold.hold_id
-        lookout = Lookout(self.store, self.store.state())
+        told = {} if done.publication_fault else {own: self.clock.now()}
+        lookout = Lookout(self.store, done.state, told=told)
         targets = watch(
             lambda: lookout.targets(hold), wait_seconds=wait_seconds, on_progress=on_progress
         )
@@ -123,13 +124,20 @@ class Control:
             hold=hold,
             preview=self._preview(done.state, scope, hold.mode, except_hold=own),
             targets=targets,
-            head=self.head_note(),
+            head=self._head_after(done.state),
             publication_fault=done.publication_fault,
             is_repeat=done.is_repeat,
             gate_folder=str(self.store.gate_folder),
             hosts=reading.host_views(lookout.elsewhere(), hold.placed_seq),
             has_more_hosts=lookout.hosts.is_cut,
         )
+
+    def _head_after(self, state: State) -> HeadNote:
+        """Return where the log stands, or stood after a command where the store has gone away since."""
+        try:
+            return self.head_note()
+        except StorageUnavailable:
+            return replace(state.head, place=self.store.place)
 
     def targets(self, hold_id: str) -> tuple[Target, ...]:
         """Return how far a hold has come at each automation, those not yet there first."""
@@ -274,12 +282,11 @@ class Control:
         return done
 
     def _record_observation(self, hold: Hold, targets: Iterable[Target]) -> None:
-        state, now = self.store.state(), self.clock.now()
-        news = observe_command(
-            hold, tuple(targets), state=state, now=now, command_id=self.new_id(None)
-        )
+        seen, now, own = tuple(targets), self.clock.now(), self.new_id(None)
         # The pause itself is durable already; what was seen of it can be looked at again.
         with contextlib.suppress(OSError, WorkbenchError):
+            state = self.store.state()
+            news = observe_command(hold, seen, state=state, now=now, command_id=own)
             if news is not None:
                 self._anchored(self.store.transact(news[0], lambda _: Change([news[1]])))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from workbench.control.targets import Observer, observation
@@ -19,15 +19,25 @@ ASK_HOSTS_SECONDS = 0.2
 """How often the store is asked what other hosts have seen; the gate folder here is looked at each time."""
 
 
+UNSEEN = Hosts(is_cut=True)
+"""What is known of the hosts where the store could not be asked: that there may be any."""
+
+
 class Lookout:
     """Sees how far holds have come, of one state of the store."""
 
-    def __init__(self, store: Store, state: State) -> None:
-        """Ask the store what was delivered and what hosts reported."""
+    def __init__(
+        self, store: Store, state: State, *, told: Mapping[str, datetime] | None = None
+    ) -> None:
+        """Ask the store what was delivered and what hosts reported; `told` is what is known without it."""
         self._store, self._state = store, state
-        self._delivered = store.deliveries()
+        self._delivered: Mapping[str, datetime] = told or {}
         self._folder_id = store.gates.identity(state)[1]
-        self.hosts = store.hosts(state)
+        self.hosts = UNSEEN
+        # A store that goes away now has recorded the hold: it is watched here, and confirmed nowhere else.
+        with contextlib.suppress(StorageUnavailable):
+            self._delivered = store.deliveries()
+            self.hosts = store.hosts(state)
         self._asked_at = time.monotonic()
 
     def targets(self, hold: Hold) -> tuple[Target, ...]:
@@ -45,7 +55,7 @@ class Lookout:
     def _ask_hosts(self) -> None:
         """Ask again after a moment; a store that is away meanwhile leaves what was known, which confirms no more."""
         is_due = time.monotonic() - self._asked_at >= ASK_HOSTS_SECONDS
-        if is_due and self.hosts.elsewhere(self._folder_id):
+        if is_due and (self.hosts.is_cut or self.hosts.elsewhere(self._folder_id)):
             with contextlib.suppress(StorageUnavailable):
                 self.hosts = self._store.hosts(self._state)
             self._asked_at = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from workbench.records import Event
@@ -122,5 +123,8 @@ class Backend(Protocol):
         Raises Refused where a store is already.
         """
 
-    def upgrade(self) -> Upgrade:
-        """Bring an older schema up to this workbench's, in one transaction; raises for a newer one."""
+    def upgrade(self, copies: Path) -> Upgrade:
+        """Bring an older schema up to this workbench's, in one transaction; raises for a newer one.
+
+        A copy from before is kept: beside a file, of a database the log in a folder for copies.
+        """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from workbench.errors import Refused, StorageUnavailable
 from workbench.records import HeadNote
 from workbench.store.anchors import anchor_file
+from workbench.store.copies import log_lines
 from workbench.store.store import Store
 
 EVENTS = "events.jsonl"
@@ -39,9 +39,7 @@ def export_log(store: Store, folder: Path, *, anchors: Sequence[Path]) -> Export
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / EVENTS).open("w", encoding="utf-8") as out:
-            for event in events:
-                row = {name: getattr(event, name) for name in ("seq", "prev_hash", "hash", "body")}
-                out.write(json.dumps(row) + "\n")
+            out.writelines(log_lines(events))
         for number, anchor in enumerate(anchors, start=1):
             source = anchor_file(anchor, store_id)
             if source.exists():

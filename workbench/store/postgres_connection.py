@@ -34,14 +34,20 @@ _PARAMETER = re.compile(r"\$([a-z][a-z0-9_]*)")
 _QUIET_PARTS = re.compile(r"(--[^\n]*|'(?:[^']|'')*')")
 
 
+NOTHING_RECORDED = " Nothing was recorded."
+"""Said where a command failed; a look that fails says nothing of what was recorded before it."""
+
+
 @contextlib.contextmanager
-def connected(url: StoreUrl, wait_seconds: float) -> Iterator[Connection]:
+def connected(
+    url: StoreUrl, wait_seconds: float, *, then: str = NOTHING_RECORDED
+) -> Iterator[Connection]:
     """Open a connection with its limits set; raises StorageUnavailable where the server is out of reach."""
     try:
         connection = _open(url)
     except psycopg.Error as exc:
         raise StorageUnavailable(
-            f"The store {url.place} cannot be reached: {_sentence(url, exc)}. Nothing was recorded.",
+            f"The store {url.place} cannot be reached: {_sentence(url, exc)}.{then}",
             next_step="check that the server is up, and WORKBENCH_STORE, PGPASSFILE or ~/.pgpass",
         ) from exc
     try:
@@ -53,7 +59,7 @@ def connected(url: StoreUrl, wait_seconds: float) -> Iterator[Connection]:
         try:
             run(connection, "configure_session", **limits)
         except psycopg.Error as exc:
-            raise plain_error(url, exc, is_lost=connection.closed) from exc
+            raise plain_error(url, exc, is_lost=connection.closed, then=then) from exc
         yield connection
     finally:
         connection.close()
@@ -86,8 +92,15 @@ def schema_version(connection: Connection) -> int | None:
     return int(rows[0][0]) if rows else 0
 
 
-def plain_error(url: StoreUrl, exc: psycopg.Error, *, is_lost: bool) -> StorageUnavailable:
+def plain_error(
+    url: StoreUrl, exc: psycopg.Error, *, is_lost: bool, then: str = NOTHING_RECORDED
+) -> StorageUnavailable:
     """Return the error for a store that cannot be used, with who is in the way where somebody is."""
+    if isinstance(exc, psycopg.errors.ReadOnlySqlTransaction) or "during recovery" in str(exc):
+        return StorageUnavailable(
+            f"The store {url.place} takes nothing in: this server is a replica, or was set read-only.{then}",
+            next_step="let WORKBENCH_STORE name the primary, or all servers and ?target_session_attrs=read-write",
+        )
     if isinstance(exc, psycopg.errors.LockNotAvailable):
         holders = _holders(url)
         return StorageUnavailable(
@@ -96,12 +109,12 @@ def plain_error(url: StoreUrl, exc: psycopg.Error, *, is_lost: bool) -> StorageU
         )
     if isinstance(exc, psycopg.errors.InsufficientPrivilege):
         return StorageUnavailable(
-            f"The store {url.place} may not be used so: {_sentence(url, exc)}. Nothing was recorded.",
+            f"The store {url.place} may not be used so: {_sentence(url, exc)}.{then}",
             next_step="connect as a member of workbench_writer, or as the owner to make or migrate it",
         )
     lost = ", the connection is lost" if is_lost else ""
     return StorageUnavailable(
-        f"The store {url.place} cannot be used{lost}: {_sentence(url, exc)}. Nothing was recorded."
+        f"The store {url.place} cannot be used{lost}: {_sentence(url, exc)}.{then}"
     )
 
 
