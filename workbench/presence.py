@@ -181,23 +181,30 @@ def _forget_the_dead(folder: Path, automation_id: str) -> None:
 
 def started_ticks(pid: int) -> str:
     """Return when a process started, in the kernel's ticks, so that a reused pid is not mistaken for it."""
+    return (_stat(pid) or [""] * 20)[19]
+
+
+def _stat(pid: int) -> list[str]:
+    """Return what the kernel tells of a process after its name, from its state on; empty where it tells nothing."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]
+        return []
+    return text.rpartition(")")[2].split()
 
 
 def is_alive(pid: int, started: str) -> bool:
-    """Tell whether the process that reported still runs here."""
+    """Tell whether the process that reported still runs here; one that only waits to be buried does not."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass  # it runs under another user
-    found = started_ticks(pid)
-    return not found or not started or found == started
+    found = _stat(pid)
+    if found[:1] in (["Z"], ["X"]):
+        return False
+    return not found or not started or found[19] == started
 
 
 def read_presences(folder: Path) -> dict[str, list[Presence]]:

@@ -28,7 +28,7 @@ from tests.store.ground import (
 )
 from workbench.clock import FixedClock
 from workbench.control import Control
-from workbench.errors import AuditBroken, Refused, Spooled, StorageUnavailable, UsageFault
+from workbench.errors import AuditBroken, NotFound, Refused, Spooled, StorageUnavailable, UsageFault
 from workbench.gate import Gate, GateState
 from workbench.queries import load_query, query_names
 from workbench.settings import Settings
@@ -208,7 +208,7 @@ def test_without_room_for_a_copy_nothing_is_migrated(database_place: Path) -> No
     an_old_control(database_place)
     schema = schema_of(database_place)
     (database_place / "copies").write_text("a file where a folder should be")
-    with pytest.raises(StorageUnavailable, match="No copy of the log can be kept at .*copies"):
+    with pytest.raises(StorageUnavailable, match=r"No copy of the log can be kept at .*copies"):
         backend_of(settings_in(database_place)).upgrade(database_place / "copies")
     assert schema_of(database_place) == schema
 
