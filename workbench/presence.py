@@ -37,7 +37,7 @@ class Presence:
         seen_at: when it first read that position.
         asked_at: when it last asked (to about a second).
         in_flight: ids of the runs that it is inside of.
-        is_alive: the process still runs on this machine, or nobody here can tell.
+        is_alive: the process, or one that carries out its run, still runs here, or nobody here can tell.
         unnamed_count: runs in flight besides, where another host told their number alone.
     """
 
@@ -69,13 +69,14 @@ class Reporter:
         self._lock = threading.Lock()
         self._seen: dict[str, tuple[int | None, str]] = {}
         self._runs: dict[str, list[str]] = {}
+        self._hands: dict[str, list[tuple[int, str]]] = {}
         self._written_at: dict[str, float] = {}
         self.last_fault = ""
 
     def start_again(self) -> None:
         """Forget everything, in a forked child: it speaks for itself, not for its parent's runs."""
         self._lock = threading.Lock()
-        self._seen, self._runs, self._written_at = {}, {}, {}
+        self._seen, self._runs, self._hands, self._written_at = {}, {}, {}, {}
 
     def asked(self, automation_id: str, seq: int | None) -> None:
         """Note that an automation asked, writing only when there is something new to say."""
@@ -104,6 +105,14 @@ class Reporter:
         with self._lock:
             with contextlib.suppress(ValueError):
                 self._runs.get(automation_id, []).remove(run_id)
+            if not self._runs.get(automation_id):
+                self._hands.pop(automation_id, None)
+            self._write(automation_id)
+
+    def carried_out_by(self, automation_id: str, pid: int) -> None:
+        """Note a process that carries out a run for this one: it may outlive it, and is in flight then."""
+        with self._lock:
+            self._hands.setdefault(automation_id, []).append((pid, started_ticks(pid)))
             self._write(automation_id)
 
     def _write(self, automation_id: str) -> None:
@@ -121,6 +130,7 @@ class Reporter:
             "seen_at": seen_at,
             "asked_at": datetime.now(UTC).isoformat(),
             "in_flight": self._runs.get(automation_id, []),
+            "carried_out_by": self._hands.get(automation_id, []),
         }
         who = f"{automation_id}.{pid}-{pid_namespace()}"
         path = self._folder / f"{who}.json"
@@ -164,29 +174,37 @@ def _forget_the_dead(folder: Path, automation_id: str) -> None:
         if namespace and namespace != pid_namespace():
             continue  # nobody here can tell whether it ended
         with contextlib.suppress(OSError):
-            if path.stat().st_mtime < oldest and not is_alive(int(pid), ""):
+            is_over = path.stat().st_mtime < oldest and not is_alive(int(pid), "")
+            if is_over and not _has_living_hands(path):
                 path.unlink()
 
 
 def started_ticks(pid: int) -> str:
     """Return when a process started, in the kernel's ticks, so that a reused pid is not mistaken for it."""
+    return (_stat(pid) or [""] * 20)[19]
+
+
+def _stat(pid: int) -> list[str]:
+    """Return what the kernel tells of a process after its name, from its state on; empty where it tells nothing."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]
+        return []
+    return text.rpartition(")")[2].split()
 
 
 def is_alive(pid: int, started: str) -> bool:
-    """Tell whether the process that reported still runs here."""
+    """Tell whether the process that reported still runs here; one that only waits to be buried does not."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass  # it runs under another user
-    found = started_ticks(pid)
-    return not found or not started or found == started
+    found = _stat(pid)
+    if found[:1] in (["Z"], ["X"]):
+        return False
+    return not found or not started or found[19] == started
 
 
 def read_presences(folder: Path) -> dict[str, list[Presence]]:
@@ -222,4 +240,17 @@ def _may_be_alive(body: dict[str, Any], pid: int) -> bool:
     namespace = str(body.get("pid_namespace", ""))  # absent in files of earlier versions
     if namespace and namespace != pid_namespace():
         return True
-    return is_alive(pid, str(body["started"]))
+    return is_alive(pid, str(body["started"])) or _carried_on(body)
+
+
+def _carried_on(body: dict[str, Any]) -> bool:
+    """Tell whether a process lives that carries out a run for the one that reported."""
+    hands = body.get("carried_out_by", [])  # absent in files of earlier versions
+    return any(int(pid) > 0 and is_alive(int(pid), str(started)) for pid, started in hands)
+
+
+def _has_living_hands(path: Path) -> bool:
+    try:
+        return _carried_on(json.loads(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False

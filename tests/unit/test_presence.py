@@ -118,6 +118,36 @@ def test_dead_processes_are_told_from_living_ones(tmp_path: Path) -> None:
     assert not read_presences(folder)["a"][0].is_alive
 
 
+def test_a_process_that_waits_to_be_buried_is_dead() -> None:
+    """A killed process whose parent never asks for it, as in many containers, holds no pause up."""
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody buried it
+    os.kill(child.pid, 0)
+    assert not is_alive(child.pid, "")
+    child.wait()
+
+
+def test_a_run_that_another_process_carries_on_is_in_flight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of a process that ended counts, and is kept, while the one that carries out its run lives."""
+    folder = a_folder(tmp_path)
+    hands = [[os.getpid(), started_ticks(os.getpid())]]
+    body = a_body(pid=a_dead_pid(), carried_out_by=hands)
+    path = folder / f"seen/a.{body['pid']}.json"
+    path.write_text(json.dumps(body))
+    (found,) = read_presences(folder)["a"]
+    assert (found.is_alive, found.in_flight) == (True, ("r1",))
+    os.utime(path, (1, 1))
+    Reporter(folder).asked("a", 1)
+    assert path.exists()
+    path.write_text(json.dumps({**body, "carried_out_by": [[os.getpid(), "1"], [-1, ""], [0, ""]]}))
+    assert [p.is_alive for p in read_presences(folder)["a"] if p.pid == body["pid"]] == [False]
+    os.utime(path, (1, 1))
+    Reporter(folder).asked("a", 1)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -135,6 +165,9 @@ def test_dead_processes_are_told_from_living_ones(tmp_path: Path) -> None:
         json.dumps(a_body(asked_at="soon")),
         json.dumps(a_body(in_flight="r1")),
         json.dumps(a_body(in_flight=None)),
+        json.dumps(a_body(started="1", carried_out_by=5)),
+        json.dumps(a_body(started="1", carried_out_by=[1])),
+        json.dumps(a_body(started="1", carried_out_by=[["x", ""]])),
     ],
 )
 def test_a_misshapen_file_confirms_nothing(tmp_path: Path, content: str) -> None:

@@ -19,9 +19,10 @@ from workbench.cli.present import (
 from workbench.clock import from_text
 from workbench.control import Control
 from workbench.control.resuming import ResumeRequest
+from workbench.control.sharing import parse_hosts
 from workbench.errors import NotConfirmed, StorageUnavailable, UsageFault
 from workbench.opening import open_control
-from workbench.records import HeadNote
+from workbench.records import HeadNote, Probation
 from workbench.settings import Settings
 
 
@@ -34,6 +35,13 @@ from workbench.settings import Settings
     "--runs", type=int, default=None, help="Number of runs that the narrow restart lets through."
 )
 @click.option("--until", default="", help="Instant at which the narrow restart ends.")
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    help="Host whose gates let the runs through, or each with its runs: `--host a=10,b=10`. "
+    "Default: the one where the automations were seen.",
+)
 @click.option(
     "--reads-only", is_flag=True, help="Let reads through alone; what is about to write stays held."
 )
@@ -76,7 +84,7 @@ def command(hold_id: str, **options: object) -> int:
         click.echo(
             f"{probation.probation_id}: {', '.join(probation.automation_ids)} may "
             f"{'read in' if probation.effects == 'read' else 'run'} {probation.max_runs} "
-            f"{'runs' if probation.effects == 'read' else 'times'}; "
+            f"{'runs' if probation.effects == 'read' else 'times'}{_places(probation)}; "
             f"{hold_id} stays and stops them then."
         )
     else:
@@ -86,6 +94,12 @@ def command(hold_id: str, **options: object) -> int:
             "other holds on the same automations stay."
         )
     return _close(control, request, before)
+
+
+def _places(probation: Probation) -> str:
+    """Say which hosts let the runs through, where that was decided."""
+    named = ", ".join(f"{share.host} ({share.runs})" for share in probation.shares)
+    return one_line(f" on {named}") if named else ""
 
 
 def _close(control: Control, request: ResumeRequest, before: HeadNote) -> int:
@@ -113,11 +127,13 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
             "Say `--only SCOPE --runs N` for a narrow restart or `--full` for a release."
         )
     runs, until = options["runs"], str(options["until"])
-    reads_only = bool(options.get("reads_only"))
-    if is_full and (runs is not None or until or reads_only):
+    reads_only, hosts = bool(options.get("reads_only")), _hosts(options.get("hosts"))
+    if is_full and (runs is not None or until or reads_only or hosts):
         raise UsageFault(
-            "`--runs`, `--until` and `--reads-only` limit a narrow restart; `--full` has no limit."
+            "`--runs`, `--until`, `--host` and `--reads-only` limit a narrow restart; `--full` has no limit."
         )
+    if runs is None and "=" in hosts:
+        runs = sum(count for _, count in parse_hosts(hosts, 0))
     if not is_full and (not isinstance(runs, int) or runs < 1):
         raise UsageFault("A narrow restart needs a number of runs above 0; add `--runs N`.")
     decision_id, break_glass = str(options["decision_id"]), str(options["break_glass"])
@@ -132,7 +148,13 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
         decision_id=decision_id,
         break_glass_reason=break_glass,
         effects="read" if reads_only else "write",
+        hosts=hosts,
     )
+
+
+def _hosts(given: object) -> str:
+    """Return what was said of hosts, once or several times, as one text."""
+    return ",".join(str(part) for part in given) if isinstance(given, tuple | list) else ""
 
 
 def _instant(text: str) -> datetime | None:

@@ -35,6 +35,7 @@ def command() -> None:
 @click.option("--runs", type=int, default=None, help="Number of runs that it lets through.")
 @click.option("--until", default="", help="Instant at which the narrow restart ends.")
 @click.option("--reads-only", is_flag=True, help="Let reads through alone.")
+@click.option("--host", "hosts", multiple=True, help="Host whose gates let the runs through.")
 @click.option("--full", is_flag=True, help="Release the hold.")
 @click.option("--decision", "decision_id", default="", help="Decision that allows it.")
 def request(hold_id: str, **options: object) -> None:
@@ -97,4 +98,8 @@ def _plan(signoff: SignOff) -> str:
         return f"release {on} ({', '.join(plan['covered'])})"
     end = f", until {plan['until']}" if plan["until"] else ""
     reading = "reading " if plan.get("effects") == "read" else ""
-    return f"{plan['max_runs']} {reading}runs of {scope_words(plan['scope'])} through {on}{end}"
+    shares = (f"{share['host']} ({share['runs']})" for share in plan.get("shares", ()))
+    where = f" by {named}" if (named := ", ".join(shares)) else ""
+    return (
+        f"{plan['max_runs']} {reading}runs of {scope_words(plan['scope'])} through {on}{where}{end}"
+    )

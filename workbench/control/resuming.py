@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from workbench.clock import to_text
 from workbench.control.first_run import refuse_unready
 from workbench.control.placing import next_id, standing_hold, storable
+from workbench.control.sharing import TicketOffice
 from workbench.errors import AuditBroken, NoMatch, NotFound, Refused, UsageFault
-from workbench.records import Automation, Decision, Hold, VerdictKind
+from workbench.records import Automation, Decision, Hold, Share, VerdictKind
 from workbench.scope import Scope, values_under, why_no_match
 from workbench.store.descent import WAY_OUT
 from workbench.store.log import Draft
@@ -27,6 +28,8 @@ class ResumeRequest:
         only: scope of a narrow restart; None means a full resume.
         runs: number of runs that a narrow restart lets through.
         effects: "read" lets a narrow restart's runs read only; "write" lets them do everything.
+        hosts: which host lets the runs through, `a`, or how many on each, `a=10,b=10`; empty for the one
+            where the automations were seen.
         based_on: seq that the asker had seen; a hold changed since then refuses.
     """
 
@@ -38,6 +41,7 @@ class ResumeRequest:
     break_glass_reason: str = ""
     based_on: int | None = None
     effects: str = "write"
+    hosts: str = ""
 
     def command(self, command_id: str) -> Command:
         """Return the request as a command with an id of its own."""
@@ -50,6 +54,7 @@ class ResumeRequest:
             "decision_id": self.decision_id,
             "break_glass_reason": storable(self.break_glass_reason),
             **_effects(self),
+            **({"hosts": storable(self.hosts)} if self.hosts else {}),
         }
         return Command(command_id, content)
 
@@ -73,22 +78,18 @@ def trusted(state: State, *, copy_fault: str = "") -> State:
     return state
 
 
-def no_tickets(probation_id: str, runs: int) -> None:
-    """Make no tickets: for a resume that is looked at and not carried out."""
-
-
 def decide_resume(
     state: State,
     request: ResumeRequest,
     *,
     now: datetime,
+    tickets: TicketOffice,
     actor: str = "",
-    prepare_tickets: Callable[[str, int], None] = no_tickets,
 ) -> Change:
     """Return the events of a resume as its request asks, narrow or full."""
     if request.only is None:
         return decide_release(state, request, actor=actor, now=now)
-    return decide_narrow(state, request, actor=actor, now=now, prepare_tickets=prepare_tickets)
+    return decide_narrow(state, request, actor=actor, now=now, tickets=tickets)
 
 
 def decide_narrow(
@@ -97,7 +98,7 @@ def decide_narrow(
     *,
     actor: str,
     now: datetime,
-    prepare_tickets: Callable[[str, int], None],
+    tickets: TicketOffice,
 ) -> Change:
     """Return the event of a narrow restart; the hold stays."""
     hold = _hold_as_seen(state, request)
@@ -107,6 +108,7 @@ def decide_narrow(
     scope, ids = _let_through(state, hold, request, now)
     decision = _entitled(state, hold, request, VerdictKind.RESTART_NARROW, ids)
     probation_id = next_id("P", state.probations)
+    shares = tickets.shares(request, state=state, ids=ids)
     draft = Draft(
         now,
         actor,
@@ -119,14 +121,13 @@ def decide_narrow(
             "scope": str(scope),
             "automation_ids": ids,
             "max_runs": runs,
-            "until": to_text(request.until) if request.until else None,
-            "decision_id": decision.decision_id if decision else "",
-            "break_glass_reason": storable(request.break_glass_reason),
-            **_effects(request),
+            **_limits(request, shares),
+            **_grounds(decision, request),
         },
     )
     ended = _superseded(state, draft, ids)
-    return Change([*ended, draft], lambda: prepare_tickets(probation_id, runs))
+    make_book = tickets.maker(state, probation_id=probation_id, runs=runs, shares=shares)
+    return Change([*ended, draft], make_book)
 
 
 def _let_through(
@@ -181,8 +182,7 @@ def decide_release(state: State, request: ResumeRequest, *, actor: str, now: dat
     decision = _entitled(state, hold, request, VerdictKind.RESTART_FULL, covered)
     payload = {
         "covered": covered,
-        "decision_id": decision.decision_id if decision else "",
-        "break_glass_reason": storable(request.break_glass_reason),
+        **_grounds(decision, request),
     }
     draft = Draft(
         now,
@@ -206,6 +206,19 @@ def _hold_as_seen(state: State, request: ResumeRequest) -> Hold:
             next_step=f"look again with `workbench hold list`, then resume {hold.hold_id}",
         )
     return hold
+
+
+def _limits(request: ResumeRequest, shares: Sequence[Share]) -> dict[str, Any]:
+    until = to_text(request.until) if request.until else None
+    shared = {"shares": [asdict(share) for share in shares]} if shares else {}
+    return {"until": until, **_effects(request), **shared}
+
+
+def _grounds(decision: Decision | None, request: ResumeRequest) -> dict[str, str]:
+    return {
+        "decision_id": decision.decision_id if decision else "",
+        "break_glass_reason": storable(request.break_glass_reason),
+    }
 
 
 def _why(decision: Decision | None, request: ResumeRequest) -> str:

@@ -12,6 +12,7 @@ from workbench.control.first_run import refuse_lonely
 from workbench.control.freshness import opening_of
 from workbench.control.placing import next_id, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_resume
+from workbench.control.sharing import TicketOffice
 from workbench.control.signing import Who, key_of
 from workbench.errors import NotFound, Refused
 from workbench.policy import Policy
@@ -80,11 +81,11 @@ def _refuse_without_keys(state: State, hold_id: str) -> None:
 
 
 def decide_signoff_request(
-    state: State, request: ResumeRequest, *, who: Who, now: datetime
+    state: State, request: ResumeRequest, *, who: Who, now: datetime, tickets: TicketOffice
 ) -> Change:
     """Return the event that asks for the sign-off of a resume, exactly as it would be done."""
     asker = key_of(who, "A request for a sign-off")
-    opening = _rehearsed(state, request, who, now)
+    opening = _rehearsed(state, request, who=who, now=now, tickets=tickets)
     body = opening.payload or {}
     decision = state.decisions[body["decision_id"]]
     covered = sorted(state.covered[request.hold_id])
@@ -113,7 +114,9 @@ def decide_signoff_request(
     )
 
 
-def _rehearsed(state: State, request: ResumeRequest, who: Who, now: datetime) -> Draft:
+def _rehearsed(
+    state: State, request: ResumeRequest, *, who: Who, now: datetime, tickets: TicketOffice
+) -> Draft:
     """Return the event that a resume would record, every check passed but the sign-off's and how fresh its evidence is.
 
     That is asked of the warehouse when it is carried out: by then it may be old.
@@ -123,7 +126,7 @@ def _rehearsed(state: State, request: ResumeRequest, who: Who, now: datetime) ->
             "A break-glass resume has no sign-off; it is reviewed afterwards.",
             next_step="leave `--break-glass` out",
         )
-    opening = opening_of(decide_resume(state, request, actor=who.text, now=now))
+    opening = opening_of(decide_resume(state, request, actor=who.text, now=now, tickets=tickets))
     if not (opening.payload or {})["decision_id"]:
         raise Refused(
             f"{request.hold_id} is a first-run hold: the reviews of its runs are its sign-offs.",

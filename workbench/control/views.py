@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from workbench.control.usage import Use
 from workbench.records import (
     Automation,
     Decision,
@@ -150,12 +151,20 @@ class ProbationView:
 
     Attributes:
         automation_ids: what it still lets through.
+        uses: what was let through on each host, where several have shares.
     """
 
     probation: Probation
     runs_taken: int
     why_over: str
     automation_ids: tuple[str, ...] = ()
+    uses: tuple[Use, ...] = ()
+
+    @property
+    def used_words(self) -> str:
+        """Say how many of its runs were used, and on which host, with the age of that knowledge."""
+        used = f"{self.runs_taken} of {self.probation.max_runs} runs used"
+        return f"{used} on {', '.join(use.words for use in self.uses)}" if self.uses else used
 
     @property
     def is_live(self) -> bool:

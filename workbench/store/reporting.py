@@ -46,6 +46,9 @@ class HostReporter:
         if not is_due and _gist(body) == _gist(self._told):
             return ""
         number, folder = self._gates.identity(state)
+        if not number:  # made by an earlier version, and nothing was published there since
+            self._gates.renumber(state)
+            number, folder = self._gates.identity(state)
         row = {
             "name": self._name,
             "number": number,

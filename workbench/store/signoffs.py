@@ -12,7 +12,7 @@ from workbench.store import log
 from workbench.store.signatures import signer_of
 from workbench.store.state import State
 
-_PLAN = ("hold_id", "covered", "scope", "automation_ids", "max_runs", "until", "effects")
+_PLAN = ("hold_id", "covered", "scope", "automation_ids", "max_runs", "until", "effects", "shares")
 
 
 def policy_of(state: State) -> Policy:
