@@ -18,6 +18,7 @@ from workbench.cli import gate_command
 from workbench.cli.gate_command import end_marked, marked
 from workbench.presence import read_presences
 from workbench.settings import Settings
+from workbench.snapshot import SEEN_FOLDER
 
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's word needs Linux")
 TREE = "echo $$ >> {0}; sleep 300 & echo $! >> {0}; (setsid sleep 300 & echo $! >> {0}); wait"
@@ -62,6 +63,12 @@ def in_flight() -> list[str]:
     return [run_id for p in said if p.is_alive for run_id in p.in_flight]
 
 
+def said_of_itself() -> str:
+    """Return what the wrapper of order-sync has written of itself."""
+    folder = Settings.from_environment().gate / SEEN_FOLDER
+    return "".join(path.read_text() for path in folder.glob("order-sync.*.json"))
+
+
 @ON_LINUX
 def test_a_wrapper_killed_with_minus_9_takes_its_command_along(tmp_path: Path) -> None:
     """The command, its children and one that left the session are ended, and the run is no longer in flight."""
@@ -92,7 +99,7 @@ def test_a_command_that_does_not_listen_is_ended_by_force(tmp_path: Path) -> Non
         paused = run("status", "--json").document
         assert [a["state"] for a in paused["automations"] if a["holds"]] == ["paused"]
         wait_until(lambda: not is_running(pid), seconds=30)
-        assert in_flight() == []
+        wait_until(lambda: in_flight() == [])
 
 
 @ON_LINUX
@@ -122,10 +129,10 @@ def test_what_outlives_everything_is_named(tmp_path: Path, monkeypatch: pytest.M
     wrapper = subprocess.Popen([*words, "sh", "-c", f"echo $$ >> {pids}; exec sleep 300"])
     (pid,) = pids_in(pids, 1)
     try:
-        wait_until(lambda: in_flight() == ["r1"])
+        wait_until(lambda: f"[{pid}, " in said_of_itself())  # the only trace of it
         wrapper.kill()
         wrapper.wait()
-        wait_until(lambda: is_running(pid))
+        assert is_running(pid)
         assert in_flight() == ["r1"]
         paused = run("pause", "automation=order-sync", "-r", "x", "-y", "--no-wait", "--json")
         (target,) = paused.document["targets"]

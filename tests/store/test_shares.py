@@ -401,7 +401,8 @@ def test_killed_processes_of_two_hosts_get_no_more_than_was_decided(
         wait_until(lambda: {"a", "b"} <= set(hosts_seen(control)))
         runners = [start_runner(s.gate, f"{s.host}{n}") for s in (a, b) for n in range(2)]
         control.resume_narrow(break_glass("H-1", ONLY, 30, hosts="a=12,b=18"))
-        wait_until(lambda: len(TicketBook(a.gate, "P-1", 12).taken()) > 2)
+        book = TicketBook(a.gate, "P-1", 12)
+        wait_until(lambda: book.path.exists() and len(book.taken()) > 2)
         for runner in runners[::2]:
             os.kill(runner.pid, signal.SIGKILL)
         runners += [start_runner(s.gate, f"{s.host}late") for s in (a, b)]

@@ -38,11 +38,13 @@ _MOST_DESCRIPTORS = 65536
 def run_to_its_end(words: Sequence[str], *, note: Callable[[int], None]) -> int:
     """Run a command to its end, whoever wants to end us before, and return its exit code.
 
-    A run that goes on is in flight: `note` is told the process that it is in. Raises OSError where there is
+    A run that goes on is in flight: `note` is told the processes that it is in. Raises OSError where there is
     no such command.
     """
     mark = uuid.uuid4().hex
-    with _signals() as came, _watched(mark):
+    with _signals() as came, _watched(mark) as watcher:
+        if watcher:
+            note(watcher)  # first: a command is never there without somebody who is seen in flight
         child = subprocess.Popen(
             words, env=own_environment(**{MARK: mark}), preexec_fn=_end_with(os.getpid())
         )
@@ -96,15 +98,15 @@ def _end_with(parent: int) -> Callable[[], None] | None:
 
 
 @contextmanager
-def _watched(mark: str) -> Iterator[None]:
-    """Let a watcher end whatever carries the mark, should this process end without having said so."""
+def _watched(mark: str) -> Iterator[int]:
+    """Let a watcher end whatever carries the mark, should this process end without having said so; gives its pid."""
     ours, theirs = os.pipe()
     watcher = os.fork()
     if watcher == 0:
         _watch(ours, mark)
     os.close(ours)
     try:
-        yield
+        yield watcher
     finally:
         with contextlib.suppress(OSError):
             os.write(theirs, b".")
