@@ -28,7 +28,7 @@ from workbench.control.sharing import parse_hosts
 from workbench.control.usage import Counter
 from workbench.errors import NotFound, Refused, UsageFault
 from workbench.gate import Gate, GateState, Paused, admission, source
-from workbench.records import Probation
+from workbench.restarts import Probation
 from workbench.settings import Settings
 from workbench.snapshot import read_snapshot
 from workbench.store import hosts, publishing

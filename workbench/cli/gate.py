@@ -43,21 +43,8 @@ def command(
     meanwhile stops it where it asks again: the same line without a COMMAND. It never outlives this command,
     even one that is killed.
     """
-    if max_age_seconds is not None and not max_age_seconds >= 0:
-        raise UsageFault("An age is 0 seconds or more.", next_step="`--max-age-seconds 10`")
-    if run_id is not None and not run_id.strip():
-        # A variable that was not set: all runs would share one ticket, and none would be the last.
-        raise UsageFault(
-            "The run id is empty, so its runs could not be counted.",
-            next_step=f"`workbench gate {one_line(automation_id)} --run RUN_ID`, another id for each run",
-        )
-    if words and run_id is None:
-        raise UsageFault(
-            "A command runs as a run of the automation, which needs an id; add `--run RUN_ID`.",
-            next_step=f"`workbench gate {one_line(automation_id)} --run RUN_ID -- {one_line(words[0])} ...`",
-        )
-    if words and is_json:
-        raise UsageFault("With a COMMAND the output is the command's own; leave `--json` out.")
+    _check_age(max_age_seconds)
+    _check_run(automation_id, words, run_id=run_id, is_json=is_json)
     if words and shutil.which(words[0]) is None:
         return _cannot_run(words, "there is no such program")
     gate = Gate(max_age_seconds=max_age_seconds)
@@ -75,6 +62,30 @@ def command(
             return _EXIT[exc.answer.state]
         answer = exc.answer
     return _tell(automation_id, answer, is_json=is_json)
+
+
+def _check_age(max_age_seconds: float | None) -> None:
+    if max_age_seconds is not None and not max_age_seconds >= 0:  # nan is no age either
+        raise UsageFault("An age is 0 seconds or more.", next_step="`--max-age-seconds 10`")
+
+
+def _check_run(
+    automation_id: str, words: tuple[str, ...], *, run_id: str | None, is_json: bool
+) -> None:
+    """Raise UsageFault where runs could not be told apart, or the output would be of two."""
+    if run_id is not None and not run_id.strip():
+        # A variable that was not set: all runs would share one ticket, and none would be the last.
+        raise UsageFault(
+            "The run id is empty, so its runs could not be counted.",
+            next_step=f"`workbench gate {one_line(automation_id)} --run RUN_ID`, another id for each run",
+        )
+    if words and run_id is None:
+        raise UsageFault(
+            "A command runs as a run of the automation, which needs an id; add `--run RUN_ID`.",
+            next_step=f"`workbench gate {one_line(automation_id)} --run RUN_ID -- {one_line(words[0])} ...`",
+        )
+    if words and is_json:
+        raise UsageFault("With a COMMAND the output is the command's own; leave `--json` out.")
 
 
 def _run(gate: Gate, automation_id: str, words: tuple[str, ...]) -> int:

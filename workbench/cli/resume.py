@@ -22,7 +22,8 @@ from workbench.control.resuming import ResumeRequest
 from workbench.control.sharing import parse_hosts
 from workbench.errors import NotConfirmed, StorageUnavailable, UsageFault
 from workbench.opening import open_control
-from workbench.records import HeadNote, Probation
+from workbench.records import HeadNote
+from workbench.restarts import Probation
 from workbench.settings import Settings
 
 

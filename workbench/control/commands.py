@@ -23,8 +23,9 @@ from workbench.control.targets import watch
 from workbench.control.usage import Counter
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
 from workbench.errors import NoMatch, NotFound, StorageUnavailable, UsageFault, WorkbenchError
-from workbench.records import Decision, Hold, Mode, Probation, ReportRef, Target
+from workbench.records import Decision, Hold, Mode, ReportRef, Target
 from workbench.registry import Difference, Registry, compare
+from workbench.restarts import Probation
 from workbench.scope import Proposal, Scope, propose, why_no_match
 from workbench.store.state import State
 from workbench.store.store import Change, Committed

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from workbench.control.usage import Counter, limit_reached
-from workbench.records import Probation
+from workbench.restarts import Probation
 from workbench.store.log import Draft
 from workbench.store.state import State
 from workbench.store.store import Change, Store

@@ -12,7 +12,8 @@ from workbench.control.first_run import refuse_unready
 from workbench.control.placing import next_id, standing_hold, storable
 from workbench.control.sharing import TicketOffice
 from workbench.errors import AuditBroken, NoMatch, NotFound, Refused, UsageFault
-from workbench.records import Automation, Decision, Hold, Share, VerdictKind
+from workbench.records import Automation, Decision, Hold, VerdictKind
+from workbench.restarts import Share
 from workbench.scope import Scope, values_under, why_no_match
 from workbench.store.descent import WAY_OUT
 from workbench.store.log import Draft

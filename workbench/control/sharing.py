@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import NotFound, Refused, StorageUnavailable, UsageFault
 from workbench.presence import read_presences
-from workbench.records import Share
+from workbench.restarts import Share
 from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketBook

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from workbench.errors import StorageUnavailable
-from workbench.records import Probation, Share
+from workbench.restarts import Probation, Share
 from workbench.store.hosts import NO_HOSTS, Host, Hosts, ReportedBook
 from workbench.store.state import State
 from workbench.store.store import Store

@@ -14,10 +14,10 @@ from workbench.records import (
     Hold,
     HoldState,
     Mode,
-    Probation,
     Target,
     TargetState,
 )
+from workbench.restarts import Probation
 from workbench.scope import Scope
 from workbench.store.hosts import Host
 

@@ -16,12 +16,11 @@ from workbench.records import (
     Hold,
     Mode,
     Owner,
-    Probation,
     Purpose,
     ReportRef,
-    Share,
     VerdictKind,
 )
+from workbench.restarts import Probation, Share
 from workbench.store.documents import automation_from
 from workbench.store.engine_events import (
     on_delivery_begin,

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from workbench.clock import to_text
-from workbench.records import Event, Hold, Probation
+from workbench.records import Event, Hold
+from workbench.restarts import Probation
 from workbench.scope import KEYS, values_of
 from workbench.store.state import State, scope_of
 
