@@ -12,6 +12,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,9 @@ REFRESH_SECONDS = 1.0
 KEEP_DEAD_SECONDS = 600.0
 """How long the file of a process that ended is kept: it may still prove that the process had seen a hold."""
 
+KEEP_CUT_OFF_SECONDS = 86_400.0
+"""How long it is kept where the process ended inside of a run: somebody has to see what that run did."""
+
 
 @dataclass(frozen=True)
 class Presence:
@@ -36,7 +40,7 @@ class Presence:
         seen_seq: newest log position it has read; None while it could read none.
         seen_at: when it first read that position.
         asked_at: when it last asked (to about a second).
-        in_flight: ids of the runs that it is inside of.
+        in_flight: ids of the runs that it is inside of; of a process that ended, those that were cut off.
         is_alive: the process, or one that carries out its run, still runs here, or nobody here can tell.
         unnamed_count: runs in flight besides, where another host told their number alone.
     """
@@ -166,7 +170,7 @@ def pid_namespace() -> str:
 
 def _forget_the_dead(folder: Path, automation_id: str) -> None:
     """Take away what processes said that ended a while ago, so that an automation run by cron leaves little."""
-    oldest = time.time() - KEEP_DEAD_SECONDS
+    now = time.time()
     for path in folder.glob(f"{automation_id}.*.json"):
         pid, _, namespace = path.name[len(automation_id) + 1 : -len(".json")].partition("-")
         if not pid.isdecimal():
@@ -174,8 +178,11 @@ def _forget_the_dead(folder: Path, automation_id: str) -> None:
         if namespace and namespace != pid_namespace():
             continue  # nobody here can tell whether it ended
         with contextlib.suppress(OSError):
-            is_over = path.stat().st_mtime < oldest and not is_alive(int(pid), "")
-            if is_over and not _has_living_hands(path):
+            age = now - path.stat().st_mtime
+            if age < KEEP_DEAD_SECONDS or is_alive(int(pid), ""):
+                continue
+            was_inside, is_carried_on = _what_it_left(path)
+            if not is_carried_on and (age >= KEEP_CUT_OFF_SECONDS or not was_inside):
                 path.unlink()
 
 
@@ -219,6 +226,14 @@ def read_presences(folder: Path) -> dict[str, list[Presence]]:
     return found
 
 
+def cut_off_runs(said: Iterable[Presence]) -> tuple[str, ...]:
+    """Return the ids of the runs that were cut off, and that no living process carries on."""
+    known = list(said)
+    going_on = {run_id for p in known if p.is_alive for run_id in p.in_flight}
+    lost = [run_id for p in known if not p.is_alive for run_id in p.in_flight]
+    return tuple(run_id for run_id in dict.fromkeys(lost) if run_id not in going_on)
+
+
 def _presence(body: dict[str, Any]) -> Presence:
     seq, pid, runs = body["seen_seq"], body["pid"], body["in_flight"]
     is_whole = isinstance(pid, int) and pid > 0 and (seq is None or isinstance(seq, int))
@@ -249,8 +264,10 @@ def _carried_on(body: dict[str, Any]) -> bool:
     return any(int(pid) > 0 and is_alive(int(pid), str(started)) for pid, started in hands)
 
 
-def _has_living_hands(path: Path) -> bool:
+def _what_it_left(path: Path) -> tuple[bool, bool]:
+    """Tell whether a process ended inside of a run, and whether another one carries that out."""
     try:
-        return _carried_on(json.loads(path.read_bytes()))
+        body = json.loads(path.read_bytes())
+        return bool(body.get("in_flight")), _carried_on(body)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return False
+        return False, False

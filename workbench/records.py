@@ -407,6 +407,7 @@ class Target:
 
     Attributes:
         is_asking: a process of it runs now and asks the gate, so that it can still confirm.
+        cut_off: which of its runs ended in the middle, so that nobody knows what they did; else empty.
     """
 
     automation_id: str
@@ -419,6 +420,12 @@ class Target:
     in_flight_count: int | None = None
     note: str = ""
     is_asking: bool = False
+    cut_off: str = ""
+
+    @property
+    def remark(self) -> str:
+        """Return what screens say besides its state."""
+        return "; ".join(part for part in (self.note, self.cut_off) if part)
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,35 @@ def test_a_wrapper_killed_with_minus_9_takes_its_command_along(tmp_path: Path) -
 
 
 @ON_LINUX
+def test_a_run_that_was_cut_off_is_unknown_and_its_ticket_is_gone(tmp_path: Path) -> None:
+    """A killed wrapper's run reads unknown in pause and status, never clean; its ticket is no other run's."""
+    a_store()
+    a_hold("automation=order-sync")
+    words = ("resume", "H-1", "--only", "automation=order-sync", "--break-glass", "x", "--yes")
+    assert run(*words, "--runs", "2").code == 0
+    pids = tmp_path / "pids"
+    with wrapped("echo $$ >> {0}; exec sleep 300", pids) as wrapper:
+        pids_in(pids, 1)
+        os.kill(wrapper.pid, signal.SIGKILL)
+        wait_until(lambda: in_flight() == [], seconds=20)
+    assert "1 of 2 runs used, cut off and unknown: r1" in run("status").out
+    assert "order-sync: 1 run was cut off (r1): what it did is unknown" in run("status").out
+    (hold,) = run("status", "--json").document["holds"]
+    assert hold["probations"][0]["cut_off_run_ids"] == ["r1"]
+    assert run("gate", "order-sync", "--run", "r2", "--", "true").code == 0
+    assert run("gate", "order-sync", "--run", "r3", "--", "true").code == 20
+    paused = run("pause", "automation=order-sync", "-r", "x", "-y", "--no-wait", "--json")
+    assert "cut off (r1): what it did is unknown" in paused.document["targets"][0]["note"]
+
+
+def test_a_run_that_ended_by_itself_is_not_cut_off(tmp_path: Path) -> None:
+    """Also one that failed: its exit code was told to whoever started it."""
+    a_store()
+    assert run("gate", "order-sync", "--run", "r1", "--", "false").code == 1
+    assert "cut off" not in run("status").out
+
+
+@ON_LINUX
 @pytest.mark.slow
 def test_a_command_that_does_not_listen_is_ended_by_force(tmp_path: Path) -> None:
     """While it lives it is in flight and keeps a pause UNCONFIRMED; after the grace it is ended."""

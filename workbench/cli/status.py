@@ -96,6 +96,7 @@ def _restart_document(view: ProbationView) -> dict[str, Any]:
         "runs_taken": view.runs_taken,
         "max_runs": probation.max_runs,
         "until": probation.until,
+        "cut_off_run_ids": list(view.cut_off),
         "hosts": [
             {"host": use.host, "runs_taken": use.taken_count, "runs": use.runs, "known": use.heard}
             for use in view.uses

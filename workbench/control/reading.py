@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from workbench.control.countersigning import waiting
+from workbench.control.cut_off import cut_off_flags
 from workbench.control.drill_words import drill_words
 from workbench.control.usage import Counter, Use, limit_reached
 from workbench.control.views import (
@@ -18,7 +20,7 @@ from workbench.control.views import (
     Status,
     first_run_words,
 )
-from workbench.presence import Presence, read_presences
+from workbench.presence import Presence, cut_off_runs, read_presences
 from workbench.records import Automation, HoldState
 from workbench.store.hosts import Hosts
 from workbench.store.readiness import hold_lacks, lacks
@@ -29,7 +31,7 @@ from workbench.tickets import TicketFault
 
 def probation_views(state: State, counter: Counter, *, now: datetime) -> tuple[ProbationView, ...]:
     """Return every narrow restart with the runs it has let through and why it is over, if it is."""
-    found = []
+    found, said = [], read_presences(counter.gate_folder)
     for probation in state.probations.values():
         uses: tuple[Use, ...] = ()
         try:
@@ -43,8 +45,16 @@ def probation_views(state: State, counter: Counter, *, now: datetime) -> tuple[P
             why = probation.ended_why
         taken = sum(use.taken_count for use in uses)
         ids = tuple(sorted(state.let_through[probation.probation_id]))
-        found.append(ProbationView(probation, taken, why, ids, uses if probation.shares else ()))
+        shown = uses if probation.shares else ()
+        found.append(ProbationView(probation, taken, why, ids, shown, _cut_off(uses, said)))
     return tuple(found)
+
+
+def _cut_off(uses: tuple[Use, ...], said: Mapping[str, Sequence[Presence]]) -> tuple[str, ...]:
+    """Return the runs that took a ticket and were cut off on this host."""
+    lost = {(name, run_id) for name, found in said.items() for run_id in cut_off_runs(found)}
+    taken = (ticket for use in uses for ticket in use.tickets)
+    return tuple(t.run_id for t in taken if (t.automation_id, t.run_id) in lost)
 
 
 def hold_views(
@@ -95,7 +105,8 @@ def status(store: Store, now: datetime) -> Status:
         rows.append(AutomationStatus(automation, word, tuple(covering), first_run))
     fault = store.publication_fault(state)
     hosts = host_views(store.hosts(state), state.seq)
-    flagged = (*flags(state, holds, now=now), *(v.sentence for v in hosts if v.host.is_silent))
+    silent = (view.sentence for view in hosts if view.host.is_silent)
+    flagged = (*flags(state, holds, now=now), *cut_off_flags(_presences(store, state)), *silent)
     return Status(store.head_of(state), now, tuple(rows), holds, flagged, fault, hosts)
 
 

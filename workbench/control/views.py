@@ -152,6 +152,7 @@ class ProbationView:
     Attributes:
         automation_ids: what it still lets through.
         uses: what was let through on each host, where several have shares.
+        cut_off: ids of its runs that ended in the middle on this host, so that nobody knows what they did.
     """
 
     probation: Probation
@@ -159,12 +160,19 @@ class ProbationView:
     why_over: str
     automation_ids: tuple[str, ...] = ()
     uses: tuple[Use, ...] = ()
+    cut_off: tuple[str, ...] = ()
 
     @property
     def used_words(self) -> str:
         """Say how many of its runs were used, and on which host, with the age of that knowledge."""
         used = f"{self.runs_taken} of {self.probation.max_runs} runs used"
-        return f"{used} on {', '.join(use.words for use in self.uses)}" if self.uses else used
+        where = f" on {', '.join(use.words for use in self.uses)}" if self.uses else ""
+        return f"{used}{where}{self.cut_off_words}"
+
+    @property
+    def cut_off_words(self) -> str:
+        """Say which of its runs are not known to have ended well; empty where none was cut off."""
+        return f", cut off and unknown: {', '.join(self.cut_off)}" if self.cut_off else ""
 
     @property
     def is_live(self) -> bool:
