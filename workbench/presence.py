@@ -12,6 +12,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,9 @@ REFRESH_SECONDS = 1.0
 KEEP_DEAD_SECONDS = 600.0
 """How long the file of a process that ended is kept: it may still prove that the process had seen a hold."""
 
+KEEP_CUT_OFF_SECONDS = 86_400.0
+"""How long it is kept where the process ended inside of a run: somebody has to see what that run did."""
+
 
 @dataclass(frozen=True)
 class Presence:
@@ -36,8 +40,8 @@ class Presence:
         seen_seq: newest log position it has read; None while it could read none.
         seen_at: when it first read that position.
         asked_at: when it last asked (to about a second).
-        in_flight: ids of the runs that it is inside of.
-        is_alive: the process still runs on this machine, or nobody here can tell.
+        in_flight: ids of the runs that it is inside of; of a process that ended, those that were cut off.
+        is_alive: the process, or one that carries out its run, still runs here, or nobody here can tell.
         unnamed_count: runs in flight besides, where another host told their number alone.
     """
 
@@ -69,13 +73,14 @@ class Reporter:
         self._lock = threading.Lock()
         self._seen: dict[str, tuple[int | None, str]] = {}
         self._runs: dict[str, list[str]] = {}
+        self._hands: dict[str, list[tuple[int, str]]] = {}
         self._written_at: dict[str, float] = {}
         self.last_fault = ""
 
     def start_again(self) -> None:
         """Forget everything, in a forked child: it speaks for itself, not for its parent's runs."""
         self._lock = threading.Lock()
-        self._seen, self._runs, self._written_at = {}, {}, {}
+        self._seen, self._runs, self._hands, self._written_at = {}, {}, {}, {}
 
     def asked(self, automation_id: str, seq: int | None) -> None:
         """Note that an automation asked, writing only when there is something new to say."""
@@ -104,6 +109,14 @@ class Reporter:
         with self._lock:
             with contextlib.suppress(ValueError):
                 self._runs.get(automation_id, []).remove(run_id)
+            if not self._runs.get(automation_id):
+                self._hands.pop(automation_id, None)
+            self._write(automation_id)
+
+    def carried_out_by(self, automation_id: str, pid: int) -> None:
+        """Note a process that carries out a run for this one: it may outlive it, and is in flight then."""
+        with self._lock:
+            self._hands.setdefault(automation_id, []).append((pid, started_ticks(pid)))
             self._write(automation_id)
 
     def _write(self, automation_id: str) -> None:
@@ -121,6 +134,7 @@ class Reporter:
             "seen_at": seen_at,
             "asked_at": datetime.now(UTC).isoformat(),
             "in_flight": self._runs.get(automation_id, []),
+            "carried_out_by": self._hands.get(automation_id, []),
         }
         who = f"{automation_id}.{pid}-{pid_namespace()}"
         path = self._folder / f"{who}.json"
@@ -156,7 +170,7 @@ def pid_namespace() -> str:
 
 def _forget_the_dead(folder: Path, automation_id: str) -> None:
     """Take away what processes said that ended a while ago, so that an automation run by cron leaves little."""
-    oldest = time.time() - KEEP_DEAD_SECONDS
+    now = time.time()
     for path in folder.glob(f"{automation_id}.*.json"):
         pid, _, namespace = path.name[len(automation_id) + 1 : -len(".json")].partition("-")
         if not pid.isdecimal():
@@ -164,29 +178,40 @@ def _forget_the_dead(folder: Path, automation_id: str) -> None:
         if namespace and namespace != pid_namespace():
             continue  # nobody here can tell whether it ended
         with contextlib.suppress(OSError):
-            if path.stat().st_mtime < oldest and not is_alive(int(pid), ""):
+            age = now - path.stat().st_mtime
+            if age < KEEP_DEAD_SECONDS or is_alive(int(pid), ""):
+                continue
+            was_inside, is_carried_on = _what_it_left(path)
+            if not is_carried_on and (age >= KEEP_CUT_OFF_SECONDS or not was_inside):
                 path.unlink()
 
 
 def started_ticks(pid: int) -> str:
     """Return when a process started, in the kernel's ticks, so that a reused pid is not mistaken for it."""
+    return (_stat(pid) or [""] * 20)[19]
+
+
+def _stat(pid: int) -> list[str]:
+    """Return what the kernel tells of a process after its name, from its state on; empty where it tells nothing."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]
+        return []
+    return text.rpartition(")")[2].split()
 
 
 def is_alive(pid: int, started: str) -> bool:
-    """Tell whether the process that reported still runs here."""
+    """Tell whether the process that reported still runs here; one that only waits to be buried does not."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass  # it runs under another user
-    found = started_ticks(pid)
-    return not found or not started or found == started
+    found = _stat(pid)
+    if found[:1] in (["Z"], ["X"]):
+        return False
+    return not found or not started or found[19] == started
 
 
 def read_presences(folder: Path) -> dict[str, list[Presence]]:
@@ -199,6 +224,14 @@ def read_presences(folder: Path) -> dict[str, list[Presence]]:
             continue
         found.setdefault(entry.automation_id, []).append(entry)
     return found
+
+
+def cut_off_runs(said: Iterable[Presence]) -> tuple[str, ...]:
+    """Return the ids of the runs that were cut off, and that no living process carries on."""
+    known = list(said)
+    going_on = {run_id for p in known if p.is_alive for run_id in p.in_flight}
+    lost = [run_id for p in known if not p.is_alive for run_id in p.in_flight]
+    return tuple(run_id for run_id in dict.fromkeys(lost) if run_id not in going_on)
 
 
 def _presence(body: dict[str, Any]) -> Presence:
@@ -222,4 +255,19 @@ def _may_be_alive(body: dict[str, Any], pid: int) -> bool:
     namespace = str(body.get("pid_namespace", ""))  # absent in files of earlier versions
     if namespace and namespace != pid_namespace():
         return True
-    return is_alive(pid, str(body["started"]))
+    return is_alive(pid, str(body["started"])) or _carried_on(body)
+
+
+def _carried_on(body: dict[str, Any]) -> bool:
+    """Tell whether a process lives that carries out a run for the one that reported."""
+    hands = body.get("carried_out_by", [])  # absent in files of earlier versions
+    return any(int(pid) > 0 and is_alive(int(pid), str(started)) for pid, started in hands)
+
+
+def _what_it_left(path: Path) -> tuple[bool, bool]:
+    """Tell whether a process ended inside of a run, and whether another one carries that out."""
+    try:
+        body = json.loads(path.read_bytes())
+        return bool(body.get("in_flight")), _carried_on(body)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False, False

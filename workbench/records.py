@@ -246,31 +246,6 @@ class Hold:
 
 
 @dataclass(frozen=True)
-class Probation:
-    """A narrow restart: lets part of a hold through, for so many runs and until an instant.
-
-    Attributes:
-        effects: "write" lets everything through, "read" only what reads.
-    """
-
-    probation_id: str
-    hold_id: str
-    scope: str
-    automation_ids: tuple[str, ...]
-    max_runs: int
-    until: datetime | None
-    started_by: str
-    started_at: datetime
-    started_seq: int
-    decision_id: str = ""
-    break_glass_reason: str = ""
-    ended_at: datetime | None = None
-    ended_why: str = ""
-    ended_seq: int | None = None
-    effects: str = "write"
-
-
-@dataclass(frozen=True)
 class Decision:
     """A named person accepting or overriding a verdict, for a frozen list of automations."""
 
@@ -441,6 +416,7 @@ class Target:
 
     Attributes:
         is_asking: a process of it runs now and asks the gate, so that it can still confirm.
+        cut_off: which of its runs ended in the middle, so that nobody knows what they did; else empty.
     """
 
     automation_id: str
@@ -453,6 +429,12 @@ class Target:
     in_flight_count: int | None = None
     note: str = ""
     is_asking: bool = False
+    cut_off: str = ""
+
+    @property
+    def remark(self) -> str:
+        """Return what screens say besides its state."""
+        return "; ".join(part for part in (self.note, self.cut_off) if part)
 
 
 @dataclass(frozen=True)

@@ -216,6 +216,11 @@ def _instant(text: str | None) -> datetime | None:
         raise BadSettings(f"WORKBENCH_CLOCK is not an instant: {exc}") from exc
 
 
+def own_environment(**extra: str) -> dict[str, str]:
+    """Return this process's environment as it is, with extras put in, for a child process that is not ours."""
+    return {**os.environ, **extra}
+
+
 def child_environment(settings: Settings, **extra: str) -> dict[str, str]:
     """Return this process's environment with the settings (and extras) put in, for a child process."""
     return {**os.environ, **settings.as_environment(), **extra}

@@ -322,6 +322,10 @@ def _holds(value: Any) -> list[dict[str, Any]]:
             _instant(probation["started_at"])
             if probation["until"] is not None:
                 _instant(probation["until"])
+            for share in _typed(probation.get("shares", []), list):
+                _typed(share["host"], str)
+                _typed(share["folder_id"], str)
+                _typed(share["runs"], int)
             if probation.get("effects", "write") not in ("read", "write"):
                 raise ValueError(f"{probation['effects']!r:.80}, effects that are none")
     found: list[dict[str, Any]] = value

@@ -173,6 +173,7 @@ def test_a_signal_ends_the_command_and_not_only_the_asker(own_folders: Path, num
         assert asker.wait(20) == 9
     finally:
         asker.kill()
+        asker.wait()
     assert mark.read_text() == "up\nended\n"
 
 

@@ -132,3 +132,23 @@ def test_mirror_alone_says_what_it_needs(control: Control) -> None:
     """Neither option, and both, are refused with the usual way to call it."""
     usage(run("mirror"), "--watch or --once")
     usage(run("mirror", "--watch", "--once"), "--watch or --once")
+
+
+def test_a_narrow_restart_names_its_hosts(control: Control, tmp_path: Path) -> None:
+    """`--host a=1 --host b=2` stands in the print-out, in status with what was used, and in the event."""
+    for name in "ab":
+        report_from(name, tmp_path, "order-sync")
+    run("pause", "automation=order-sync", "--reason", "x", "--yes", "--no-wait")
+    words = ("resume", "H-1", "--only", "automation=order-sync", "--break-glass", "x", "--yes")
+    refused(run(*words, "--runs", "3"), 3, "seen on several hosts: a, b")
+    refused(run(*words, "--runs", "3", "--host", "c"), 4, "No host c reports")
+    refused(run(*words, "--runs", "4", "--host", "a=1", "--host", "b=2"), 2, "have 3 runs together")
+    done = run(*words, "--host", "a=1", "--host", "b=2")
+    assert (done.code, "may run 3 times on a (1), b (2)" in done.out) == (0, True)
+    assert [s["host"] for s in events("probation.start")[0].payload["shares"]] == ["a", "b"]
+    assert "0 of 3 runs used on a 0 of 1 (heard" in run("status").out
+    (hold,) = run("status", "--json").document["holds"]
+    assert [(h["host"], h["runs"]) for h in hold["probations"][0]["hosts"]] == [("a", 1), ("b", 2)]
+    refused(
+        run("resume", "H-1", "--full", "--host", "a", "--break-glass", "x", "--yes"), 2, "--full"
+    )

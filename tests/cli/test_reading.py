@@ -61,6 +61,8 @@ def test_status_shows_a_narrow_restart_under_its_hold() -> None:
             "runs_taken": 1,
             "max_runs": 3,
             "until": "2999-01-01T00:00:00+00:00",
+            "cut_off_run_ids": [],
+            "hosts": [],
         }
     ]
     for name in ("r2", "r3"):

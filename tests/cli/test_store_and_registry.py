@@ -276,3 +276,37 @@ def test_the_settings_name_the_store_that_is_printed(own_folders: Path) -> None:
     a_store()
     found = run("registry", "apply", str(a_registry_file()), "--yes")
     assert str(Settings.from_environment().store) in found.out.splitlines()[0]
+
+
+def test_a_store_is_made_again_from_an_export(own_folders: Path) -> None:
+    """`store restore` has the same log and verifies; refused where a store is, and never half made."""
+    a_store()
+    a_hold()
+    before = events()
+    assert run("audit", "export", str(own_folders / "kept")).code == 0
+    copy = own_folders / "kept" / "events.jsonl"
+    refused(run("store", "restore", str(copy)), 3, "There is a store")
+    (own_folders / "store").rename(own_folders / "lost")
+    refused(run("store", "restore", str(own_folders / "absent")), 4, "absent cannot be read")
+    text = copy.read_text()
+    copy.write_text(text.replace("wrong amounts", "right amounts"))
+    refused(run("store", "restore", str(copy)), 14, "broken at")
+    assert not (own_folders / "store" / "store.sqlite").exists()
+    copy.write_text(text)
+    made = run("store", "restore", str(copy))
+    assert (made.code, "Made again" in made.out) == (0, True)
+    assert [e.hash for e in events()] == [e.hash for e in before]
+    assert run("audit", "verify").code == 0
+    assert run("gate", "ticket-reply").code == 20
+
+
+def test_a_store_made_again_from_an_older_copy_opens_nothing(own_folders: Path) -> None:
+    """Gates that know more stay with what they know, and it is said at once."""
+    a_store()
+    assert run("audit", "export", str(own_folders / "kept")).code == 0
+    a_hold()
+    (own_folders / "store").rename(own_folders / "lost")
+    made = run("store", "restore", str(own_folders / "kept" / "events.jsonl"))
+    assert "NOT DELIVERED" in made.out
+    assert "older or forked copy" in made.out
+    assert run("gate", "ticket-reply").code == 20

@@ -32,7 +32,7 @@ def as_mirror_account(server: Server, place: Path, name: str) -> Settings:
 
 def a_mirror(settings: Settings, clock: Any = CLOCK) -> Mirror:
     """Return the mirror of a host."""
-    return Mirror(store_of(settings, clock), settings.host)
+    return Mirror(store_of(settings, clock))
 
 
 @contextmanager

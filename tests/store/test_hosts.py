@@ -249,6 +249,21 @@ def test_two_hosts_of_one_name_are_two(place: Path, short_silence: float) -> Non
     assert [view.label for view in control.status().hosts] == ["worker"]
 
 
+def test_a_folder_of_an_earlier_version_reports_under_a_number(place: Path) -> None:
+    """Where nothing is published anew the mirror draws the number that tells the folder from others."""
+    control = a_control(place, SystemClock())
+    own = on_host(place, "b")
+    a_mirror(own, SystemClock()).once()
+    epoch = own.gate / EPOCH_FILE
+    with open(epoch, "r+b") as file:
+        file.seek(56)
+        file.write(bytes(8))
+    a_mirror(own, SystemClock()).once()
+    known = control.store.hosts(control.state()).known
+    assert len(known) == 2  # the row of the number that it had, and the new one
+    assert all(host.number and host.folder_id for host in known)
+
+
 def test_a_copied_gate_folder_becomes_another_host(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

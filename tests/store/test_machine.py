@@ -16,7 +16,7 @@ from tests.postgres_server import Server
 from tests.store.conftest import use_database
 from tests.store.machine import Machine
 from workbench import tickets
-from workbench.control import reading, resuming
+from workbench.control import resuming, usage
 from workbench.errors import WorkbenchError
 from workbench.gate import admission, source, view
 from workbench.records import Hold
@@ -173,7 +173,7 @@ def seed_wall_clock_reopens(patch: pytest.MonkeyPatch) -> None:
     """A narrow restart that ended lives again when the clock is set back."""
     patch.setattr(tickets.TicketBook, "close", lambda *_, **__: None)
     patch.setattr(admission.Admission, "_over", staticmethod(lambda p, book, now: ""))
-    patch.setattr(reading, "_keep_closed", lambda *_: None)
+    patch.setattr(usage.Counter, "close", lambda *_, **__: None)
 
 
 def seed_an_edit_reopens(patch: pytest.MonkeyPatch) -> None:

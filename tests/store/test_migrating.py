@@ -28,7 +28,7 @@ from tests.store.ground import (
 )
 from workbench.clock import FixedClock
 from workbench.control import Control
-from workbench.errors import AuditBroken, Refused, Spooled, StorageUnavailable, UsageFault
+from workbench.errors import AuditBroken, NotFound, Refused, Spooled, StorageUnavailable, UsageFault
 from workbench.gate import Gate, GateState
 from workbench.queries import load_query, query_names
 from workbench.settings import Settings
@@ -40,10 +40,12 @@ from workbench.store import (
     open_store,
     postgres,
     postgres_connection,
+    restore_store,
     sqlite,
 )
 from workbench.store.audit import verify_store
 from workbench.store.backend import Upgrade
+from workbench.store.copies import read_lines
 from workbench.store.hosts import NO_HOSTS
 from workbench.store.store import backend_of, store_of
 
@@ -144,7 +146,7 @@ def test_the_schema_is_what_the_migrations_make(place: Path, other_place: Path) 
     an_old_control(place)
     a_control(other_place)
     assert schema_of(place) != schema_of(other_place)
-    backend_of(settings_in(place)).upgrade()
+    backend_of(settings_in(place)).upgrade(place / "copies")
     assert schema_of(place) == schema_of(other_place)
 
 
@@ -160,13 +162,15 @@ def test_an_older_store_is_refused_until_it_is_migrated(place: Path) -> None:
         open_store(settings_in(place), CLOCK)
     assert "workbench store migrate" in caught.value.then
     assert schema_of(place) == schema
-    done = backend_of(settings_in(place)).upgrade()
+    done = backend_of(settings_in(place)).upgrade(place / "copies")
     assert done.found == 1
     control = Control(open_store(settings_in(place), CLOCK), CLOCK)
     assert control.store.events() == before
     assert verify_store(control.store).is_ok
     assert pause(control, "*").publication_fault == ""
-    assert backend_of(settings_in(place)).upgrade() == Upgrade(migrations.SCHEMA_VERSION)
+    assert backend_of(settings_in(place)).upgrade(place / "copies") == Upgrade(
+        migrations.SCHEMA_VERSION
+    )
 
 
 def test_a_file_is_copied_before_it_is_changed(tmp_path: Path) -> None:
@@ -174,7 +178,7 @@ def test_a_file_is_copied_before_it_is_changed(tmp_path: Path) -> None:
     old = an_old_control(tmp_path)
     with workbench_of_schema_1():
         before = old.store.events()
-    done = backend_of(settings_in(tmp_path)).upgrade()
+    done = backend_of(settings_in(tmp_path)).upgrade(tmp_path / "copies")
     copied = tmp_path / "copied" / "store"
     copied.mkdir(parents=True)
     Path(done.copy).rename(copied / "store.sqlite")
@@ -183,6 +187,53 @@ def test_a_file_is_copied_before_it_is_changed(tmp_path: Path) -> None:
         assert store.events() == before
     with pytest.raises(StorageUnavailable, match="has schema 1"):
         store.events()
+
+
+def test_the_log_of_a_database_is_kept_before_it_is_changed(database_place: Path) -> None:
+    """The copy has every line as it was; a store made again from it has the same history and verifies."""
+    old = an_old_control(database_place)
+    with workbench_of_schema_1():
+        before = old.store.events()
+    done = backend_of(settings_in(database_place)).upgrade(database_place / "copies")
+    assert Path(done.copy).parent == database_place / "copies"
+    again = settings_in(database_place / "again")
+    store = restore_store(again, CLOCK, lines=read_lines(Path(done.copy)))
+    assert store.events() == before
+    assert verify_store(store).is_ok
+    assert Gate(again.gate).check("ticket-reply").state is GateState.PAUSED
+
+
+def test_without_room_for_a_copy_nothing_is_migrated(database_place: Path) -> None:
+    """Where the copy cannot be written the database stays as it is, and the place is named."""
+    an_old_control(database_place)
+    schema = schema_of(database_place)
+    (database_place / "copies").write_text("a file where a folder should be")
+    with pytest.raises(StorageUnavailable, match=r"No copy of the log can be kept at .*copies"):
+        backend_of(settings_in(database_place)).upgrade(database_place / "copies")
+    assert schema_of(database_place) == schema
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (None, NotFound),
+        (b"\xff", AuditBroken),
+        (b"no json", AuditBroken),
+        (b"5", AuditBroken),
+        (b"", AuditBroken),
+        (b"{}", AuditBroken),
+    ],
+)
+def test_what_is_no_copy_makes_no_store(
+    tmp_path: Path, content: bytes | None, error: type[Exception]
+) -> None:
+    """A file that is away or holds no log is refused, and no store is made."""
+    path = tmp_path / "copy.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(error):
+        restore_store(settings_in(tmp_path), CLOCK, lines=read_lines(path))
+    assert not (tmp_path / "store" / "store.sqlite").exists()
 
 
 def test_a_newer_store_is_refused(place: Path) -> None:
@@ -200,7 +251,7 @@ def test_a_newer_store_is_refused(place: Path) -> None:
         open_store(settings_in(place), CLOCK)
     assert "newer workbench" in caught.value.then
     with pytest.raises(StorageUnavailable, match="has schema 9"):
-        backend_of(settings_in(place)).upgrade()
+        backend_of(settings_in(place)).upgrade(place / "copies")
     assert schema_of(place) == schema
 
 
@@ -222,15 +273,15 @@ def test_a_migration_that_is_cut_short_changes_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(module, "apply_steps", cut_short)
         with pytest.raises((error, StorageUnavailable)):
-            backend.upgrade()
+            backend.upgrade(place / "copies")
     assert schema_of(place) == schema
-    assert backend.upgrade().found == 1
+    assert backend.upgrade(place / "copies").found == 1
     assert verify_store(open_store(settings_in(place), CLOCK)).is_ok
 
 
 def upgrade_found(place: Path) -> int:
     """Bring a store up to date and return the version that this process found."""
-    return backend_of(settings_in(place)).upgrade().found
+    return backend_of(settings_in(place)).upgrade(place / "copies").found
 
 
 def test_of_two_migrations_at_once_one_does_it(place: Path) -> None:

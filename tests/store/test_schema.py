@@ -37,7 +37,7 @@ def test_a_new_and_a_migrated_store_have_no_drift(place: Path, other_place: Path
     """What the steps make, at once or one version after the other, is what verification expects."""
     assert a_control(place).store.drift() == []
     old = an_old_control(other_place)
-    backend_of(settings_in(other_place)).upgrade()
+    backend_of(settings_in(other_place)).upgrade(other_place / "copies")
     assert old.store.drift() == []
 
 

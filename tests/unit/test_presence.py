@@ -16,7 +16,14 @@ import pytest
 from tests.unit.published import publish
 from workbench import presence
 from workbench.gate import Gate
-from workbench.presence import Reporter, is_alive, pid_namespace, read_presences, started_ticks
+from workbench.presence import (
+    Reporter,
+    cut_off_runs,
+    is_alive,
+    pid_namespace,
+    read_presences,
+    started_ticks,
+)
 
 
 def a_folder(tmp_path: Path) -> Path:
@@ -118,6 +125,36 @@ def test_dead_processes_are_told_from_living_ones(tmp_path: Path) -> None:
     assert not read_presences(folder)["a"][0].is_alive
 
 
+def test_a_process_that_waits_to_be_buried_is_dead() -> None:
+    """A killed process whose parent never asks for it, as in many containers, holds no pause up."""
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody buried it
+    os.kill(child.pid, 0)
+    assert not is_alive(child.pid, "")
+    child.wait()
+
+
+def test_a_run_that_another_process_carries_on_is_in_flight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of a process that ended counts, and is kept, while the one that carries out its run lives."""
+    folder = a_folder(tmp_path)
+    hands = [[os.getpid(), started_ticks(os.getpid())]]
+    body = a_body(pid=a_dead_pid(), carried_out_by=hands)
+    path = folder / f"seen/a.{body['pid']}.json"
+    path.write_text(json.dumps(body))
+    (found,) = read_presences(folder)["a"]
+    assert (found.is_alive, found.in_flight) == (True, ("r1",))
+    os.utime(path, (1, 1))
+    Reporter(folder).asked("a", 1)
+    assert path.exists()
+    path.write_text(json.dumps({**body, "carried_out_by": [[os.getpid(), "1"], [-1, ""], [0, ""]]}))
+    assert [p.is_alive for p in read_presences(folder)["a"] if p.pid == body["pid"]] == [False]
+    os.utime(path, (1, 1))
+    Reporter(folder).asked("a", 1)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -135,6 +172,9 @@ def test_dead_processes_are_told_from_living_ones(tmp_path: Path) -> None:
         json.dumps(a_body(asked_at="soon")),
         json.dumps(a_body(in_flight="r1")),
         json.dumps(a_body(in_flight=None)),
+        json.dumps(a_body(started="1", carried_out_by=5)),
+        json.dumps(a_body(started="1", carried_out_by=[1])),
+        json.dumps(a_body(started="1", carried_out_by=[["x", ""]])),
     ],
 )
 def test_a_misshapen_file_confirms_nothing(tmp_path: Path, content: str) -> None:
@@ -176,7 +216,7 @@ def test_files_of_long_dead_processes_are_taken_away(
     folder = a_folder(tmp_path)
     old, fresh, living, other = (a_dead_pid(), a_dead_pid(), os.getppid(), a_dead_pid())
     for name, pid in (("a", old), ("a", fresh), ("a", living), ("a.b", other)):
-        (folder / f"seen/{name}.{pid}.json").write_text(json.dumps(a_body(pid=pid)))
+        (folder / f"seen/{name}.{pid}.json").write_text(json.dumps(a_body(pid=pid, in_flight=[])))
     shutil.copy(folder / f"seen/a.{old}.json", folder / f"seen/a.{old}-77.json")
     long_ago = time.time() - presence.KEEP_DEAD_SECONDS - 1
     for name, pid in (("a", old), ("a", living), ("a.b", other)):
@@ -226,3 +266,32 @@ def test_one_pid_in_two_namespaces_is_two_processes(
     monkeypatch.setattr(presence, "pid_namespace", lambda: "77")
     Reporter(folder).asked("a", 8)
     assert sorted(p.seen_seq or 0 for p in read_presences(folder)["a"]) == [7, 8]
+
+
+def test_a_run_whose_process_ended_inside_of_it_was_cut_off(tmp_path: Path) -> None:
+    """It is named until a living process carries the same run on; what is in flight is not cut off."""
+    folder = a_folder(tmp_path)
+    pid = a_dead_pid()
+    (folder / f"seen/a.{pid}.json").write_text(json.dumps(a_body(pid=pid, in_flight=["r1", "r2"])))
+    assert cut_off_runs(read_presences(folder)["a"]) == ("r1", "r2")
+    reporter = Reporter(folder)
+    reporter.started("a", "r2", seq=1)
+    reporter.started("a", "r3", seq=1)
+    assert cut_off_runs(read_presences(folder)["a"]) == ("r1",)
+
+
+def test_what_was_cut_off_is_kept_for_somebody_to_see(tmp_path: Path) -> None:
+    """The file of a process that ended inside of a run outlasts the others, and goes after a day too."""
+    folder = a_folder(tmp_path)
+    for run_ids in (["r1"], []):
+        pid = a_dead_pid()
+        path = folder / f"seen/a.{pid}-{pid_namespace()}.json"
+        path.write_text(json.dumps(a_body(pid=pid, in_flight=run_ids)))
+        os.utime(path, (time.time() - 3600,) * 2)
+    Reporter(folder).asked("a", 1)
+    assert cut_off_runs(read_presences(folder)["a"]) == ("r1",)
+    assert len(read_presences(folder)["a"]) == 2  # with this process
+    for path in folder.glob("seen/*.json"):
+        os.utime(path, (1, 1))
+    Reporter(folder).asked("a", 1)
+    assert cut_off_runs(read_presences(folder)["a"]) == ()

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 
 import click
 
@@ -17,8 +12,6 @@ from workbench.gate import Gate, GateAnswer, GateState, Paused, Unknown
 
 _EXIT = {GateState.CLEAR: 0, GateState.PAUSED: 20, GateState.UNKNOWN: 21}
 _CANNOT_RUN = 127
-_SIGNALLED = 128
-_PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 @click.command()
@@ -29,14 +22,57 @@ _PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
     "run_id",
     help="Id of the run that asks: takes its ticket of a narrow restart, once however often it asks.",
 )
+@click.option(
+    "--max-age-seconds",
+    type=float,
+    help="CLEAR becomes UNKNOWN when the store was last known alive longer ago; PAUSED stays PAUSED.",
+)
 @click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
-def command(automation_id: str, words: tuple[str, ...], run_id: str | None, is_json: bool) -> int:
+def command(
+    automation_id: str,
+    *,
+    words: tuple[str, ...],
+    run_id: str | None,
+    max_age_seconds: float | None,
+    is_json: bool,
+) -> int:
     """Ask whether AUTOMATION_ID may act. Exit code 0 CLEAR, 20 PAUSED, 21 UNKNOWN.
 
     Under a narrow restart only runs are let through: name yours with --run, before each step if you like.
     With a COMMAND it runs as that run, or not at all; its own exit code is passed on. A hold that comes
-    meanwhile stops it where it asks again: the same line without a COMMAND.
+    meanwhile stops it where it asks again: the same line without a COMMAND. It never outlives this command,
+    even one that is killed.
     """
+    _check_age(max_age_seconds)
+    _check_run(automation_id, words, run_id=run_id, is_json=is_json)
+    if words and shutil.which(words[0]) is None:
+        return _cannot_run(words, "there is no such program")
+    gate = Gate(max_age_seconds=max_age_seconds)
+    if run_id is None:
+        return _tell(automation_id, gate.check(automation_id), is_json=is_json)
+    try:
+        with gate.run(automation_id, run_id) as answer:
+            if words:
+                return _run(gate, automation_id, words)
+    except (Paused, Unknown) as exc:
+        if words:
+            click.echo(
+                f"workbench: {one_line(words[0])} was not run: {one_line(str(exc))}", err=True
+            )
+            return _EXIT[exc.answer.state]
+        answer = exc.answer
+    return _tell(automation_id, answer, is_json=is_json)
+
+
+def _check_age(max_age_seconds: float | None) -> None:
+    if max_age_seconds is not None and not max_age_seconds >= 0:  # nan is no age either
+        raise UsageFault("An age is 0 seconds or more.", next_step="`--max-age-seconds 10`")
+
+
+def _check_run(
+    automation_id: str, words: tuple[str, ...], *, run_id: str | None, is_json: bool
+) -> None:
+    """Raise UsageFault where runs could not be told apart, or the output would be of two."""
     if run_id is not None and not run_id.strip():
         # A variable that was not set: all runs would share one ticket, and none would be the last.
         raise UsageFault(
@@ -50,67 +86,20 @@ def command(automation_id: str, words: tuple[str, ...], run_id: str | None, is_j
         )
     if words and is_json:
         raise UsageFault("With a COMMAND the output is the command's own; leave `--json` out.")
-    if words and shutil.which(words[0]) is None:
-        return _cannot_run(words, "there is no such program")
-    gate = Gate()
-    if run_id is None:
-        return _tell(automation_id, gate.check(automation_id), is_json=is_json)
+
+
+def _run(gate: Gate, automation_id: str, words: tuple[str, ...]) -> int:
+    from workbench.cli.gate_command import run_to_its_end
+
     try:
-        with gate.run(automation_id, run_id) as answer:
-            if words:
-                return _run(words)
-    except (Paused, Unknown) as exc:
-        if words:
-            click.echo(
-                f"workbench: {one_line(words[0])} was not run: {one_line(str(exc))}", err=True
-            )
-            return _EXIT[exc.answer.state]
-        answer = exc.answer
-    return _tell(automation_id, answer, is_json=is_json)
-
-
-def _run(words: tuple[str, ...]) -> int:
-    """Run the command to its end, whoever wants to end us before: a run that goes on is in flight."""
-    with _signals() as came:
-        try:
-            child = subprocess.Popen(words)
-        except OSError as exc:
-            return _cannot_run(words, exc.strerror or str(exc))
-        came.child = child
-        for number in came.early:
-            child.send_signal(number)
-        code = child.wait()
-    return code if code >= 0 else _SIGNALLED - code
+        return run_to_its_end(words, note=lambda pid: gate.carried_out_by(automation_id, pid))
+    except OSError as exc:
+        return _cannot_run(words, exc.strerror or str(exc))
 
 
 def _cannot_run(words: tuple[str, ...], why: str) -> int:
     click.echo(f"workbench: {one_line(words[0])} cannot be run: {one_line(why)}", err=True)
     return _CANNOT_RUN
-
-
-class _Came:
-    """Signals that were meant for us: passed on to the command, or kept until there is one."""
-
-    def __init__(self) -> None:
-        self.child: subprocess.Popen[bytes] | None = None
-        self.early: list[int] = []
-
-    def pass_on(self, number: int, frame: FrameType | None) -> None:
-        if self.child is None:
-            self.early.append(number)
-        elif number != signal.SIGINT:  # the keyboard's reaches the command by itself
-            self.child.send_signal(number)
-
-
-@contextmanager
-def _signals() -> Iterator[_Came]:
-    came = _Came()
-    before = {number: signal.signal(number, came.pass_on) for number in _PASSED_ON}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _tell(automation_id: str, answer: GateAnswer, *, is_json: bool) -> int:

@@ -169,5 +169,5 @@ def release(ctx: click.Context, /, **options: object) -> int:
     from workbench.cli.resume import command as resume
 
     unused = {"only": None, "runs": None, "until": "", "role": None, "command_id": None}
-    code: int = ctx.invoke(resume, full=True, **unused, **options)
+    code: int = ctx.invoke(resume, full=True, hosts=(), **unused, **options)
     return code

@@ -48,7 +48,7 @@ def command(ctx: click.Context, *, is_watching: bool, is_once: bool, unit: str |
         click.echo(unit_text(settings, is_for_user=unit == "user"), nl=False)
         return 0
     store = store_of(settings, settings.clock())
-    mirror = Mirror(store, settings.host)
+    mirror = Mirror(store)
     if is_once:
         store.backend.require()
         _say(f"gates in {store.gate_folder} have event {mirror.once()}")

@@ -199,7 +199,7 @@ def receipt_text(receipt: PauseReceipt) -> str:
             when(t.delivered_at),
             when(t.confirmed_at),
             when(t.quiet_at),
-            t.note,
+            t.remark,
         )
         for t in receipt.targets
     ]
@@ -252,7 +252,7 @@ def receipt_document(receipt: PauseReceipt) -> dict[str, object]:
                 "delivered_at": t.delivered_at,
                 "confirmed_at": t.confirmed_at,
                 "quiet_at": t.quiet_at,
-                "note": t.note,
+                "note": t.remark,
             }
             for t in receipt.targets
         ],

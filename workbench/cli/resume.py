@@ -20,9 +20,11 @@ from workbench.cli.present import (
 from workbench.clock import from_text
 from workbench.control import Control
 from workbench.control.resuming import ResumeRequest
+from workbench.control.sharing import parse_hosts
 from workbench.errors import NotConfirmed, StorageUnavailable, UsageFault
 from workbench.opening import open_control
 from workbench.records import HeadNote
+from workbench.restarts import Probation
 from workbench.settings import Settings
 
 CATCH_UP = click.Choice(["skip", "one", "all"])
@@ -40,6 +42,13 @@ LIMITS = ("--runs N", "--until INSTANT", "--reads-only")
     "--runs", type=int, default=None, help="Number of runs that the narrow restart lets through."
 )
 @click.option("--until", default="", help="Instant at which the narrow restart ends.")
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    help="Host whose gates let the runs through, or each with its runs: `--host a=10,b=10`. "
+    "Default: the one where the automations were seen.",
+)
 @click.option(
     "--reads-only", is_flag=True, help="Let reads through alone; what is about to write stays held."
 )
@@ -86,7 +95,7 @@ def command(hold_id: str, **options: object) -> int:
         click.echo(
             f"{probation.probation_id}: {', '.join(probation.automation_ids)} may "
             f"{'read in' if probation.effects == 'read' else 'run'} {probation.max_runs} "
-            f"{'runs' if probation.effects == 'read' else 'times'}; "
+            f"{'runs' if probation.effects == 'read' else 'times'}{_places(probation)}; "
             f"{hold_id} stays and stops them then."
         )
         if deaf := control.left_out(probation):
@@ -98,6 +107,12 @@ def command(hold_id: str, **options: object) -> int:
             "other holds on the same automations stay."
         )
     return _close(control, request, before)
+
+
+def _places(probation: Probation) -> str:
+    """Say which hosts let the runs through, where that was decided."""
+    named = ", ".join(f"{share.host} ({share.runs})" for share in probation.shares)
+    return one_line(f" on {named}") if named else ""
 
 
 def _close(control: Control, request: ResumeRequest, before: HeadNote) -> int:
@@ -126,12 +141,15 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
             next_step=f"{_narrow(only)}, or {_full()}",
         )
     runs, until = options["runs"], str(options["until"])
-    reads_only = bool(options.get("reads_only"))
-    if is_full and (runs is not None or until or reads_only):
+    reads_only, hosts = bool(options.get("reads_only")), _hosts(options.get("hosts"))
+    if is_full and (runs is not None or until or reads_only or hosts):
         raise UsageFault(
-            "`--runs`, `--until` and `--reads-only` limit a narrow restart; `--full` has no limit.",
+            "`--runs`, `--until`, `--host` and `--reads-only` limit a narrow restart; "
+            "`--full` has no limit.",
             next_step=f"{_full()}, or {_narrow(only)}",
         )
+    if runs is None and "=" in hosts:
+        runs = sum(count for _, count in parse_hosts(hosts, 0))
     if not is_full and (not isinstance(runs, int) or runs < 1):
         raise UsageFault(
             "A narrow restart needs a number of runs above 0.",
@@ -152,6 +170,7 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
         effects="read" if reads_only else "write",
         catch_up=_CHOSEN[options.get("catch_up")],
         rate_per_minute=rate if isinstance(rate, int) else None,
+        hosts=hosts,
     )
 
 
@@ -164,6 +183,11 @@ def _narrow(only: object) -> str:
     """Return the command as a narrow restart."""
     own = () if only is not None else ("--only", "SCOPE")
     return typed_again(*own, "--runs", "N", without=("--full",))
+
+
+def _hosts(given: object) -> str:
+    """Return what was said of hosts, once or several times, as one text."""
+    return ",".join(str(part) for part in given) if isinstance(given, tuple | list) else ""
 
 
 def _instant(text: str) -> datetime | None:

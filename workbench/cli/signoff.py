@@ -34,6 +34,7 @@ def command() -> None:
 @click.option("--runs", type=int, default=None, help="Number of runs that it lets through.")
 @click.option("--until", default="", help="Instant at which the narrow restart ends.")
 @click.option("--reads-only", is_flag=True, help="Let reads through alone.")
+@click.option("--host", "hosts", multiple=True, help="Host whose gates let the runs through.")
 @click.option("--full", is_flag=True, help="Release the hold.")
 @click.option("--catch-up", type=CATCH_UP, default=None, help="Starts that fell into the pause.")
 @click.option("--rate-per-minute", type=int, default=None, help="Runs let go in a minute.")

@@ -84,8 +84,7 @@ def _restart_words(view: ProbationView) -> str:
     probation = view.probation
     until = f", until {when(probation.until)}" if probation.until else ""
     names = ", ".join(view.automation_ids)
-    used = f"{view.runs_taken} of {probation.max_runs} runs used"
-    return f"{probation.probation_id} narrow restart: {names}, {used}{until}"
+    return f"{probation.probation_id} narrow restart: {names}, {view.used_words}{until}"
 
 
 def _restart_document(view: ProbationView) -> dict[str, Any]:
@@ -96,6 +95,11 @@ def _restart_document(view: ProbationView) -> dict[str, Any]:
         "runs_taken": view.runs_taken,
         "max_runs": probation.max_runs,
         "until": probation.until,
+        "cut_off_run_ids": list(view.cut_off),
+        "hosts": [
+            {"host": use.host, "runs_taken": use.taken_count, "runs": use.runs, "known": use.heard}
+            for use in view.uses
+        ],
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.present import head_line, one_line, store_line
+from workbench.cli.present import head_line, not_delivered, one_line, store_line
 from workbench.control import Control, open_control
 from workbench.control.actor import actor_text
 from workbench.control.enrolling_keys import Enrolment, enrol_key
@@ -16,15 +16,19 @@ from workbench.control.reading import why_unsigned
 from workbench.errors import UsageFault
 from workbench.scope import SLUG
 from workbench.settings import KEY_FILE, Settings, store_url
-from workbench.store import init_store, open_store
+from workbench.store import init_store, open_store, restore_store
+from workbench.store.copies import read_lines
 from workbench.store.migrations import SCHEMA_VERSION
 from workbench.store.moving import move_store
 from workbench.store.store import backend_of
 
+COPIES = "copies"
+"""Folder in `WORKBENCH_HOME` for the log of a database as it was before a migration."""
+
 
 @click.group()
 def command() -> None:
-    """Make the one shared store, bring it up to date, or move it."""
+    """Make the one shared store, bring it up to date, move it, or make it again from a copy."""
 
 
 @command.command("init")
@@ -96,6 +100,24 @@ def _enrol_first(control: Control, settings: Settings, first: tuple[str, str]) -
     )
 
 
+@command.command("restore")
+@click.argument("copy", type=click.Path(path_type=Path, dir_okay=False))
+def restore(copy: Path) -> None:
+    """Make the store again where WORKBENCH_STORE points, from COPY: a log that was kept or exported.
+
+    Refused where a store is. The chain is recomputed over every line, and gates that know a newer state of
+    this store stay with that: an older copy opens nothing.
+    """
+    settings = Settings.from_environment()
+    store = restore_store(settings, settings.clock(), lines=read_lines(copy))
+    head = store.head_note()
+    click.echo(f"Made again {store_line(head, settings)}")
+    if fault := store.publication_fault(store.state()):
+        click.echo(not_delivered(fault))
+    click.echo("Next: `workbench audit verify`, and start the mirrors again.")
+    head_line(head)
+
+
 @command.command("migrate")
 @click.option("--to", "target", help="Folder or postgresql:// address to move the store to.")
 def migrate(target: str | None) -> None:
@@ -120,7 +142,7 @@ def migrate(target: str | None) -> None:
 
 
 def _upgrade(settings: Settings) -> None:
-    done = backend_of(settings).upgrade()
+    done = backend_of(settings).upgrade(settings.home / COPIES)
     if done.found == SCHEMA_VERSION:
         click.echo(f"{one_line(settings.place)} has schema {SCHEMA_VERSION} already.")
         return

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.control.resuming import ResumeRequest, trusted
+from workbench.control.sharing import TicketOffice
 from workbench.control.signoff import (
     decide_policy,
     decide_policy_request,
@@ -27,8 +28,12 @@ def request_signoff(
     now = control.clock.now()
     wanted = request.command(control.new_id(command_id))
     command = replace(wanted, content={**wanted.content, "name": "signoff request"})
+    tickets = TicketOffice(control.store)
     done = control.transact(
-        command, lambda s, who: decide_signoff_request(trusted(s), request, who=who, now=now)
+        command,
+        lambda s, who: decide_signoff_request(
+            trusted(s), request, who=who, now=now, tickets=tickets
+        ),
     )
     return list(done.state.signoffs.values())[-1]
 

@@ -15,14 +15,13 @@ from workbench.control.engine_port import FleetPort, NoEngines
 from workbench.control.resuming import trusted
 from workbench.control.signing import Signer, Who, identify, own_key, unsigned
 from workbench.control.spooling import Intake
-from workbench.errors import StorageUnavailable, WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.evidence import EvidenceReader, nothing_loaded
 from workbench.records import HeadNote
 from workbench.store.anchors import append_note
 from workbench.store.checkpoint import note_of
 from workbench.store.state import State
 from workbench.store.store import Change, Command, Committed, Store
-from workbench.tickets import TicketBook
 
 
 class Commander:
@@ -70,9 +69,7 @@ class Commander:
 
         def decided(state: State) -> Change:
             who = identify(command, state, signer=self.signer, role=self.role, now=now)
-            change = with_endings(
-                state, decide(state, who), gate_folder=self.store.gate_folder, now=now
-            )
+            change = with_endings(state, decide(state, who), store=self.store, now=now)
             return replace(change, seal=who.seal)
 
         return self.anchored(self.store.transact(command, decided))
@@ -104,17 +101,6 @@ class Commander:
             logging.getLogger(__name__).warning("%s; the command itself is recorded.", fault)
         self._said.update(faults)
         return done
-
-    def make_tickets(self, probation_id: str, runs: int) -> None:
-        """Make the tickets of a narrow restart; raises StorageUnavailable where they cannot be counted."""
-        try:
-            TicketBook(self.store.gate_folder, probation_id, runs).create()
-        except OSError as exc:
-            raise StorageUnavailable(
-                f"Tickets cannot be counted in {self.store.gate_folder} ({exc.strerror}); "
-                "nothing was restarted.",
-                next_step="make the gate folder writable",
-            ) from exc
 
     def trusted_state(self, state: State) -> State:
         """Return the state; raises AuditBroken or Refused where nothing may be opened on it."""

@@ -14,12 +14,14 @@ from workbench.control.freshness import opening_of, question_about, with_evidenc
 from workbench.control.observing import Lookout, head_after, lookout_after, observation_command
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_resume
+from workbench.control.sharing import TicketOffice
 from workbench.control.signing import (
     Who,
 )
 from workbench.control.signoff import with_signoff
 from workbench.control.spooling import Asker
 from workbench.control.targets import watch
+from workbench.control.usage import Counter
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
 from workbench.errors import (
     NotFound,
@@ -28,8 +30,9 @@ from workbench.errors import (
     UsageFault,
     WorkbenchError,
 )
-from workbench.records import Decision, Hold, Mode, Probation, ReportRef, Target
+from workbench.records import Decision, Hold, Mode, ReportRef, Target
 from workbench.registry import Difference, Registry, compare
+from workbench.restarts import Probation
 from workbench.scope import Proposal, Scope, no_match, propose
 from workbench.store.state import State
 from workbench.store.store import Change, Committed
@@ -151,13 +154,14 @@ class Control(Commander):
     ) -> Committed:
         if (request.only is None) is not is_full:
             raise UsageFault("A narrow restart names a part with `only`; a full one names none.")
-        now, found = self.clock.now(), None
+        now, found, tickets = self.clock.now(), None, TicketOffice(self.store)
         command = request.command(self.new_id(command_id))
         state = self.store.state()
         if command.command_id not in state.commands:
             self._refuse_catch_up(request)
         if request.decision_id and command.command_id not in state.commands:
-            opening = opening_of(decide_resume(self.trusted_state(state), request, now=now))
+            looked_at = decide_resume(self.trusted_state(state), request, now=now, tickets=tickets)
+            opening = opening_of(looked_at)
             question = question_about(state, opening, now=now)
             found = self.evidence(question) if question else None
 
@@ -166,8 +170,8 @@ class Control(Commander):
                 self.trusted_state(state),
                 request,
                 now=now,
+                tickets=tickets,
                 actor=who.text,
-                prepare_tickets=self.make_tickets,
             )
             signed = with_signoff(state, change, who=who, now=now)
             return with_evidence(state, signed, found=found, now=now)
@@ -249,7 +253,10 @@ class Control(Commander):
         """Return the holds as screens show them, newest first."""
         state = self.store.state()
         return reading.hold_views(
-            state, self.store.gate_folder, now=self.clock.now(), include_released=include_released
+            state,
+            Counter.of(self.store, state),
+            now=self.clock.now(),
+            include_released=include_released,
         )
 
     def status(self) -> Status:

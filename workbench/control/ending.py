@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
-from workbench.control.reading import limit_reached
+from workbench.control.usage import Counter, limit_reached
+from workbench.restarts import Probation
 from workbench.store.log import Draft
 from workbench.store.state import State
-from workbench.store.store import Change
-from workbench.tickets import TicketBook, TicketFault
+from workbench.store.store import Change, Store
+from workbench.tickets import TicketFault
 
 
-def with_endings(state: State, change: Change, *, gate_folder: Path, now: datetime) -> Change:
+def with_endings(state: State, change: Change, *, store: Store, now: datetime) -> Change:
     """Return the change with the ends of the narrow restarts that reached a limit since the last command."""
     ending = {draft.target for draft in change.drafts if draft.action == "probation.end"}
+    still_open = [
+        probation
+        for probation in state.probations.values()
+        if probation.ended_seq is None and probation.probation_id not in ending
+    ]
     over = []
-    for probation in state.probations.values():
-        if probation.ended_seq is not None or probation.probation_id in ending:
-            continue
-        book = TicketBook(gate_folder, probation.probation_id, probation.max_runs)
+    if still_open:
+        over = _over(still_open, Counter.of(store, state), now=now)
+    return replace(change, drafts=[*over, *change.drafts]) if over else change
+
+
+def _over(probations: Sequence[Probation], counter: Counter, *, now: datetime) -> list[Draft]:
+    found = []
+    for probation in probations:
         # Tickets that cannot be read end nothing: gates let nothing through without them anyway.
         with contextlib.suppress(TicketFault):
-            why = limit_reached(probation, book, now=now)
-            if why:
-                over.append(
+            if why := limit_reached(probation, counter.uses(probation), now=now):
+                found.append(
                     Draft(now, "system", "probation.end", probation.probation_id, reason=why)
                 )
-    return replace(change, drafts=[*over, *change.drafts]) if over else change
+    return found

@@ -11,13 +11,17 @@ from datetime import datetime
 from workbench.control.targets import Observer, observation
 from workbench.errors import StorageUnavailable
 from workbench.records import HeadNote, Hold, Target
-from workbench.store.hosts import NO_HOSTS, Hosts
+from workbench.store.hosts import Hosts
 from workbench.store.log import Draft
 from workbench.store.state import State
 from workbench.store.store import Change, Command, Committed, Store
 
 ASK_HOSTS_SECONDS = 0.2
 """How often the store is asked what other hosts have seen; the gate folder here is looked at each time."""
+
+
+UNSEEN = Hosts(is_cut=True)
+"""What is known of the hosts where the store could not be asked: that there may be any."""
 
 
 class Lookout:
@@ -30,7 +34,7 @@ class Lookout:
         self._store, self._state = store, state
         self._folder_id = store.gates.identity(state)[1]
         self._delivered = store.deliveries() if delivered is None else delivered
-        self.hosts = store.hosts(state) if delivered is None else NO_HOSTS
+        self.hosts = store.hosts(state) if delivered is None else UNSEEN
         self._asked_at = time.monotonic()
 
     def targets(self, hold: Hold) -> tuple[Target, ...]:
@@ -48,7 +52,7 @@ class Lookout:
     def _ask_hosts(self) -> None:
         """Ask again after a moment; a store that is away meanwhile leaves what was known, which confirms no more."""
         is_due = time.monotonic() - self._asked_at >= ASK_HOSTS_SECONDS
-        if is_due and self.hosts.elsewhere(self._folder_id):
+        if is_due and (self.hosts.is_cut or self.hosts.elsewhere(self._folder_id)):
             with contextlib.suppress(StorageUnavailable):
                 self.hosts = self._store.hosts(self._state)
             self._asked_at = time.monotonic()

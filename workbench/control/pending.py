@@ -112,13 +112,31 @@ def plan_in_words(signoff: SignOff) -> str:
     """Say exactly what a sign-off opens, on which decision, and until when."""
     plan = signoff.plan
     on = f"{signoff.hold_id} on {signoff.decision_id}"
+    engines = _of_engines(plan)
     if "max_runs" not in plan:
-        return f"release {on} ({', '.join(plan['covered'])})"
+        return f"release {on} ({', '.join(plan['covered'])}){engines}"
     end = f", until {plan['until']}" if plan["until"] else ""
     reading = "reading " if plan.get("effects") == "read" else ""
     scope = plan["scope"]
     shown = f"{EVERYTHING} (safe mode: everything)" if scope == EVERYTHING else scope
-    return f"{plan['max_runs']} {reading}runs of {shown} through {on}{end}"
+    shares = ", ".join(f"{share['host']} ({share['runs']})" for share in plan.get("shares", ()))
+    where = f" by {shares}" if shares else ""
+    return f"{plan['max_runs']} {reading}runs of {shown} through {on}{where}{end}{engines}"
+
+
+def _of_engines(plan: Mapping[str, Any]) -> str:
+    """Say what is asked of engines beside it: missed starts, and how fast work is let go."""
+    missed = {
+        "skip": "missed starts skipped",
+        "latest": "the latest missed start",
+        "all": "all missed starts",
+    }
+    rate = plan.get("rate_per_minute")
+    said = [
+        missed.get(plan.get("catch_up", ""), ""),
+        f"at most {rate} runs a minute" if rate else "",
+    ]
+    return "".join(f", {words}" for words in said if words)
 
 
 def rule_in_words(policy: Policy) -> str:

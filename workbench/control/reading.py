@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 
 from workbench.control.countersigning import waiting
+from workbench.control.cut_off import cut_off_flags
 from workbench.control.drill_words import drill_words
 from workbench.control.first_run import way_to_ready
+from workbench.control.usage import Counter, Use, limit_reached
 from workbench.control.views import (
     AutomationStatus,
     Card,
@@ -20,56 +21,49 @@ from workbench.control.views import (
     Status,
     first_run_words,
 )
-from workbench.presence import Presence, read_presences
-from workbench.records import Automation, HoldState, Probation
+from workbench.presence import Presence, cut_off_runs, read_presences
+from workbench.records import Automation, HoldState
 from workbench.store.hosts import Hosts
 from workbench.store.readiness import hold_lacks, lacks
 from workbench.store.signoffs import policy_of
 from workbench.store.state import State
 from workbench.store.store import Store
-from workbench.tickets import TicketBook, TicketFault
+from workbench.tickets import TicketFault
 
 
-def probation_views(state: State, gate_folder: Path, *, now: datetime) -> tuple[ProbationView, ...]:
+def probation_views(state: State, counter: Counter, *, now: datetime) -> tuple[ProbationView, ...]:
     """Return every narrow restart with the runs it has let through and why it is over, if it is."""
-    found = []
+    found, said = [], read_presences(counter.gate_folder)
     for probation in state.probations.values():
-        book = TicketBook(gate_folder, probation.probation_id, probation.max_runs)
+        uses: tuple[Use, ...] = ()
         try:
-            taken = len(book.taken())
-            why = limit_reached(probation, book, now=max(now, state.newest_at or now))
+            uses = counter.uses(probation)
+            why = limit_reached(probation, uses, now=max(now, state.newest_at or now))
             if why and probation.until is not None and probation.ended_seq is None:
-                _keep_closed(book, why, now)
+                counter.close(probation, why, now=now)
         except TicketFault as exc:
-            taken, why = 0, str(exc)
+            why = str(exc)
         if probation.ended_seq is not None:
             why = probation.ended_why
+        taken = sum(use.taken_count for use in uses)
         ids = tuple(sorted(state.let_through[probation.probation_id]))
-        found.append(ProbationView(probation, taken, why, ids))
+        shown = uses if probation.shares else ()
+        found.append(ProbationView(probation, taken, why, ids, shown, _cut_off(uses, said)))
     return tuple(found)
 
 
-def _keep_closed(book: TicketBook, why: str, now: datetime) -> None:
-    """Note a limit that was seen reached, so that a clock set back does not open it again."""
-    with contextlib.suppress(TicketFault):
-        if not book.why_closed():
-            book.close(why, now=now)
-
-
-def limit_reached(probation: Probation, book: TicketBook, *, now: datetime) -> str:
-    """Return which limit of a narrow restart is reached, or an empty text; raises TicketFault."""
-    if len(book.taken()) >= probation.max_runs:
-        return f"used its {probation.max_runs} runs"
-    if probation.until is not None and now >= probation.until:
-        return f"ended at {probation.until:%Y-%m-%d %H:%M:%S} UTC"
-    return book.why_closed()
+def _cut_off(uses: tuple[Use, ...], said: Mapping[str, Sequence[Presence]]) -> tuple[str, ...]:
+    """Return the runs that took a ticket and were cut off on this host."""
+    lost = {(name, run_id) for name, found in said.items() for run_id in cut_off_runs(found)}
+    taken = (ticket for use in uses for ticket in use.tickets)
+    return tuple(t.run_id for t in taken if (t.automation_id, t.run_id) in lost)
 
 
 def hold_views(
-    state: State, gate_folder: Path, *, now: datetime, include_released: bool = False
+    state: State, counter: Counter, *, now: datetime, include_released: bool = False
 ) -> tuple[HoldView, ...]:
     """Return the holds with their narrow restarts and decisions, newest first."""
-    probations = probation_views(state, gate_folder, now=now)
+    probations = probation_views(state, counter, now=now)
     return tuple(
         HoldView(
             hold=hold,
@@ -95,7 +89,7 @@ def host_views(hosts: Hosts, wanted_seq: int) -> tuple[HostView, ...]:
 def status(store: Store, now: datetime) -> Status:
     """Return the state of every automation, the holds, and what is flagged."""
     state = store.state()
-    holds = hold_views(state, store.gate_folder, now=now)
+    holds = hold_views(state, Counter.of(store, state), now=now)
     live = {
         (view.hold.hold_id, automation_id)
         for view in holds
@@ -114,7 +108,8 @@ def status(store: Store, now: datetime) -> Status:
         rows.append(AutomationStatus(automation, word, tuple(covering), first_run))
     fault = store.publication_fault(state)
     hosts = host_views(store.hosts(state), state.seq)
-    flagged = (*flags(state, holds, now=now), *(v.sentence for v in hosts if v.host.is_silent))
+    silent = (view.sentence for view in hosts if view.host.is_silent)
+    flagged = (*flags(state, holds, now=now), *cut_off_flags(_presences(store, state)), *silent)
     return Status(store.head_of(state), now, tuple(rows), holds, flagged, fault, hosts)
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from shlex import quote
 from typing import Any
 
 from workbench.clock import to_text
-from workbench.control.first_run import refuse_unready
+from workbench.control.grounds import entitled, grounds_of, reason_of
 from workbench.control.placing import next_id, standing_hold, storable
-from workbench.errors import AuditBroken, NoMatch, NotFound, Refused, UsageFault
-from workbench.records import Automation, Decision, Hold, VerdictKind
+from workbench.control.sharing import TicketOffice
+from workbench.errors import AuditBroken, NoMatch, Refused, UsageFault
+from workbench.records import Automation, Hold
+from workbench.restarts import Share
 from workbench.scope import Scope, values_under, why_no_match
 from workbench.store.descent import WAY_OUT
 from workbench.store.log import Draft
@@ -30,6 +32,8 @@ class ResumeRequest:
         effects: "read" lets a narrow restart's runs read only; "write" lets them do everything.
         catch_up: what engines do with starts that fell into the pause: "skip", "latest", "all"; empty: their own way.
         rate_per_minute: runs that an engine is let go in a minute at most; None for no limit.
+        hosts: which host lets the runs through, `a`, or how many on each, `a=10,b=10`; empty for the one
+            where the automations were seen.
         based_on: seq that the asker had seen; a hold changed since then refuses.
     """
 
@@ -43,6 +47,7 @@ class ResumeRequest:
     effects: str = "write"
     catch_up: str = ""
     rate_per_minute: int | None = None
+    hosts: str = ""
 
     def command(self, command_id: str) -> Command:
         """Return the request as a command with an id of its own."""
@@ -55,6 +60,7 @@ class ResumeRequest:
             "decision_id": self.decision_id,
             "break_glass_reason": storable(self.break_glass_reason),
             **_choices(self),
+            **({"hosts": storable(self.hosts)} if self.hosts else {}),
         }
         return Command(command_id, content)
 
@@ -91,22 +97,18 @@ def trusted(state: State, *, copy_fault: str = "") -> State:
     return state
 
 
-def no_tickets(probation_id: str, runs: int) -> None:
-    """Make no tickets: for a resume that is looked at and not carried out."""
-
-
 def decide_resume(
     state: State,
     request: ResumeRequest,
     *,
     now: datetime,
+    tickets: TicketOffice,
     actor: str = "",
-    prepare_tickets: Callable[[str, int], None] = no_tickets,
 ) -> Change:
     """Return the events of a resume as its request asks, narrow or full."""
     if request.only is None:
         return decide_release(state, request, actor=actor, now=now)
-    return decide_narrow(state, request, actor=actor, now=now, prepare_tickets=prepare_tickets)
+    return decide_narrow(state, request, actor=actor, now=now, tickets=tickets)
 
 
 def decide_narrow(
@@ -115,34 +117,34 @@ def decide_narrow(
     *,
     actor: str,
     now: datetime,
-    prepare_tickets: Callable[[str, int], None],
+    tickets: TicketOffice,
 ) -> Change:
     """Return the event of a narrow restart; the hold stays."""
     hold = _hold_as_seen(state, request)
     runs = _runs_of(request)
     scope, ids = _let_through(state, hold, request, now)
-    decision = _entitled(state, hold, request, ids, now=now)
+    decision = entitled(state, hold, request, ids, now=now)
     probation_id = next_id("P", state.probations)
+    shares = tickets.shares(request, state=state, ids=ids)
     draft = Draft(
         now,
         actor,
         "probation.start",
         probation_id,
-        reason=_why(decision, request),
+        reason=reason_of(decision, request),
         correlation_id=hold.incident_id or hold.hold_id,
         payload={
             "hold_id": hold.hold_id,
             "scope": str(scope),
             "automation_ids": ids,
             "max_runs": runs,
-            "until": to_text(request.until) if request.until else None,
-            "decision_id": decision.decision_id if decision else "",
-            "break_glass_reason": storable(request.break_glass_reason),
-            **_choices(request),
+            **_limits(request, shares),
+            **grounds_of(decision, request),
         },
     )
     ended = _superseded(state, draft, ids)
-    return Change([*ended, draft], lambda: prepare_tickets(probation_id, runs))
+    make_book = tickets.maker(state, probation_id=probation_id, runs=runs, shares=shares)
+    return Change([*ended, draft], make_book)
 
 
 def _runs_of(request: ResumeRequest) -> int:
@@ -218,11 +220,10 @@ def decide_release(state: State, request: ResumeRequest, *, actor: str, now: dat
     """Return the event of a release: only this hold goes, other holds on the same automations stay."""
     hold = _hold_as_seen(state, request)
     covered = sorted(state.covered[hold.hold_id])
-    decision = _entitled(state, hold, request, covered, now=now)
+    decision = entitled(state, hold, request, covered, now=now)
     payload = {
         "covered": covered,
-        "decision_id": decision.decision_id if decision else "",
-        "break_glass_reason": storable(request.break_glass_reason),
+        **grounds_of(decision, request),
         **_of_engines(request),
     }
     draft = Draft(
@@ -230,7 +231,7 @@ def decide_release(state: State, request: ResumeRequest, *, actor: str, now: dat
         actor,
         "hold.release",
         hold.hold_id,
-        reason=_why(decision, request),
+        reason=reason_of(decision, request),
         correlation_id=hold.incident_id or hold.hold_id,
         payload=payload,
     )
@@ -249,108 +250,7 @@ def _hold_as_seen(state: State, request: ResumeRequest) -> Hold:
     return hold
 
 
-def _why(decision: Decision | None, request: ResumeRequest) -> str:
-    if decision is None:
-        reason = storable(request.break_glass_reason)
-        return f"break-glass: {reason}" if reason else "ready for its first run"
-    return f"{decision.decision_id}: {decision.reason}" if decision.reason else decision.decision_id
-
-
-def _entitled(
-    state: State, hold: Hold, request: ResumeRequest, ids: list[str], *, now: datetime
-) -> Decision | None:
-    """Return the decision that entitles to the resume, or None for a recorded break-glass reason."""
-    if storable(request.break_glass_reason):
-        if request.decision_id:
-            raise UsageFault("Give either a decision or a break-glass reason, not both.")
-        return None
-    if hold.is_first_run:
-        effects = "write" if request.only is None else request.effects
-        refuse_unready(state, hold, effects=effects, now=now)
-        if request.only is None and not request.decision_id:
-            return None
-    if not request.decision_id:
-        raise Refused(
-            f"{hold.hold_id} is not resumed without a decision: a quiet alert is not evidence.",
-            next_step=f"`workbench review {hold.hold_id}`, then `workbench decide R-N`; "
-            'or `--break-glass "REASON"`, which is recorded and flagged',
-        )
-    decision = state.decisions.get(request.decision_id)
-    if decision is None:
-        known = (
-            ", ".join(d.decision_id for d in state.decisions.values() if d.hold_id == hold.hold_id)
-            or "none"
-        )
-        raise NotFound(
-            f"There is no decision {request.decision_id}; for {hold.hold_id} there is: {known}."
-        )
-    wanted = VerdictKind.RESTART_FULL if request.only is None else VerdictKind.RESTART_NARROW
-    _check_decision(state, hold, decision, wanted, ids)
-    if decision.decision is VerdictKind.RESTART_NARROW:
-        _check_proposal(state, decision, request, ids)
-    return decision
-
-
-def _check_decision(
-    state: State, hold: Hold, decision: Decision, wanted: VerdictKind, ids: list[str]
-) -> None:
-    again = f"`workbench review {hold.hold_id}`, then `workbench decide`"
-    if decision.hold_id != hold.hold_id:
-        raise Refused(
-            f"{decision.decision_id} is about {decision.hold_id}, not {hold.hold_id}.",
-            next_step=again,
-        )
-    if decision.decision not in {wanted, VerdictKind.RESTART_FULL}:
-        raise Refused(
-            f"{decision.decision_id} decided {decision.decision}, which does not allow {wanted}: "
-            f"{decision.reason}",
-            next_step=again,
-        )
-    newer = [
-        d
-        for d in state.decisions.values()
-        if d.hold_id == hold.hold_id and d.decided_seq > decision.decided_seq
-    ]
-    if newer:
-        raise Refused(
-            f"{decision.decision_id} was superseded by {newer[-1].decision_id} ({newer[-1].decision}).",
-            next_step=f"use {newer[-1].decision_id}, or {again}",
-        )
-    outside = sorted(set(ids) - set(decision.automation_ids))
-    if outside:
-        raise Refused(
-            f"{decision.decision_id} is not about {', '.join(outside)}, which this resume would let run.",
-            next_step=again,
-        )
-
-
-def _check_proposal(
-    state: State, decision: Decision, request: ResumeRequest, ids: list[str]
-) -> None:
-    """Refuse what was not reviewed: other automations, more runs, or a second restart on one decision.
-
-    An override has no proposal behind it, and logs recorded before reports told theirs know no limit.
-    """
-    own, hold_id = decision.decision_id, decision.hold_id
-    again = f"`workbench review {hold_id}`, then `workbench decide`"
-    used = [p.probation_id for p in state.probations.values() if p.decision_id == own]
-    if used:
-        raise Refused(
-            f"{own} was used by {used[-1]}; another narrow restart needs a decision of its own.",
-            next_step=again,
-        )
-    report = state.reports.get(decision.report_id)
-    if report is None or decision.is_override:
-        return
-    outside = sorted(set(ids) - set(ids if report.narrow_ids is None else report.narrow_ids))
-    if outside:
-        proposed = ", ".join(report.narrow_ids or ()) or "nothing"
-        raise Refused(
-            f"{report.report_id} proposed to let {proposed} through, not {', '.join(outside)}.",
-            next_step=f"name what was proposed, or `workbench review {hold_id} --only SCOPE`",
-        )
-    if report.narrow_run_count is not None and (request.runs or 0) > report.narrow_run_count:
-        raise Refused(
-            f"{report.report_id} proposed {report.narrow_run_count} runs, not {request.runs}.",
-            next_step=f"say `--runs {report.narrow_run_count}` or fewer",
-        )
+def _limits(request: ResumeRequest, shares: Sequence[Share]) -> dict[str, Any]:
+    until = to_text(request.until) if request.until else None
+    shared = {"shares": [asdict(share) for share in shares]} if shares else {}
+    return {"until": until, **_choices(request), **shared}

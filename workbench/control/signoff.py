@@ -15,6 +15,7 @@ from workbench.control.first_run import refuse_lonely
 from workbench.control.freshness import opening_of
 from workbench.control.placing import next_id, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_resume
+from workbench.control.sharing import TicketOffice
 from workbench.control.signing import Who, key_of
 from workbench.errors import NotFound, Refused
 from workbench.policy import Policy
@@ -74,11 +75,16 @@ def with_signoff(state: State, change: Change, *, who: Who, now: datetime) -> Ch
 
 def resume_form(body: Mapping[str, Any]) -> str:
     """Return the options of exactly this resume, as they are typed."""
+    catch_up = {"": "", "latest": "one"}.get(body.get("catch_up", ""), body.get("catch_up"))
+    engines = f" --catch-up {catch_up}" if catch_up else ""
+    if body.get("rate_per_minute"):
+        engines += f" --rate-per-minute {body['rate_per_minute']}"
     if "covered" in body:
-        return "--full"
+        return f"--full{engines}"
     until = f" --until {body['until']}" if body["until"] else ""
     reads = " --reads-only" if body.get("effects") == "read" else ""
-    return f"--only {quote(body['scope'])} --runs {body['max_runs']}{until}{reads}"
+    shares = [f" --host {quote(s['host'])}={s['runs']}" for s in body.get("shares", ())]
+    return f"--only {quote(body['scope'])} --runs {body['max_runs']}{until}{reads}{''.join(shares)}{engines}"
 
 
 def _refuse_without_keys(state: State, resume: str, *, now: datetime) -> None:
@@ -95,11 +101,11 @@ def _refuse_without_keys(state: State, resume: str, *, now: datetime) -> None:
 
 
 def decide_signoff_request(
-    state: State, request: ResumeRequest, *, who: Who, now: datetime
+    state: State, request: ResumeRequest, *, who: Who, now: datetime, tickets: TicketOffice
 ) -> Change:
     """Return the event that asks for the sign-off of a resume, exactly as it would be done."""
     asker = key_of(who, "A request for a sign-off")
-    opening = _rehearsed(state, request, who, now)
+    opening = _rehearsed(state, request, who=who, now=now, tickets=tickets)
     body = opening.payload or {}
     decision = state.decisions[body["decision_id"]]
     covered = sorted(state.covered[request.hold_id])
@@ -128,7 +134,9 @@ def decide_signoff_request(
     )
 
 
-def _rehearsed(state: State, request: ResumeRequest, who: Who, now: datetime) -> Draft:
+def _rehearsed(
+    state: State, request: ResumeRequest, *, who: Who, now: datetime, tickets: TicketOffice
+) -> Draft:
     """Return the event that a resume would record, every check passed but the sign-off's and how fresh its evidence is.
 
     That is asked of the warehouse when it is carried out: by then it may be old.
@@ -138,7 +146,7 @@ def _rehearsed(state: State, request: ResumeRequest, who: Who, now: datetime) ->
             "A break-glass resume has no sign-off; it is reviewed afterwards.",
             next_step="leave `--break-glass` out",
         )
-    opening = opening_of(decide_resume(state, request, actor=who.text, now=now))
+    opening = opening_of(decide_resume(state, request, actor=who.text, now=now, tickets=tickets))
     if not (opening.payload or {})["decision_id"]:
         raise Refused(
             f"{request.hold_id} is a first-run hold: the reviews of its runs are its sign-offs.",

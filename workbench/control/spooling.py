@@ -222,7 +222,7 @@ class Intake:
     def _record(self, pause: SpooledPause, now: datetime) -> Committed:
         def decide(state: State) -> Change:
             change = decide_spooled(state, pause, now=now)
-            return with_endings(state, change, gate_folder=self._store.gate_folder, now=now)
+            return with_endings(state, change, store=self._store, now=now)
 
         try:
             return self._store.transact(Command(pause.command_id, pause.request), decide)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.clock import from_text, to_text
+from workbench.control.cut_off import cut_off_words
 from workbench.presence import Presence, read_presences
 from workbench.records import Automation, Hold, Target, TargetState
 from workbench.store.hosts import NO_HOSTS, Host, Hosts
@@ -119,6 +120,7 @@ class Observer:
             last_asked_at=last_asked,
             in_flight_count=in_flight,
             note=_note(automation, state, in_flight, asked=(last_asked, behind), sights=sights),
+            cut_off=cut_off_words(said),
             is_asking=_asks(automation) and any(_can_confirm(sight) for sight in sights),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from workbench.control.usage import Use
 from workbench.records import (
     Automation,
     Decision,
@@ -13,10 +14,10 @@ from workbench.records import (
     Hold,
     HoldState,
     Mode,
-    Probation,
     Target,
     TargetState,
 )
+from workbench.restarts import Probation
 from workbench.scope import Scope
 from workbench.store.hosts import Host
 
@@ -150,12 +151,28 @@ class ProbationView:
 
     Attributes:
         automation_ids: what it still lets through.
+        uses: what was let through on each host, where several have shares.
+        cut_off: ids of its runs that ended in the middle on this host, so that nobody knows what they did.
     """
 
     probation: Probation
     runs_taken: int
     why_over: str
     automation_ids: tuple[str, ...] = ()
+    uses: tuple[Use, ...] = ()
+    cut_off: tuple[str, ...] = ()
+
+    @property
+    def used_words(self) -> str:
+        """Say how many of its runs were used, and on which host, with the age of that knowledge."""
+        used = f"{self.runs_taken} of {self.probation.max_runs} runs used"
+        where = f" on {', '.join(use.words for use in self.uses)}" if self.uses else ""
+        return f"{used}{where}{self.cut_off_words}"
+
+    @property
+    def cut_off_words(self) -> str:
+        """Say which of its runs are not known to have ended well; empty where none was cut off."""
+        return f", cut off and unknown: {', '.join(self.cut_off)}" if self.cut_off else ""
 
     @property
     def is_live(self) -> bool:

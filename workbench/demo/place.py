@@ -91,7 +91,7 @@ def _earlier(place: Place, clock: Clock) -> Store:
     mark is not touched.
     """
     if place.marked_id():
-        backend_of(place.settings).upgrade()
+        backend_of(place.settings).upgrade(place.settings.home / "copies")
     return store_of(place.settings, clock)
 
 

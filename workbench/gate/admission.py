@@ -41,7 +41,8 @@ class Admission:
         probations = [hold["probation"] for hold in holds if hold["probation"] is not None]
         if doubt := view.doubt or view.silence(run.max_age_seconds):
             return answer._replace(reason=doubt) if probations else answer
-        refusal = self._refusal(probations, run, may_take=bearing.may_take)
+        refusal = next((why for p in probations if (why := _not_here(p, view.folder_id))), "")
+        refusal = refusal or self._refusal(probations, run, may_take=bearing.may_take)
         if refusal:
             return answer._replace(reason=refusal)
         return answer._replace(state=GateState.CLEAR, reason=LET_THROUGH)
@@ -81,6 +82,23 @@ class Admission:
         with contextlib.suppress(TicketFault):
             book.close(why, now=now)
         return why
+
+
+def _not_here(probation: dict[str, Any], folder_id: str) -> str:
+    """Return why a narrow restart lets nothing through in this gate folder, or an empty text.
+
+    What was published is this folder's share already. It is looked at again, because a copy of the folder
+    has what was published for the folder that it was copied from, and tickets besides.
+    """
+    shares = probation.get("shares")
+    is_ours = folder_id and any(s["folder_id"] == folder_id and s["runs"] > 0 for s in shares or ())
+    if shares is None or is_ours:
+        return ""
+    named = ", ".join(f"{share['host']} ({share['runs']})" for share in shares)
+    return (
+        f"the narrow restart {probation['probation_id']} lets no run through on this host: its runs are on "
+        f"{named}, as these hosts were when it was given"
+    )
 
 
 def _not_this_effect(probation: dict[str, Any], run: AskedRun) -> str:

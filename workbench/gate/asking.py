@@ -241,6 +241,10 @@ class Gate(Source):
         """Note that a run has ended."""
         self._presence.finished(run.automation_id, run.run_id)
 
+    def carried_out_by(self, automation_id: str, pid: int) -> None:
+        """Note another process that carries out this one's run: the run is in flight while either lives."""
+        self._presence.carried_out_by(automation_id, pid)
+
     def _inside(self, effect: Effect | None, max_age_seconds: float | None) -> AskedRun:
         current = _current.get()
         if current is None:

@@ -15,13 +15,14 @@ from typing import Any
 from workbench.answers import GateAnswer, GateState
 from workbench.clock import Clock, SystemClock, from_text
 from workbench.gate.view import SPOOLED, View
-from workbench.identity import boot_id
+from workbench.identity import boot_id, folder_id
 from workbench.settings import Settings
 from workbench.snapshot import (
     EPOCH_FILE,
     EPOCH_SIZE_BYTES,
     EPOCH_WORD,
     HEARTBEAT_WORD,
+    NUMBER_WORD,
     SEQ_WORD,
     SPOOL_WORD,
     Published,
@@ -55,6 +56,7 @@ class Source:
         self._lock = threading.Lock()
         self._words: memoryview[int] | None = None
         self._identity: tuple[int, int] | None = None
+        self._found: os.stat_result | None = None
         self._view: View | None = None
         self._last_view: View | None = None
         self._spooled = NOTHING
@@ -106,6 +108,7 @@ class Source:
             self._words = None
             raise SnapshotFault("the epoch file has another size")
         identity = (found.st_dev, found.st_ino)
+        self._found = found
         if self._words is None or self._identity != identity:
             with open(self.folder / EPOCH_FILE, "rb") as file:
                 area = mmap.mmap(file.fileno(), EPOCH_SIZE_BYTES, access=mmap.ACCESS_READ)
@@ -158,6 +161,7 @@ class Source:
         view.spool_word = spool_word
         view.spooled = self._spooled
         view.max_age_seconds = self._max_age_seconds
+        view.folder_id = folder_id(words[NUMBER_WORD], self._found) if self._found else ""
         return view
 
     def _look_before_unknown(self, words: memoryview[int]) -> None:

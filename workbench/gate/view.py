@@ -22,13 +22,14 @@ class View:
         epoch: epoch word that the state was read under.
         spool_word: word that changes with each change of the spool.
         alive_at: when the source was last verified alive.
+        folder_id: what tells this gate folder from its copies; shares of a narrow restart belong to one.
         max_age_seconds: how long ago that may be for a CLEAR; None for ever.
         quick: automation id -> its CLEAR, once the asking has been noted: all that a repeated question needs.
     """
 
     __slots__ = (
         *("words", "epoch", "spool_word", "published", "spooled"),
-        *("read_at", "alive_at", "max_age_seconds", "answers", "quick"),
+        *("read_at", "alive_at", "max_age_seconds", "folder_id", "answers", "quick"),
     )
 
     def __init__(
@@ -40,7 +41,7 @@ class View:
         read_at: datetime,
         alive_at: datetime,
     ) -> None:
-        """Hold what was published; what was spooled, and how old it may be, is put in by who read it."""
+        """Hold what was published; what was spooled, how old it may be, and where it lies, is put in by who read it."""
         self.words = words
         self.epoch = epoch
         self.published = published
@@ -49,6 +50,7 @@ class View:
         self.spool_word = 0
         self.spooled = NOTHING
         self.max_age_seconds: float | None = None
+        self.folder_id = ""
         self.answers: dict[str, GateAnswer] = {}
         self.quick: dict[str, GateAnswer] = {}
 

@@ -130,7 +130,7 @@ def _target_row(target: Target) -> str:
     quiet = instant(target.quiet_at)
     if target.quiet_at is None and target.in_flight_count:
         quiet = element("b", f"{target.in_flight_count} in flight", css="wb-warn")
-    note = element("div", target.note, css="wb-words") if target.note else ""
+    note = element("div", target.remark, css="wb-words") if target.remark else ""
     return row(
         (
             element("b", target.automation_id) + note,

@@ -197,6 +197,7 @@ class ResumeForm(widgets.VBox):
         self.way = radio("How far", {way.in_plain_words: way for way in ResumeWay})
         self.only = field("Only", "automation=invoice-triage")
         self.runs = styled(widgets.IntText(description="Runs", style=LABEL), "wb-number")
+        self.hosts = field("Host", "where several run it: worker-1, or worker-1=5,worker-2=5")
         self.decision_id = field("Decision", "D-3, from `workbench decide`")
         self.break_glass_reason = field(
             "Break-glass reason", "only without a decision: recorded, shown to everybody"
@@ -214,12 +215,13 @@ class ResumeForm(widgets.VBox):
             ),
             "wb-armed",
         )
-        narrow = widgets.VBox([self.only, self.runs])
-        for trait in ("way", "only", "runs", "decision_id", "break_glass_reason"):
+        narrow = widgets.VBox([self.only, self.runs, self.hosts])
+        for trait in ("way", "only", "runs", "hosts", "decision_id", "break_glass_reason"):
             link((resume, trait), (getattr(self, trait), "value"))
         dlink(
             (resume, "way"), (narrow.layout, "display"), lambda way: placed(way is ResumeWay.NARROW)
         )
+        dlink((model, "hosts"), (self.hosts.layout, "display"), lambda known: placed(bool(known)))
         dlink(
             (resume, "armed"),
             (self.confirm, "description"),

@@ -148,11 +148,11 @@ def _probation(view: ProbationView) -> str:
     until = f", until {probation.until:%Y-%m-%d %H:%M} UTC" if probation.until else ""
     grounds = probation.decision_id or "break-glass"
     used = f"{view.runs_taken} of {counted(probation.max_runs, 'run')} used"
+    shares = f" ({', '.join(use.words for use in view.uses)})" if view.uses else ""
+    where = f"{shares}{view.cut_off_words}"
     state = f"ended: {view.why_over}" if view.why_over else "runs may pass now"
     names = ", ".join(probation.automation_ids)
-    text = (
-        f"Narrow restart {probation.probation_id} of {names}: {used}{until}, on {grounds}; {state}."
-    )
+    text = f"Narrow restart {probation.probation_id} of {names}: {used}{where}{until}, on {grounds}; {state}."
     return element("div", text, css="wb-through" if view.is_live else "wb-through wb-words")
 
 

@@ -9,7 +9,8 @@ from workbench.control.pending import Pending
 from workbench.control.placing import PauseRequest
 from workbench.control.resuming import ResumeRequest
 from workbench.control.views import PauseReceipt, Preview, Status
-from workbench.records import Hold, Mode, Probation, Target
+from workbench.records import Hold, Mode, Target
+from workbench.restarts import Probation
 from workbench.scope import Proposal
 
 

@@ -80,6 +80,7 @@ class ResumeModel(GuardedModel):
         hold: the hold chosen from the list, or None: then there is no form.
         only: the part that a narrow restart lets through, as a scope.
         runs: after so many runs a narrow restart ends by itself.
+        hosts: which host lets them through, as `--host` has it; empty for the one where they were seen.
         armed: the resume that waits for its confirmation, or None.
         opened_count: how many resumes this form has carried out.
     """
@@ -88,6 +89,7 @@ class ResumeModel(GuardedModel):
     way = traitlets.UseEnum(ResumeWay, default_value=ResumeWay.NARROW)
     only = traitlets.Unicode()
     runs = traitlets.Int(DEFAULT_RUN_COUNT)
+    hosts = traitlets.Unicode()
     decision_id = traitlets.Unicode()
     break_glass_reason = traitlets.Unicode()
     armed = traitlets.Instance(ArmedResume, allow_none=True)
@@ -142,7 +144,7 @@ class ResumeModel(GuardedModel):
         """Open an empty form for a hold, or close the form with None."""
         with self.hold_trait_notifications():
             self.armed = None
-            self.only = self.decision_id = self.break_glass_reason = ""
+            self.only = self.decision_id = self.break_glass_reason = self.hosts = ""
             self.runs, self.way = DEFAULT_RUN_COUNT, ResumeWay.NARROW
             self.hold, self.message = view, NOTHING
 
@@ -199,6 +201,7 @@ class ResumeModel(GuardedModel):
             view.hold.hold_id,
             only=self.only.strip() if is_narrow else None,
             runs=self.runs if is_narrow else None,
+            hosts=self.hosts.strip() if is_narrow else "",
             decision_id=self.decision_id.strip(),
             break_glass_reason=self.break_glass_reason.strip(),
             based_on=view.changed_seq,
@@ -231,7 +234,7 @@ class ResumeModel(GuardedModel):
         self.message = Message(done)
         self.opened_count += 1
 
-    @traitlets.observe("way", "only", "runs", "decision_id", "break_glass_reason", "hold")
+    @traitlets.observe("way", "only", "runs", "hosts", "decision_id", "break_glass_reason", "hold")
     def _disarm(self, change: Any) -> None:
         if self.armed is not None:
             self.armed = None

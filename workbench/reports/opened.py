@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from workbench.control.usage import Counter
 from workbench.errors import UsageFault
 from workbench.records import HeadNote
 from workbench.reports.parameters import ReportParameters
@@ -26,7 +26,7 @@ from workbench.store.audit import verify_events
 from workbench.store.folding import fold
 from workbench.store.state import State
 from workbench.store.store import Store
-from workbench.tickets import TicketBook, TicketFault
+from workbench.tickets import TicketFault
 from workbench.warehouse import Warehouse, WarehouseSnapshot
 
 QueriesOf = Callable[[ReviewRequest], list[QueryCall]]
@@ -68,7 +68,7 @@ def open_report(name: str, parameters: ReportParameters, *, queries_of: QueriesO
         tables = {call.name: _run(snapshot, call) for call in queries_of(request)}
         tables["store.chain"] = chain_rows(store, parameters.log_seq)
         tables["store.probation"] = probation_rows(state)
-        tables["store.tickets"] = ticket_rows(state, settings.gate, until=request.as_of)
+        tables["store.tickets"] = ticket_rows(store, state, until=request.as_of)
         seal = Seal(
             report=name,
             manifest_version=snapshot.version,
@@ -129,15 +129,18 @@ def chain_rows(store: Store, until_seq: int) -> pd.DataFrame:
     return pd.DataFrame([row])
 
 
-def ticket_rows(state: State, gate_folder: Path, *, until: datetime) -> pd.DataFrame:
-    """Return the runs that took a ticket of a narrow restart before an instant; a book that is away has none."""
-    rows = []
+def ticket_rows(store: Store, state: State, *, until: datetime) -> pd.DataFrame:
+    """Return the runs that took a ticket of a narrow restart before an instant, as far as hosts reported them.
+
+    A book that is away has none.
+    """
+    rows, counter = [], Counter.of(store, state)
     for probation in state.probations.values():
         with contextlib.suppress(TicketFault):
-            book = TicketBook(gate_folder, probation.probation_id, probation.max_runs)
             rows += [
                 (probation.probation_id, t.run_id, t.automation_id, t.taken_at)
-                for t in book.taken()
+                for use in counter.uses(probation)
+                for t in use.tickets
             ]
     found = pd.DataFrame(rows, columns=["probation_id", "run_id", "automation_id", "taken_at"])
     found["taken_at"] = pd.to_datetime(

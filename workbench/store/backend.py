@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from workbench.records import Event
@@ -154,5 +155,8 @@ class Backend(Protocol):
         Raises Refused where a store is already.
         """
 
-    def upgrade(self) -> Upgrade:
-        """Bring an older schema up to this workbench's, in one transaction; raises for a newer one."""
+    def upgrade(self, copies: Path) -> Upgrade:
+        """Bring an older schema up to this workbench's, in one transaction; raises for a newer one.
+
+        A copy from before is kept: beside a file, of a database the log in a folder for copies.
+        """

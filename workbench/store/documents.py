@@ -83,6 +83,8 @@ def _document(state: State, entity: str, key: str) -> dict[str, Any]:
         found["let_through"] = sorted(state.let_through[key])
         if found["effects"] == "write":  # rows of older stores do not have it either
             del found["effects"]
+        if not found["shares"]:
+            del found["shares"]
     return found
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.errors import Refused, StorageUnavailable
-from workbench.records import Event, HeadNote
+from workbench.records import HeadNote
 from workbench.snapshot import fsync_folder
 from workbench.store.anchors import BETWEEN, anchor_file, notes_in, read_notes
+from workbench.store.copies import log_lines
 from workbench.store.reported import read_reports
 from workbench.store.store import Store
 
@@ -62,7 +62,7 @@ def export_log(
                 _write(folder / name, [content])
             own = Path(__file__).with_name("standalone_verifier.py")
             _write(folder / VERIFIER, [own.read_text(encoding="utf-8")])
-            _write(folder / f"{EVENTS}.part", map(_line, events))
+            _write(folder / f"{EVENTS}.part", log_lines(events))
             os.replace(folder / f"{EVENTS}.part", folder / EVENTS)
             fsync_folder(folder)
     except OSError as exc:
@@ -87,11 +87,6 @@ def _copies(anchors: Sequence[Path], store_id: str) -> Iterator[tuple[str, str]]
         if source.exists():
             text = source.read_text(encoding="utf-8", errors="replace")
             yield f"{number}-{source.name}", text
-
-
-def _line(event: Event) -> str:
-    row = {name: getattr(event, name) for name in ("seq", "prev_hash", "hash", "body")}
-    return json.dumps(row) + "\n"
 
 
 def _bare(note: str) -> str:

@@ -16,11 +16,11 @@ from workbench.records import (
     Hold,
     Mode,
     Owner,
-    Probation,
     Purpose,
     ReportRef,
     VerdictKind,
 )
+from workbench.restarts import Probation, Share
 from workbench.store.documents import automation_from
 from workbench.store.engine_events import (
     keep_choice,
@@ -187,6 +187,11 @@ def _on_probation(state: State, event: Event) -> None:
     if not may_open(state, event):
         return
     body = event.payload
+    shares = tuple(Share(**share) for share in body.get("shares", ()))
+    runs = [share.runs for share in shares]
+    if shares and (min(runs) < 1 or sum(runs) != body["max_runs"]):
+        refuse(state, event, why="the runs of its hosts are not its runs in all")
+        return
     known = {i: state.automations.get(i) for i in body["automation_ids"]}
     state.let_through[event.target] = {
         i for i, a in known.items() if a and not a.is_retired and scope_of(body["scope"]).covers(a)
@@ -204,6 +209,7 @@ def _on_probation(state: State, event: Event) -> None:
         decision_id=body["decision_id"],
         break_glass_reason=body["break_glass_reason"],
         effects=body.get("effects", "write"),
+        shares=shares,
     )
     state.hold_changed_seq[body["hold_id"]] = event.seq
     keep_choice(state, body["hold_id"], state.let_through[event.target], body)

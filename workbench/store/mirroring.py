@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 
 from workbench.errors import StorageUnavailable
-from workbench.settings import own_host_name
 from workbench.snapshot import SnapshotFault
 from workbench.store.backend import Session
 from workbench.store.lock import gate_lock
@@ -36,11 +35,11 @@ LONGEST_PAUSE_SECONDS = 5.0
 class Mirror:
     """Keeps one gate folder at what one store holds."""
 
-    def __init__(self, store: Store, host: str = "") -> None:
+    def __init__(self, store: Store) -> None:
         """Remember the store, with it the gate folder, and the name that the host reports under."""
         self.store = store
         self.seq = 0
-        self.host = host or own_host_name()
+        self.host = store.host
         self._reporter = HostReporter(store.gates, name=self.host, account=_account())
         self._report_fault = self._said_fault = ""
         self._news_at = float("-inf")

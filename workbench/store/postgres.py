@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import random
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +17,7 @@ from workbench.records import Event
 from workbench.settings import StoreUrl
 from workbench.store import log
 from workbench.store.backend import NOTHING_RECORDED, WAIT_SECONDS, Changer, Upgrade
+from workbench.store.copies import keep_log
 from workbench.store.lock import gate_lock
 from workbench.store.migrations import SCHEMA_VERSION, refuse_other_version
 from workbench.store.postgres_connection import (
@@ -26,6 +29,10 @@ from workbench.store.postgres_connection import (
     schema_version,
 )
 from workbench.store.schema import Drift, Part, differences, expected_on_a_server
+
+DOUBT_SECONDS = 15.0
+"""How long a commit in doubt is looked for on a server that is away: a restart or a fail-over takes a while."""
+AGAIN_SECONDS = 0.3
 
 
 class PostgresSession:
@@ -149,19 +156,29 @@ class PostgresSession:
             return False
         seq, own = self._newest
         self._connection.close()  # so that the server ends a transaction that is still open
-        try:
-            fresh = self._reconnect()
-            run(fresh, "begin_write")
-            run(fresh, "lock_head")  # a transaction that still goes on holds it
-            rows = run(fresh, "list_events", after_seq=seq - 1, until_seq=seq)
-            run(fresh, "rollback")
-        except (psycopg.Error, StorageUnavailable) as exc:
-            raise StorageUnavailable(
-                f"The connection to the store broke in the commit; whether event {seq} was recorded is not known.",
-                next_step="when the server is back look with `workbench status` before you repeat the command",
-            ) from exc
-        self._connection = fresh
-        return bool(rows) and rows[0][2] == own
+        until = time.monotonic() + DOUBT_SECONDS
+        while True:
+            try:
+                fresh = self._reconnect()
+                run(fresh, "begin_write")
+                run(fresh, "lock_head")  # a transaction that still goes on holds it
+                rows = run(fresh, "list_events", after_seq=seq - 1, until_seq=seq)
+                run(fresh, "rollback")
+            except (psycopg.Error, StorageUnavailable) as exc:
+                if time.monotonic() >= until:
+                    raise _in_doubt(seq) from exc
+                # A server that is started again, or another that takes over, answers in a while.
+                time.sleep(AGAIN_SECONDS * (0.5 + random.random()))  # no secret depends on it
+            else:
+                self._connection = fresh
+                return bool(rows) and rows[0][2] == own
+
+
+def _in_doubt(seq: int) -> StorageUnavailable:
+    return StorageUnavailable(
+        f"The connection to the store broke in the commit; whether event {seq} was recorded is not known.",
+        next_step="when the server is back give the same command id again: what was recorded is not done twice",
+    )
 
 
 class PostgresWatch:
@@ -264,8 +281,8 @@ class PostgresBackend:
             yield PostgresSession(connection)
             run(connection, "commit")
 
-    def upgrade(self) -> Upgrade:
-        """Run the steps to today's schema in one transaction; writers wait meanwhile."""
+    def upgrade(self, copies: Path) -> Upgrade:
+        """Write the log to a file, then run the steps to today's schema, in one transaction; writers wait."""
         with self._connection_to_make() as connection:
             run(connection, "begin_write")
             run(connection, "lock_making")
@@ -277,9 +294,10 @@ class PostgresBackend:
             if found > SCHEMA_VERSION or found < 1:
                 refuse_other_version(found, self.place)
             run(connection, "lock_head")
+            copy = keep_log(PostgresSession(connection), copies, version=found)
             apply_steps(connection, found)
             run(connection, "commit")
-            return Upgrade(found)
+            return Upgrade(found, str(copy))
 
     @contextlib.contextmanager
     def _connection_to_make(self) -> Iterator[Connection]:

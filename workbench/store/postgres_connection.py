@@ -93,6 +93,11 @@ def plain_error(
     url: StoreUrl, exc: psycopg.Error, *, is_lost: bool, what_then: str = ""
 ) -> StorageUnavailable:
     """Return the error for a store that cannot be used, with who is in the way where somebody is."""
+    if isinstance(exc, psycopg.errors.ReadOnlySqlTransaction) or "during recovery" in str(exc):
+        return StorageUnavailable(
+            f"The store {url.place} takes nothing in: this server is a replica, or was set read-only.{what_then}",
+            next_step="let WORKBENCH_STORE name the primary, or all servers and ?target_session_attrs=read-write",
+        )
     if isinstance(exc, psycopg.errors.LockNotAvailable):
         holders = _holders(url)
         return StorageUnavailable(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from workbench.clock import to_text
 from workbench.records import Event, Hold
+from workbench.restarts import Probation
 from workbench.scope import KEYS, values_of
 from workbench.store.state import State, scope_of
 
@@ -16,14 +19,19 @@ Desired = dict[str, tuple[str, str]]
 
 
 def published_document(
-    state: State, instant: datetime, *, source: Mapping[str, Any] | None = None
+    state: State,
+    instant: datetime,
+    *,
+    source: Mapping[str, Any] | None = None,
+    folder_id: str = "",
 ) -> dict[str, Any]:
-    """Return the snapshot document of a state, with what names the file that it comes from.
+    """Return the snapshot document of a state for one gate folder, with what names the file that it comes from.
 
     Probations are published with their limits rather than judged here: the gate looks at the clock and
     at the tickets each time it is asked, so a limit that is reached closes without a publication.
     """
     standing = state.standing_holds()
+    entry = functools.partial(_entry, state, folder_id)
     on_each = _holds_by_automation(state, standing)
     doubts = [f"event {seq} of the log: {why}" for seq, why in sorted(state.doubts.items())]
     return {
@@ -40,14 +48,12 @@ def published_document(
             if not record.is_retired
         },
         "automations": {
-            automation_id: [_entry(state, hold, automation_id) for hold in on_each[automation_id]]
+            automation_id: [entry(hold, automation_id) for hold in on_each[automation_id]]
             for automation_id, automation in sorted(state.automations.items())
             if not automation.is_retired or on_each[automation_id]
         },
-        "everything": [
-            _entry(state, hold, "") for hold in standing if scope_of(hold.scope).is_everything
-        ],
-        "named": _named(state, standing),
+        "everything": [entry(hold, "") for hold in standing if scope_of(hold.scope).is_everything],
+        "named": _named(standing, entry),
     }
 
 
@@ -64,30 +70,39 @@ def _holds_by_automation(state: State, standing: list[Hold]) -> dict[str, list[H
     return found
 
 
-def _named(state: State, standing: list[Hold]) -> dict[str, list[dict[str, Any]]]:
+def _named(
+    standing: list[Hold], entry: Callable[[Hold, str], dict[str, Any]]
+) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for hold in standing:
         terms = scope_of(hold.scope).terms
         if len(terms) == 1 and terms[0][0] == "automation":
-            found.setdefault(terms[0][1], []).append(_entry(state, hold, terms[0][1]))
+            found.setdefault(terms[0][1], []).append(entry(hold, terms[0][1]))
     return found
 
 
-def _entry(state: State, hold: Hold, automation_id: str) -> dict[str, Any]:
+def _entry(state: State, folder_id: str, hold: Hold, automation_id: str) -> dict[str, Any]:
     probation = state.open_probation(hold.hold_id, automation_id)
-    return {
-        "hold_id": hold.hold_id,
-        "mode": str(hold.mode),
-        "probation": None
-        if probation is None
-        else {
-            "probation_id": probation.probation_id,
-            "max_runs": probation.max_runs,
-            "started_at": to_text(probation.started_at),
-            "until": to_text(probation.until) if probation.until else None,
-            "effects": probation.effects,
-        },
+    found = None if probation is None else _published(probation, folder_id)
+    return {"hold_id": hold.hold_id, "mode": str(hold.mode), "probation": found}
+
+
+def _published(probation: Probation, folder_id: str) -> dict[str, Any]:
+    """Return a narrow restart as one folder's gates are told it: with the runs that are theirs.
+
+    A gate counts against `max_runs`, which is this folder's share already, so that a gate of an earlier
+    version, which does not read `shares`, gives no more than that either.
+    """
+    found: dict[str, Any] = {
+        "probation_id": probation.probation_id,
+        "max_runs": probation.runs_in(folder_id),
+        "started_at": to_text(probation.started_at),
+        "until": to_text(probation.until) if probation.until else None,
+        "effects": probation.effects,
     }
+    if probation.shares:
+        found["shares"] = [asdict(share) for share in probation.shares]
+    return found
 
 
 def desired_by(state: State, event: Event) -> Desired:

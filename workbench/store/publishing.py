@@ -16,6 +16,7 @@ from workbench.store.clocks import read_clocks
 from workbench.store.descent import copy_fault
 from workbench.store.publication import published_document
 from workbench.store.state import State
+from workbench.tickets import TicketBook
 
 
 class GateFolder:
@@ -55,9 +56,12 @@ class GateFolder:
             if fault := copy_fault(publisher, session):
                 return fault
             publisher.prepare()
+            folder_id = publisher.identity()[1]
+            self._make_books(state, folder_id, told_seq=publisher.told()[0])
             publisher.begin(state.seq)
             source = source_of(self._source) if self._source else None
-            document = published_document(state, self.clock.now(), source=source)
+            now = self.clock.now()
+            document = published_document(state, now, source=source, folder_id=folder_id)
             publisher.complete({**document, "clocks": read_clocks()})
         except (OSError, SnapshotFault) as exc:
             return f"the gate folder {self.folder} cannot be written: {exc}"
@@ -73,6 +77,18 @@ class GateFolder:
     def beat_at(self, state: State) -> datetime | None:
         """Return when somebody last said here that the store is alive, or None."""
         return self._publisher(state).beat_at()
+
+    def _make_books(self, state: State, folder_id: str, *, told_seq: int) -> None:
+        """Make the ticket books of the narrow restarts that give this folder a share, before gates hear of them.
+
+        Only of those that gates here were not told yet: a book that went missing later is not made again, for
+        its tickets may have been taken. One that cannot be made lets nothing through, and stops no publication.
+        """
+        for probation in state.probations.values():
+            share = probation.runs_in(folder_id) if probation.shares else 0
+            if share and probation.ended_seq is None and probation.started_seq > told_seq:
+                with contextlib.suppress(OSError):
+                    TicketBook(self.folder, probation.probation_id, share).create()
 
     def beat(self, state: State) -> str:
         """Say that the source of what gates were told is alive now; returns why not, or an empty text."""

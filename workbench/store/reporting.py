@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.clock import SystemClock, to_text
-from workbench.presence import Presence, read_presences
+from workbench.presence import Presence, cut_off_runs, read_presences
 from workbench.snapshot import SnapshotFault, read_snapshot
 from workbench.store.backend import Session
 from workbench.store.hosts import FORMAT
@@ -46,6 +46,9 @@ class HostReporter:
         if not is_due and _gist(body) == _gist(self._told):
             return ""
         number, folder = self._gates.identity(state)
+        if not number:  # made by an earlier version, and nothing was published there since
+            self._gates.renumber(state)
+            number, folder = self._gates.identity(state)
         row = {
             "name": self._name,
             "number": number,
@@ -106,23 +109,32 @@ def _entries(said: Sequence[Presence]) -> list[dict[str, Any]]:
     if running:
         least = min(-1 if p.seen_seq is None else p.seen_seq for p in running)
         behind = [p for p in running if (-1 if p.seen_seq is None else p.seen_seq) == least]
-        found.append(_entry(running, least, max(p.asked_at for p in behind), is_alive=True))
+        count = sum(p.in_flight_count for p in running)
+        asked_at = max(p.asked_at for p in behind)
+        found.append(_entry(running, least, asked_at, is_alive=True, in_flight_count=count))
     if ended:
         newest = max(-1 if p.seen_seq is None else p.seen_seq for p in ended)
         ahead = [p for p in ended if (-1 if p.seen_seq is None else p.seen_seq) == newest]
-        found.append(_entry(ahead, newest, max(p.asked_at for p in ended), is_alive=False))
+        count = len(cut_off_runs(said))
+        asked_at = max(p.asked_at for p in ended)
+        found.append(_entry(ahead, newest, asked_at, is_alive=False, in_flight_count=count))
     return found
 
 
 def _entry(
-    said: Sequence[Presence], seq: int, asked_at: datetime, *, is_alive: bool
+    said: Sequence[Presence],
+    seq: int,
+    asked_at: datetime,
+    *,
+    is_alive: bool,
+    in_flight_count: int,
 ) -> dict[str, Any]:
     return {
         "seen_seq": None if seq < 0 else seq,
         "seen_at": to_text(max(p.seen_at for p in said)),
         "asked_at": to_text(asked_at),
         "is_alive": is_alive,
-        "in_flight_count": sum(p.in_flight_count for p in said) if is_alive else 0,
+        "in_flight_count": in_flight_count,
     }
 
 

@@ -23,6 +23,7 @@ _PLAN = (
     "max_runs",
     "until",
     "effects",
+    "shares",
     "catch_up",
     "rate_per_minute",
 )

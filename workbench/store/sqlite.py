@@ -234,8 +234,8 @@ class SqliteBackend:
                 next_step="point WORKBENCH_STORE at a folder that you may write to",
             ) from exc
 
-    def upgrade(self) -> Upgrade:
-        """Copy the file, then run the steps to today's schema in one transaction."""
+    def upgrade(self, copies: Path) -> Upgrade:
+        """Copy the file beside itself, then run the steps to today's schema in one transaction."""
         with store_lock(self.folder), connect_any_version(self.path) as connection:
             found = schema_version(connection)
             if found == SCHEMA_VERSION:

@@ -16,12 +16,12 @@ from workbench.records import (
     HeadNote,
     Hold,
     Owner,
-    Probation,
     ReportRef,
     RunReview,
     SignOff,
     TwoPersonRequest,
 )
+from workbench.restarts import Probation
 from workbench.scope import Scope
 from workbench.store.merkle import Peaks, root_of
 

@@ -14,7 +14,7 @@ import orjson
 from workbench.clock import Clock, from_text, to_text
 from workbench.errors import Refused, StorageUnavailable
 from workbench.records import Event, HeadNote
-from workbench.settings import Settings
+from workbench.settings import Settings, own_host_name
 from workbench.snapshot import store_digest
 from workbench.spool import Spool, SpoolFault
 from workbench.store.anchors import newest_notes
@@ -46,10 +46,12 @@ class Store:
         *,
         clock: Clock,
         anchor_folders: Sequence[Path] = (),
+        host: str = "",
     ) -> None:
         """Look at an existing store; use `open_store`, which checks that it is there."""
         self.anchor_folders = anchor_folders
         self.backend = backend
+        self.host = host or own_host_name()
         file = backend.path if isinstance(backend, SqliteBackend) else None
         self.gates = GateFolder(gate_folder, clock, source=file)
         self.clock = clock
@@ -232,7 +234,11 @@ def refuse_moved(session: Session) -> None:
 def store_of(settings: Settings, clock: Clock) -> Store:
     """Return the store that the settings name, whether or not it is there."""
     return Store(
-        backend_of(settings), settings.gate, clock=clock, anchor_folders=settings.anchor_folders
+        backend_of(settings),
+        settings.gate,
+        clock=clock,
+        anchor_folders=settings.anchor_folders,
+        host=settings.host,
     )
 
 

@@ -1,0 +1,135 @@
+"""What a resume rests on: a decision that allows exactly this, or a recorded break-glass reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.control.first_run import refuse_unready
+from workbench.control.placing import storable
+from workbench.errors import NotFound, Refused, UsageFault
+from workbench.records import Decision, Hold, VerdictKind
+from workbench.store.state import State
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from workbench.control.resuming import ResumeRequest
+
+
+def grounds_of(decision: Decision | None, request: ResumeRequest) -> dict[str, str]:
+    """Return the grounds as an event keeps them."""
+    return {
+        "decision_id": decision.decision_id if decision else "",
+        "break_glass_reason": storable(request.break_glass_reason),
+    }
+
+
+def reason_of(decision: Decision | None, request: ResumeRequest) -> str:
+    """Return why, in words, for the log."""
+    if decision is None:
+        reason = storable(request.break_glass_reason)
+        return f"break-glass: {reason}" if reason else "ready for its first run"
+    return f"{decision.decision_id}: {decision.reason}" if decision.reason else decision.decision_id
+
+
+def entitled(
+    state: State, hold: Hold, request: ResumeRequest, ids: list[str], *, now: datetime
+) -> Decision | None:
+    """Return the decision that entitles to a resume of `ids`, or None for a recorded break-glass reason.
+
+    Raises Refused with the way to a decision, NotFound for one that is none.
+    """
+    if storable(request.break_glass_reason):
+        if request.decision_id:
+            raise UsageFault("Give either a decision or a break-glass reason, not both.")
+        return None
+    if hold.is_first_run:
+        effects = "write" if request.only is None else request.effects
+        refuse_unready(state, hold, effects=effects, now=now)
+        if request.only is None and not request.decision_id:
+            return None
+    if not request.decision_id:
+        raise Refused(
+            f"{hold.hold_id} is not resumed without a decision: a quiet alert is not evidence.",
+            next_step=f"`workbench review {hold.hold_id}`, then `workbench decide R-N`; "
+            'or `--break-glass "REASON"`, which is recorded and flagged',
+        )
+    decision = state.decisions.get(request.decision_id)
+    if decision is None:
+        known = (
+            ", ".join(d.decision_id for d in state.decisions.values() if d.hold_id == hold.hold_id)
+            or "none"
+        )
+        raise NotFound(
+            f"There is no decision {request.decision_id}; for {hold.hold_id} there is: {known}."
+        )
+    wanted = VerdictKind.RESTART_FULL if request.only is None else VerdictKind.RESTART_NARROW
+    _check_decision(state, hold, decision, wanted, ids)
+    if decision.decision is VerdictKind.RESTART_NARROW:
+        _check_proposal(state, decision, request, ids)
+    return decision
+
+
+def _check_decision(
+    state: State, hold: Hold, decision: Decision, wanted: VerdictKind, ids: list[str]
+) -> None:
+    again = f"`workbench review {hold.hold_id}`, then `workbench decide`"
+    if decision.hold_id != hold.hold_id:
+        raise Refused(
+            f"{decision.decision_id} is about {decision.hold_id}, not {hold.hold_id}.",
+            next_step=again,
+        )
+    if decision.decision not in {wanted, VerdictKind.RESTART_FULL}:
+        raise Refused(
+            f"{decision.decision_id} decided {decision.decision}, which does not allow {wanted}: "
+            f"{decision.reason}",
+            next_step=again,
+        )
+    newer = [
+        d
+        for d in state.decisions.values()
+        if d.hold_id == hold.hold_id and d.decided_seq > decision.decided_seq
+    ]
+    if newer:
+        raise Refused(
+            f"{decision.decision_id} was superseded by {newer[-1].decision_id} ({newer[-1].decision}).",
+            next_step=f"use {newer[-1].decision_id}, or {again}",
+        )
+    outside = sorted(set(ids) - set(decision.automation_ids))
+    if outside:
+        raise Refused(
+            f"{decision.decision_id} is not about {', '.join(outside)}, which this resume would let run.",
+            next_step=again,
+        )
+
+
+def _check_proposal(
+    state: State, decision: Decision, request: ResumeRequest, ids: list[str]
+) -> None:
+    """Refuse what was not reviewed: other automations, more runs, or a second restart on one decision.
+
+    An override has no proposal behind it, and logs recorded before reports told theirs know no limit.
+    """
+    own, hold_id = decision.decision_id, decision.hold_id
+    again = f"`workbench review {hold_id}`, then `workbench decide`"
+    used = [p.probation_id for p in state.probations.values() if p.decision_id == own]
+    if used:
+        raise Refused(
+            f"{own} was used by {used[-1]}; another narrow restart needs a decision of its own.",
+            next_step=again,
+        )
+    report = state.reports.get(decision.report_id)
+    if report is None or decision.is_override:
+        return
+    outside = sorted(set(ids) - set(ids if report.narrow_ids is None else report.narrow_ids))
+    if outside:
+        proposed = ", ".join(report.narrow_ids or ()) or "nothing"
+        raise Refused(
+            f"{report.report_id} proposed to let {proposed} through, not {', '.join(outside)}.",
+            next_step=f"name what was proposed, or `workbench review {hold_id} --only SCOPE`",
+        )
+    if report.narrow_run_count is not None and (request.runs or 0) > report.narrow_run_count:
+        raise Refused(
+            f"{report.report_id} proposed {report.narrow_run_count} runs, not {request.runs}.",
+            next_step=f"say `--runs {report.narrow_run_count}` or fewer",
+        )
