@@ -49,17 +49,17 @@ def test_only_a_plainly_better_difference_is_none(said: Effect, seen: Effect, wo
 def test_a_drain_may_let_work_in_flight_finish() -> None:
     """What runs, waits or is retried is let finish by a drain and by nothing else; new work by none."""
     seen = [effect(OnPause.CONTINUES, of=one) for one in WorkClass]
-    assert WorkClass.RUNNING not in classes_not_held(Mode.DRAIN, seen, ())
-    assert WorkClass.NEW_EVENT in classes_not_held(Mode.DRAIN, seen, ())
-    assert classes_not_held(Mode.FREEZE, seen, ()) == tuple(WorkClass)
+    assert WorkClass.RUNNING not in classes_not_held(Mode.DRAIN, seen, seen=())
+    assert WorkClass.NEW_EVENT in classes_not_held(Mode.DRAIN, seen, seen=())
+    assert classes_not_held(Mode.FREEZE, seen, seen=()) == tuple(WorkClass)
 
 
 def test_what_was_seen_counts_more_than_what_is_declared() -> None:
     """A class that was held in fact is not called open; one that nobody declared is as bad as a leak."""
     said, held = [effect(OnPause.CONTINUES)], [effect(OnPause.WAITS)]
-    assert classes_not_held(Mode.FREEZE, said, held) == ()
-    assert undeclared(Mode.FREEZE, [effect(OnPause.UNKNOWN)], said) == (WorkClass.NEW_MANUAL,)
-    assert undeclared(Mode.FREEZE, said, said) == ()
+    assert classes_not_held(Mode.FREEZE, said, seen=held) == ()
+    assert undeclared(Mode.FREEZE, [effect(OnPause.UNKNOWN)], seen=said) == (WorkClass.NEW_MANUAL,)
+    assert undeclared(Mode.FREEZE, said, seen=said) == ()
 
 
 def test_temporals_freeze_is_no_plain_pass() -> None:
@@ -69,7 +69,7 @@ def test_temporals_freeze_is_no_plain_pass() -> None:
         for one in capabilities_of("")
         if (one.scope_kind, one.mode) == (ScopeKind.WORKFLOW, Mode.FREEZE)
     ]
-    not_held = classes_not_held(Mode.FREEZE, own.effects, ())
+    not_held = classes_not_held(Mode.FREEZE, own.effects, seen=())
     assert WorkClass.NEW_MANUAL in not_held
     assert "does not hold: new work" in outcome_in_words(DrillOutcome.AS_DECLARED, not_held)
 

@@ -29,7 +29,7 @@ from workbench.settings import Settings
 
 CATCH_UP = click.Choice(["skip", "one", "all"])
 _CHOSEN: dict[object, str] = {None: "", "skip": "skip", "one": "latest", "all": "all"}
-LIMITS = ("--runs N", "--until INSTANT", "--reads-only")
+LIMITS = ("--runs N", "--until INSTANT", "--host HOST", "--reads-only")
 """Options of a narrow restart alone, those with a value written with one."""
 
 
@@ -140,30 +140,26 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
             "A resume is either a narrow restart (`--only`) or a release (`--full`).",
             next_step=f"{_narrow(only)}, or {_full()}",
         )
-    runs, until = options["runs"], str(options["until"])
-    reads_only, hosts = bool(options.get("reads_only")), _hosts(options.get("hosts"))
+    until, hosts = str(options["until"]), _hosts(options.get("hosts"))
+    reads_only, rate = bool(options.get("reads_only")), options.get("rate_per_minute")
+    runs = _runs(options["runs"], hosts)
     if is_full and (runs is not None or until or reads_only or hosts):
         raise UsageFault(
             "`--runs`, `--until`, `--host` and `--reads-only` limit a narrow restart; "
             "`--full` has no limit.",
             next_step=f"{_full()}, or {_narrow(only)}",
         )
-    if runs is None and "=" in hosts:
-        runs = sum(count for _, count in parse_hosts(hosts, 0))
-    if not is_full and (not isinstance(runs, int) or runs < 1):
+    if not is_full and (runs is None or runs < 1):
         raise UsageFault(
             "A narrow restart needs a number of runs above 0.",
             next_step=typed_again("--runs", "N"),
         )
-    rate = options.get("rate_per_minute")
-    decision_id, break_glass = str(options["decision_id"]), str(options["break_glass"])
-    if not decision_id and not break_glass:
-        own = [d for d in control.state().decisions.values() if d.hold_id == hold_id]
-        decision_id = own[-1].decision_id if own else ""
+    break_glass = str(options["break_glass"])
+    decision_id = str(options["decision_id"]) or ("" if break_glass else _newest(control, hold_id))
     return ResumeRequest(
         hold_id=hold_id,
         only=str(only) if only is not None else None,
-        runs=runs if isinstance(runs, int) else None,
+        runs=runs,
         until=_instant(until),
         decision_id=decision_id,
         break_glass_reason=break_glass,
@@ -172,6 +168,19 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
         rate_per_minute=rate if isinstance(rate, int) else None,
         hosts=hosts,
     )
+
+
+def _newest(control: Control, hold_id: str) -> str:
+    """Return the newest decision about a hold, or an empty text."""
+    own = [d for d in control.state().decisions.values() if d.hold_id == hold_id]
+    return own[-1].decision_id if own else ""
+
+
+def _runs(given: object, hosts: str) -> int | None:
+    """Return how many runs were asked for, which hosts with a number each may say alone."""
+    if given is None and "=" in hosts:
+        return sum(count for _, count in parse_hosts(hosts, 0))
+    return given if isinstance(given, int) else None
 
 
 def _full() -> str:

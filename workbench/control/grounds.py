@@ -33,7 +33,7 @@ def reason_of(decision: Decision | None, request: ResumeRequest) -> str:
 
 
 def entitled(
-    state: State, hold: Hold, request: ResumeRequest, ids: list[str], *, now: datetime
+    state: State, hold: Hold, *, request: ResumeRequest, ids: list[str], now: datetime
 ) -> Decision | None:
     """Return the decision that entitles to a resume of `ids`, or None for a recorded break-glass reason.
 

@@ -123,7 +123,7 @@ def decide_narrow(
     hold = _hold_as_seen(state, request)
     runs = _runs_of(request)
     scope, ids = _let_through(state, hold, request, now)
-    decision = entitled(state, hold, request, ids, now=now)
+    decision = entitled(state, hold, request=request, ids=ids, now=now)
     probation_id = next_id("P", state.probations)
     shares = tickets.shares(request, state=state, ids=ids)
     draft = Draft(
@@ -220,7 +220,7 @@ def decide_release(state: State, request: ResumeRequest, *, actor: str, now: dat
     """Return the event of a release: only this hold goes, other holds on the same automations stay."""
     hold = _hold_as_seen(state, request)
     covered = sorted(state.covered[hold.hold_id])
-    decision = entitled(state, hold, request, covered, now=now)
+    decision = entitled(state, hold, request=request, ids=covered, now=now)
     payload = {
         "covered": covered,
         **grounds_of(decision, request),

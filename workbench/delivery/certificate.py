@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench.clock import from_text, to_text
 from workbench.delivery.drilling import Drilled
+from workbench.delivery.effects import Difference
 from workbench.delivery.judging import DrillOutcome, kept_outcome, outcome_in_words
 from workbench.engines.switching import Effect, Evidence, OnPause, OnResume, WorkClass
 from workbench.store.log import Draft
@@ -66,14 +67,7 @@ def certificate_draft(drilled: Drilled, *, kind: str, actor: str, environment: s
         "outcome": str(drilled.outcome),
         "not_held": [str(one) for one in drilled.not_held],
         "effects": [_effect(effect) for effect in drilled.effects],
-        "differences": [
-            {
-                "work_class": str(one.work_class),
-                "declared": _effect(one.declared),
-                "observed": _effect(one.observed),
-            }
-            for one in drilled.differences
-        ],
+        "differences": [_difference(one) for one in drilled.differences],
         "leaks": list(drilled.leaks),
         "cannot": [{"work_class": str(name), "why": why} for name, why in drilled.cannot],
         "left": list(drilled.left),
@@ -135,6 +129,11 @@ def _effects(rows: Iterable[Mapping[str, str]], version: str, at: datetime) -> I
             version,
             at,
         )
+
+
+def _difference(one: Difference) -> dict[str, Any]:
+    seen = {"declared": _effect(one.declared), "observed": _effect(one.observed)}
+    return {"work_class": str(one.work_class), **seen}
 
 
 def _effect(effect: Effect) -> dict[str, str]:

@@ -26,7 +26,7 @@ _ASK_SECONDS = 0.2
 class Probe:
     """The run: its gate, and where it notes what it does."""
 
-    def __init__(self, gate: Gate, journal: Path, automation_id: str, run_id: str) -> None:
+    def __init__(self, gate: Gate, journal: Path, *, automation_id: str, run_id: str) -> None:
         """Take where to ask, where to note, and under which names."""
         self._gate, self._journal = gate, journal
         self._automation_id, self._run_id = automation_id, run_id
@@ -116,7 +116,7 @@ class Probe:
 def main(words: list[str]) -> int:
     """Run one probe from the command line."""
     folder, journal, automation_id, run_id, work_class, seconds = words
-    probe = Probe(Gate(Path(folder)), Path(journal), automation_id, run_id)
+    probe = Probe(Gate(Path(folder)), Path(journal), automation_id=automation_id, run_id=run_id)
     acts: dict[str, Callable[[float], None]] = {
         "running": probe.steps,
         "waiting": probe.later,

@@ -40,7 +40,7 @@ def has_to_hold(mode: Mode, work_class: WorkClass) -> bool:
 
 
 def classes_not_held(
-    mode: Mode, declared: Iterable[Effect], seen: Iterable[Effect]
+    mode: Mode, declared: Iterable[Effect], *, seen: Iterable[Effect]
 ) -> tuple[WorkClass, ...]:
     """Return the classes that start or go on all the same; what was seen counts more than what is declared."""
     how = {effect.work_class: effect.on_pause for effect in declared}
@@ -51,11 +51,11 @@ def classes_not_held(
 
 
 def undeclared(
-    mode: Mode, declared: Iterable[Effect], seen: Iterable[Effect]
+    mode: Mode, declared: Iterable[Effect], *, seen: Iterable[Effect]
 ) -> tuple[WorkClass, ...]:
     """Return the classes that were seen to go on although nobody declared it: as bad as a leak."""
     known = {effect.work_class for effect in declared if effect.on_pause is OnPause.CONTINUES}
-    return tuple(one for one in classes_not_held(mode, (), seen) if one not in known)
+    return tuple(one for one in classes_not_held(mode, (), seen=seen) if one not in known)
 
 
 def is_worse(one: Difference) -> bool:

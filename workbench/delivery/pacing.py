@@ -44,7 +44,7 @@ class Paced:
     later: frozenset[str]
 
 
-def choice_of(state: State, engine_id: str, target: str) -> Choice:
+def choice_of(state: State, engine_id: str, *, target: str) -> Choice:
     """Return what was asked for a target; of several automations on it the most careful one."""
     body = state.receipts[engine_id, target]
     keys = body["automation_ids"] or [body["hold_id"]]
@@ -54,13 +54,13 @@ def choice_of(state: State, engine_id: str, target: str) -> Choice:
     return Choice(min(policies, key=_CAREFUL.index, default=None), min(rates, default=None))
 
 
-def spent(state: State, engine_id: str, now: datetime) -> int:
+def spent(state: State, engine_id: str, *, now: datetime) -> int:
     """Return how many runs were let go in the minute that ends now."""
     gone = state.let_go.get(engine_id, ())
     return sum(count for at, count in gone if now - at < WINDOW)
 
 
-def seconds_to_wait(state: State, engine_id: str, now: datetime) -> float:
+def seconds_to_wait(state: State, engine_id: str, *, now: datetime) -> float:
     """Return how long it is until something more may be let go."""
     times = [at for at, _ in state.let_go.get(engine_id, ()) if now - at < WINDOW]
     return max(1.0, (min(times) + WINDOW - now).total_seconds()) if times else 1.0

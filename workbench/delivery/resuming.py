@@ -53,7 +53,7 @@ def resume(hand: Hand, wanted: Set[str], *, catch_up: CatchUp) -> Left:
     groups: dict[Choice, dict[str, Receipt]] = {}
     state = hand.state()
     for receipt in _free(hand, wanted):
-        choice = choice_of(state, hand.engine_id, receipt.target_id)
+        choice = choice_of(state, hand.engine_id, target=receipt.target_id)
         groups.setdefault(choice, {})[receipt.target_id] = receipt
     ordered = sorted(groups.items(), key=lambda one: one[0].rate_per_minute or 0)
     return _joined([_bring_back(hand, free, choice, catch_up) for choice, free in ordered])
@@ -69,7 +69,7 @@ def _joined(lefts: Sequence[Left]) -> Left:
 def _bring_back(hand: Hand, free: Mapping[str, Receipt], choice: Choice, catch_up: CatchUp) -> Left:
     """Bring back what was resumed in one way, as much of it as its rate lets go now."""
     state, now, rate = hand.state(), hand.clock.now(), choice.rate_per_minute
-    already = spent(state, hand.engine_id, now)
+    already = spent(state, hand.engine_id, now=now)
     if rate is not None and already >= rate:
         return _later(hand, len(free), rate)
     plan = hand.engine.plan_resume(tuple(free.values()), choice.catch_up or catch_up)
@@ -84,7 +84,7 @@ def _bring_back(hand: Hand, free: Mapping[str, Receipt], choice: Choice, catch_u
 
 
 def _later(hand: Hand, count: int, rate: int) -> Left:
-    wait = seconds_to_wait(hand.state(), hand.engine_id, hand.clock.now())
+    wait = seconds_to_wait(hand.state(), hand.engine_id, now=hand.clock.now())
     return Left(f"{count} more wait their turn, at most {rate} runs a minute", wait)
 
 

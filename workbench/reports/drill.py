@@ -80,7 +80,7 @@ def pause_drill(given: Mapping[str, Any]) -> PauseDrill:
     newest = max(found, key=lambda body: str(body["command_at"]))
     version = state.engine_versions.get(asked.engine_id, newest["version"])
     return PauseDrill(
-        newest, list(state.drills.values()), asked, head=state.head, version_now=version
+        newest, list(state.drills.values()), asked=asked, head=state.head, version_now=version
     )
 
 
@@ -91,8 +91,8 @@ class PauseDrill:
         self,
         body: Mapping[str, Any],
         others: list[Mapping[str, Any]],
-        asked: PauseDrillParameters,
         *,
+        asked: PauseDrillParameters,
         head: HeadNote,
         version_now: str,
     ) -> None:

@@ -78,7 +78,7 @@ def on_receipt_close(state: State, event: Event) -> None:
 
 
 def keep_choice(
-    state: State, hold_id: str, automation_ids: Iterable[str], body: Mapping[str, Any]
+    state: State, hold_id: str, *, automation_ids: Iterable[str], body: Mapping[str, Any]
 ) -> None:
     """Keep what a resume asks of engines; one that asks nothing ends what an older one asked."""
     choice = {name: body[name] for name in ("catch_up", "rate_per_minute") if name in body}

@@ -175,7 +175,9 @@ def _on_release(state: State, event: Event) -> None:
     )
     state.hold_changed_seq[event.target] = event.seq
     state.touched.add(("hold", event.target))
-    keep_choice(state, event.target, event.payload["covered"], event.payload)
+    keep_choice(
+        state, event.target, automation_ids=event.payload.get("covered", ()), body=event.payload
+    )
     if event.payload.get("break_glass_reason"):
         state.break_glass_releases[event.target] = event.payload["break_glass_reason"]
     for probation in list(state.probations.values()):
@@ -212,7 +214,7 @@ def _on_probation(state: State, event: Event) -> None:
         shares=shares,
     )
     state.hold_changed_seq[body["hold_id"]] = event.seq
-    keep_choice(state, body["hold_id"], state.let_through[event.target], body)
+    keep_choice(state, body["hold_id"], automation_ids=state.let_through[event.target], body=body)
     state.touched.add(("probation", event.target))
 
 
