@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from workbench.cli.doctor_clock import clock_words
+from workbench.cli.doctor_engines import engine_words, named_engines
 from workbench.cli.present import as_json, demo_words, head_line, printable, table
 from workbench.control.reading import host_views, why_unsigned
 from workbench.errors import WorkbenchError
@@ -55,7 +56,7 @@ class Finding:
 @click.command()
 @click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
 def command(is_json: bool) -> int:
-    """Look at store, gate, registry and warehouse. Exit code 15 where something is wrong."""
+    """Look at store, gate, registry, engines and warehouse. Exit code 15 where something is wrong."""
     settings = Settings.from_environment()
     found, head = examine(settings)
     if is_json:
@@ -93,7 +94,8 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
         _gate_finding(settings, store),
         *_host_findings(store),
         _keys_finding(store.state(), settings.clock().now()),
-        *_registry_findings(store),
+        *_registry_findings(settings, store),
+        *(Finding(*words) for words in engine_words(settings, store)),
         _warehouse_finding(settings.home / "warehouse"),
     ]
     return found, result.head
@@ -228,7 +230,7 @@ def _keys_finding(state: State, now: datetime) -> Finding:
     return Finding("keys", True, f"{said}; {len(state.keys) - len(live)} revoked or expired")
 
 
-def _registry_findings(store: Store) -> list[Finding]:
+def _registry_findings(settings: Settings, store: Store) -> list[Finding]:
     known = [a for a in store.state().automations.values() if not a.is_retired]
     if not known:
         return [
@@ -239,7 +241,8 @@ def _registry_findings(store: Store) -> list[Finding]:
                 "run `workbench registry apply FILE`",
             )
         ]
-    deaf = sorted(a.automation_id for a in known if not a.asks_gate)
+    reached = named_engines(settings)
+    deaf = sorted(a.automation_id for a in known if not a.asks_gate and a.engine not in reached)
     orphans = sorted(a.automation_id for a in known if not a.restart_owner)
     return [
         Finding("registry", True, f"{len(known)} automations"),
@@ -247,7 +250,7 @@ def _registry_findings(store: Store) -> list[Finding]:
             "reach of a pause",
             not deaf,
             f"not stopped by a hold: {', '.join(deaf) or 'none'}",
-            "let them ask the gate" if deaf else "",
+            "let them ask the gate, or name their engine in the file of engines" if deaf else "",
         ),
         Finding(
             "restart owners",

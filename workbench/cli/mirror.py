@@ -10,9 +10,9 @@ import threading
 
 import click
 
-from workbench.cli.mirror_unit import unit_text
 from workbench.cli.present import head_line, one_line, store_line
 from workbench.cli.supervised import Supervisor
+from workbench.cli.unit_file import MIRROR, unit_text
 from workbench.control import open_control
 from workbench.control.forgetting import forget_host
 from workbench.errors import UsageFault
@@ -45,7 +45,7 @@ def command(ctx: click.Context, *, is_watching: bool, is_once: bool, unit: str |
         )
     settings = Settings.from_environment()
     if unit:
-        click.echo(unit_text(settings, is_for_user=unit == "user"), nl=False)
+        click.echo(unit_text(MIRROR, settings, is_for_user=unit == "user"), nl=False)
         return 0
     store = store_of(settings, settings.clock())
     mirror = Mirror(store)

@@ -10,10 +10,11 @@ import click
 
 from workbench.cli.present import one_line, store_line
 from workbench.cli.supervised import Supervisor
+from workbench.cli.unit_file import SERVE, unit_text
 from workbench.delivery.fleet import Fleet
 from workbench.delivery.serving import serve
 from workbench.engines.addresses import read_addresses
-from workbench.errors import EngineError, NotFound
+from workbench.errors import EngineError, NotFound, UsageFault
 from workbench.settings import Settings, notify_socket
 from workbench.store.store import open_store
 
@@ -27,13 +28,23 @@ from workbench.store.store import open_store
     show_default=True,
     help="Seconds between two looks at an engine where all is as wanted.",
 )
-def command(once: bool, period: float) -> int:
+@click.option(
+    "--unit",
+    type=click.Choice(["system", "user"]),
+    help="Print the systemd unit of the service, for the host or for your own manager.",
+)
+def command(once: bool, period: float, unit: str | None) -> int:
     """Bring engines where the holds want them, and back to it when somebody changes that.
 
     A hold that is recorded meanwhile is delivered at once. One process delivers to an engine at a time,
     whatever host it runs on; the others wait to take over. Exit code with --once: 0 all is as wanted, 16 not.
     """
+    if once and unit:
+        raise UsageFault("Say --once or --unit, or neither.", next_step="`workbench serve`")
     settings = Settings.from_environment()
+    if unit:
+        click.echo(unit_text(SERVE, settings, is_for_user=unit == "user"), nl=False)
+        return 0
     clock = settings.clock()
     store = open_store(settings, clock)
     addresses = read_addresses(settings.engines_file)

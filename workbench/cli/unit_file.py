@@ -1,4 +1,4 @@
-"""The systemd unit that keeps a mirror running, filled in for this host and these settings."""
+"""The systemd units that keep a mirror or the delivery to engines running, filled in for this host and its settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 from workbench.settings import Settings
 
-UNIT = Path(__file__).resolve().parents[1] / "units" / "workbench-mirror.service"
+UNITS = Path(__file__).resolve().parents[1] / "units"
+MIRROR, SERVE = (UNITS / f"workbench-{name}.service" for name in ("mirror", "serve"))
 
 _SANDBOX = (
     "NoNewPrivileges=yes",
@@ -19,18 +20,20 @@ _SANDBOX = (
     "LockPersonality=yes",
     "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
 )
-"""What a mirror does not need; a manager of one user cannot take these away."""
+"""What neither needs; a manager of one user cannot take these away."""
 
 
-def unit_text(settings: Settings, *, is_for_user: bool) -> str:
-    """Return the unit for the whole host, run as this user, or for the manager of this user.
+def unit_text(unit: Path, settings: Settings, *, is_for_user: bool) -> str:
+    """Return a unit for the whole host, run as this user, or for the manager of this user.
 
-    It names store, gate and home folder as they are set now, never a password: that stays in ~/.pgpass.
+    It names store, gate, home folder and file of engines as they are set now, never a password: that stays in
+    ~/.pgpass, or in the file that the file of engines names.
     """
     named = {
         "WORKBENCH_STORE": settings.place,
         "WORKBENCH_GATE": str(settings.gate),
         "WORKBENCH_HOME": str(settings.home),
+        "WORKBENCH_ENGINES": str(settings.engines_file),
     }
     user = [] if is_for_user else [f"User={getpass.getuser()}"]
     filled = {
@@ -39,7 +42,7 @@ def unit_text(settings: Settings, *, is_for_user: bool) -> str:
         "SANDBOX": "" if is_for_user else "\n".join(_SANDBOX),
         "TARGET": "default.target" if is_for_user else "multi-user.target",
     }
-    text = UNIT.read_text(encoding="utf-8")
+    text = unit.read_text(encoding="utf-8")
     for name, value in filled.items():
         text = text.replace(f"@{name}@", value)
     return text.replace("\n\n\n", "\n\n")

@@ -1,4 +1,4 @@
-"""The shipped systemd unit of a mirror: systemd takes it, its command is there, runs, and says that it lives."""
+"""The shipped systemd units: systemd takes them, their commands are there, run, and say that they live."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.ground import a_hold, a_store, last_seq, run, usage
-from workbench.cli.mirror_unit import UNIT, quoted
+from workbench.cli.unit_file import MIRROR, SERVE, quoted
 from workbench.settings import Settings, notify_socket
 
 KNOWN = {
@@ -47,11 +47,11 @@ def faults_of(path: Path) -> list[str]:
     return found
 
 
-def printed(kind: str, folder: Path) -> Path:
-    """Print the unit into a file that is named as it would be on a host."""
-    found = run("mirror", "--unit", kind)
+def printed(kind: str, folder: Path, verb: str = "mirror") -> Path:
+    """Print a unit into a file that is named as it would be on a host."""
+    found = run(verb, "--unit", kind)
     assert (found.code, found.err) == (0, "")
-    path = folder / UNIT.name
+    path = folder / {"mirror": MIRROR, "serve": SERVE}[verb].name
     path.write_text(found.out)
     return path
 
@@ -63,10 +63,11 @@ def values(path: Path, name: str) -> list[str]:
     return [word.replace("%%", "%") for word in words]
 
 
+@pytest.mark.parametrize("verb", ["mirror", "serve"])
 @pytest.mark.parametrize("kind", ["system", "user"])
-def test_systemd_takes_the_unit(tmp_path: Path, kind: str) -> None:
+def test_systemd_takes_the_unit(tmp_path: Path, kind: str, verb: str) -> None:
     """Printed for a host or for one user, no directive is unknown and the command is there; a typing error is caught."""
-    path = printed(kind, tmp_path)
+    path = printed(kind, tmp_path, verb)
     assert faults_of(path) == []
     assert "@" not in path.read_text().replace("between @ signs", "")
     path.write_text(path.read_text().replace("WatchdogSec", "WatchdogSecs"))
@@ -172,6 +173,29 @@ def test_without_a_supervisor_nobody_is_told(monkeypatch: pytest.MonkeyPatch) ->
     Supervisor(notify_socket()).tell("READY=1")
     Supervisor("/nowhere/at/all").tell("READY=1")
     Supervisor("@nobody-listens").tell("READY=1")
+
+
+def test_the_command_of_the_unit_serves_and_says_so(
+    tmp_path: Path, supervisor: socket.socket
+) -> None:
+    """Started as the unit says it is ready and alive while its engine is away, and over at SIGTERM."""
+    a_store()
+    engines = Settings.from_environment().engines_file
+    engines.parent.mkdir(parents=True, exist_ok=True)
+    engines.write_text('[engines.main]\nkind = "prefect"\nurl = "http://127.0.0.1:9/api"\n')
+    child = started(printed("user", tmp_path, "serve"))
+    try:
+        assert heard_until(supervisor, "READY=1", "WATCHDOG=1")
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(60) == 0
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_serve_prints_a_unit_or_goes_once() -> None:
+    """Both at once is refused."""
+    usage(run("serve", "--once", "--unit", "user"))
 
 
 @pytest.mark.parametrize("words", [(), ("--watch", "--once"), ("--watch", "--unit", "user")])
