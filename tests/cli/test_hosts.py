@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,13 +90,28 @@ def test_status_doctor_and_card_show_hosts(
     assert "host" in run("status").out
     well = {f["about"]: f for f in run("doctor", "--json").document}
     assert well["host b"]["is_well"]
+    heartbeat = r"last heartbeat 20\d\d-\d\d-\d\d [\d:]+ UTC \(\d+ s ago\)"
+    assert re.search(heartbeat, well["host b"]["finding"])
     fall_silent(monkeypatch)
     said = run("status").out
     assert "UNREACHABLE" in said
     assert "flagged: host b is UNREACHABLE" in said
     wrong = {f["about"]: f for f in run("doctor", "--json").document}
     assert not wrong["host b"]["is_well"]
+    assert re.search(heartbeat, wrong["host b"]["finding"])
     assert "workbench mirror forget b" in wrong["host b"]["next_step"]
+
+
+def test_runs_that_were_cut_off_on_another_host_are_counted(
+    control: Control, tmp_path: Path
+) -> None:
+    """A process that ended inside of its runs there makes them unknown here, by their number."""
+    own = report_from("b", tmp_path)
+    code = "import os, sys; from workbench.gate import Gate; g = Gate(sys.argv[1])\n"
+    inside = "with g.run('order-sync', 'r1'), g.run('order-sync', 'r2'): os._exit(9)"
+    assert subprocess.run([sys.executable, "-c", code + inside, str(own.gate)]).returncode == 9
+    report_from("b", tmp_path)
+    assert "order-sync: 2 runs were cut off: what they did is unknown" in run("status").out
 
 
 def test_a_wrong_clock_is_named(control: Control) -> None:

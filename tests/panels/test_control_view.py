@@ -195,7 +195,7 @@ def test_each_button_has_text_and_each_field_a_label(
 def test_text_fields_tell_only_finished_text(view: ControlView) -> None:
     """Half a reason never reaches the model while somebody is typing."""
     texts = [w for w in widgets_in(view) if isinstance(w, ipywidgets.Text)]
-    assert len(texts) == 6
+    assert len(texts) == 7
     assert not any(w.continuous_update for w in texts)
 
 

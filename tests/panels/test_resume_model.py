@@ -66,6 +66,22 @@ def test_a_narrow_restart_on_a_decision(resume: ResumeModel, control: FaultyCont
     assert (event.payload["decision_id"], event.payload["max_runs"]) == ("D-1", 3)
 
 
+def test_hosts_go_along_and_an_edit_of_them_disarms(
+    resume: ResumeModel, control: FaultyControl
+) -> None:
+    """What was said of hosts is part of what is confirmed; one that does not report opens nothing."""
+    resume.break_glass_reason, resume.hosts = "x", " b "
+    resume.arm()
+    assert resume.armed is not None
+    assert resume.armed.request.hosts == "b"
+    resume.hosts = "c"
+    assert resume.armed is None
+    resume.arm()
+    resume.confirm()
+    assert "No host c reports" in resume.message.text
+    assert events_of(control, "probation.start") == []
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [(VerdictKind.KEEP_PAUSED, "keep_paused"), (VerdictKind.RESTART_NARROW, "restart_narrow")],
