@@ -73,7 +73,7 @@ _FIRST = {name for name in ROLES if name != "may_decide"} | {
 
 
 def default_policy(environment: str) -> Policy:
-    """Return what holds before a policy was applied: production asks for sign-offs, and for drills and reviews first."""
+    """Return what holds before a policy was applied: production asks for sign-offs, drills and reviews first."""
     if environment != PRODUCTION:
         return Policy(environment)
     return Policy(
