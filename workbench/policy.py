@@ -73,10 +73,12 @@ _FIRST = {name for name in ROLES if name != "may_decide"} | {
 
 
 def default_policy(environment: str) -> Policy:
-    """Return what holds before a policy was applied: production asks for a sign-off and guards first runs."""
+    """Return what holds before a policy was applied: production asks for sign-offs, drills and reviews first."""
     if environment != PRODUCTION:
         return Policy(environment)
-    return Policy(environment, 1, is_override_signed=True, is_first_run_guarded=True)
+    return Policy(
+        environment, 1, is_override_signed=True, is_first_run_guarded=True, is_drill_required=True
+    )
 
 
 _LESS_ASKS_LESS = {"signoffs_required", "clean_runs", "reviewed_runs"}

@@ -17,7 +17,6 @@ from tests.control.test_signoffs import clock_of
 from tests.store.ground import SetClock, a_store
 from workbench.clock import Clock
 from workbench.control import Control
-from workbench.control.approving import apply_policy
 from workbench.control.certifying import accept_drills
 from workbench.control.first_run import guards_of
 from workbench.delivery.certificate import certificate_draft
@@ -29,7 +28,8 @@ from workbench.store import engine_events, rehearsed
 from workbench.store.log import Draft
 from workbench.store.store import Store
 
-STRICT = replace(default_policy("production"), is_drill_required=True)
+STRICT = default_policy("production")
+"""What holds before a policy was applied asks for drills."""
 BOUND = {"engine": "prefect", "kind": "workflow"}
 
 
@@ -69,7 +69,6 @@ def bring(control: Control, origin: Store) -> list[dict[str, object]]:
 def a_strict_company(root: Path) -> tuple[Control, Control]:
     """Make a production store that asks for drills, with a new workflow on an engine."""
     ann, bo = a_company(root, "ann", "bo")
-    apply_policy(ann, STRICT)
     ann.apply_registry(registry(*production("new-agent", **BOUND)))
     return ann, bo
 
@@ -178,7 +177,6 @@ def test_each_seeded_bug_is_caught(
 def test_what_has_no_engine_needs_a_drill_of_the_gate(tmp_path: Path) -> None:
     """What only asks the gate is drilled as `gate`; what neither an engine nor the gate stops is never ready."""
     ann, _ = a_company(tmp_path, "ann", "bo")
-    apply_policy(ann, STRICT)
     wanted = registry(*production("gated"), *production("loose", asks_gate=False))
     reasons = {guard.automation_id: guard.reason for guard in guards_of(ann, wanted)}
     assert "a drill certificate (gate was never drilled for kind workflow)" in reasons["gated"]
@@ -188,7 +186,6 @@ def test_what_has_no_engine_needs_a_drill_of_the_gate(tmp_path: Path) -> None:
 def test_another_kind_is_not_vouched_for(tmp_path: Path) -> None:
     """A drill for workflows says nothing of agents on the same engine."""
     ann, bo = a_company(tmp_path, "ann", "bo")
-    apply_policy(ann, STRICT)
     bring(bo, a_staging_store(tmp_path).store)
     (guard,) = guards_of(ann, registry(*production("new-agent", engine="prefect", kind="agent")))
     assert "prefect was never drilled for kind agent" in guard.reason

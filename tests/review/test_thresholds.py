@@ -125,4 +125,11 @@ def test_the_usual_thresholds_are_those_of_the_default_policy() -> None:
     assert limits.pause_effective_seconds == policy.pause_latency_seconds
     assert limits.watermark_max_age_seconds == policy.evidence_max_age_seconds
     assert limits.clean_run_count == policy.clean_runs
+    assert limits.drill_max_age_days == policy.drill_max_age_days
     assert ground().limits == limits
+
+
+def test_policy_says_how_old_a_drill_may_be() -> None:
+    """A review and a first run ask the same age of a drill, and the review names the policy for it."""
+    limits = thresholds_under(Policy("production", drill_max_age_days=7))
+    assert (limits.drill_max_age_days, limits.source("drill_max_age_days")) == (7, SAID)

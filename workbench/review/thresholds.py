@@ -75,12 +75,18 @@ def thresholds_under(policy: Policy | None) -> ReviewThresholds:
     usual = ReviewThresholds()
     if policy is None:
         return usual
-    names = ("pause_effective_seconds", "watermark_max_age_seconds", "clean_run_count")
+    names = (
+        "pause_effective_seconds",
+        "watermark_max_age_seconds",
+        "clean_run_count",
+        "drill_max_age_days",
+    )
     return replace(
         usual,
         pause_effective_seconds=policy.pause_latency_seconds,
         watermark_max_age_seconds=policy.evidence_max_age_seconds,
         clean_run_count=policy.clean_runs,
+        drill_max_age_days=policy.drill_max_age_days,
         narrow_run_count=min(usual.narrow_run_count, policy.clean_runs),
         sources=dict.fromkeys(names, f"policy of {policy.environment}"),
     )
