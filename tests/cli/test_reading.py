@@ -90,11 +90,11 @@ def test_what_a_hold_does_not_stop_never_reads_paused() -> None:
 
 
 def test_a_narrow_restart_of_what_never_stopped_still_reads_so() -> None:
-    """Not even a narrow restart makes an automation that asks nobody look governed."""
+    """A narrow restart of an automation that asks nobody is refused, and it goes on looking as little governed."""
     a_store()
     a_hold("*")
     words = ("--only", "automation=price-lookup", "--runs", "1", "--break-glass", "x", "-y")
-    assert run("resume", "H-1", *words).code == 0
+    assert run("resume", "H-1", *words).code == 3
     assert "held, NOT stopped" in row_of(run("status").out, "price-lookup")
 
 
