@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.ground import REGISTRY, a_store, events, refused, run
+from tests.control.test_first_run import vouch_for_the_gate
 from workbench.clock import to_text
 from workbench.control import open_control
 from workbench.opening import open_control as open_with_evidence
@@ -41,7 +42,7 @@ def be(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 
 
 def two_people(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make a production store in which ann and bo have keys, and act as ann."""
+    """Make a production store in which ann and bo have keys and the gate was drilled, and act as ann."""
     a_store("production", MEMBERS)
     made = {}
     for name in ("bo", "ann"):
@@ -50,6 +51,7 @@ def two_people(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ann", "bo"):
         words = ("key", "enrol", made[name], "--person", name, "--role", "ops-lead", "-y")
         assert run(*words).code == 0
+    vouch_for_the_gate(open_control(Settings.from_environment()))
 
 
 def register(*more: str) -> str:

@@ -49,6 +49,8 @@ def a_staging_store(root: Path, *, passed: bool = True, environment: str = "stag
         effects=(),
         differences=(),
         leaks=(),
+        not_held=(),
+        undeclared=(),
         cannot=(),
         left=(),
     )
@@ -68,7 +70,7 @@ def bring(control: Control, origin: Store) -> list[dict[str, object]]:
 
 def a_strict_company(root: Path) -> tuple[Control, Control]:
     """Make a production store that asks for drills, with a new workflow on an engine."""
-    ann, bo = a_company(root, "ann", "bo")
+    ann, bo = a_company(root, "ann", "bo", is_gate_drilled=False)
     ann.apply_registry(registry(*production("new-agent", **BOUND)))
     return ann, bo
 
@@ -85,7 +87,7 @@ def check_held_until_drilled(root: Path) -> None:
     assert "workbench reviewed" not in no.value.then
     (body,) = bring(bo, a_staging_store(root).store)
     assert (body["drilled_by"], body["from_engine"]) == ("agent-owner (dee)", "prefect-lab")
-    assert "freeze passed" in ann.card("automation=new-agent").entries[0].last_drill
+    assert "freeze PASSED" in ann.card("automation=new-agent").entries[0].last_drill
     assert ann.resume_full(RELEASE).released_seq
     agrees(ann)
 
@@ -176,16 +178,16 @@ def test_each_seeded_bug_is_caught(
 
 def test_what_has_no_engine_needs_a_drill_of_the_gate(tmp_path: Path) -> None:
     """What only asks the gate is drilled as `gate`; what neither an engine nor the gate stops is never ready."""
-    ann, _ = a_company(tmp_path, "ann", "bo")
+    ann, _ = a_company(tmp_path, "ann", "bo", is_gate_drilled=False)
     wanted = registry(*production("gated"), *production("loose", asks_gate=False))
     reasons = {guard.automation_id: guard.reason for guard in guards_of(ann, wanted)}
-    assert "a drill certificate (gate was never drilled for kind workflow)" in reasons["gated"]
+    assert "a drill certificate (gate was never drilled for kind agent)" in reasons["gated"]
     assert "a drill certificate (no engine and no gate stops it)" in reasons["loose"]
 
 
 def test_another_kind_is_not_vouched_for(tmp_path: Path) -> None:
     """A drill for workflows says nothing of agents on the same engine."""
-    ann, bo = a_company(tmp_path, "ann", "bo")
+    ann, bo = a_company(tmp_path, "ann", "bo", is_gate_drilled=False)
     bring(bo, a_staging_store(tmp_path).store)
     (guard,) = guards_of(ann, registry(*production("new-agent", engine="prefect", kind="agent")))
     assert "prefect was never drilled for kind agent" in guard.reason
@@ -193,7 +195,7 @@ def test_another_kind_is_not_vouched_for(tmp_path: Path) -> None:
 
 def test_what_did_not_pass_is_not_brought(tmp_path: Path) -> None:
     """A failed drill, none, one of production and one of this very store are refused with what to do."""
-    ann, bo = a_company(tmp_path, "ann", "bo")
+    ann, bo = a_company(tmp_path, "ann", "bo", is_gate_drilled=False)
     failed = a_staging_store(tmp_path / "1", passed=False)
     with pytest.raises(NotFound, match="No drill of prefect-lab passed in") as no:
         bring(bo, failed.store)
@@ -205,7 +207,7 @@ def test_what_did_not_pass_is_not_brought(tmp_path: Path) -> None:
 
 def test_a_staging_log_that_was_altered_vouches_for_nothing(tmp_path: Path) -> None:
     """Where the log of the drills does not verify, nothing of it is brought."""
-    _, bo = a_company(tmp_path, "ann", "bo")
+    _, bo = a_company(tmp_path, "ann", "bo", is_gate_drilled=False)
     origin = a_staging_store(tmp_path)
     path = next(p for p in origin.store.backend.folder.iterdir() if p.suffix in (".db", ".sqlite"))
     connection = apsw.Connection(str(path))

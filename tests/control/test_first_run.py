@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.control.test_keys import a_person, by_two, enrol_all
 from tests.control.test_policy import agrees, forge
 from tests.store.ground import SetClock, a_registry, a_store, an_automation, break_glass, pause
-from workbench.clock import Clock
+from workbench.clock import Clock, to_text
 from workbench.control import Control, first_run
 from workbench.control.approving import apply_policy, request_signoff
 from workbench.control.first_run import guards_of
@@ -23,7 +23,7 @@ from workbench.errors import Refused, UsageFault
 from workbench.evidence import LoadedRun
 from workbench.gate import Gate, GateState
 from workbench.policy import Policy, default_policy
-from workbench.records import CHECKLIST, Automation, Owner, Purpose
+from workbench.records import CHECKLIST, Automation, Kind, Owner, Purpose
 from workbench.registry import Registry
 from workbench.store import readiness, trusting
 from workbench.store.log import Draft
@@ -49,14 +49,34 @@ def registry(*automations: Automation) -> Registry:
     return replace(found, automations={a.automation_id: a for a in automations})
 
 
-def a_company(root: Path, *names: str) -> list[Control]:
-    """Make a production store whose people have keys, and which knows no automation yet."""
+def a_company(root: Path, *names: str, is_gate_drilled: bool = True) -> list[Control]:
+    """Make a production store whose people have keys, where the gate was drilled, and no automation is known yet."""
     clock: Clock = SetClock()
     plain = Control(a_store(root, clock, environment="production"), clock)
     plain.apply_registry(registry())
     people = [a_person(plain, root, name) for name in names]
     enrol_all(people, names)
+    if is_gate_drilled:
+        vouch_for_the_gate(people[0][0])
     return [person for person, _ in people]
+
+
+def vouch_for_the_gate(control: Control) -> None:
+    """Bring drills of the gate, for each kind, as `workbench engine certify gate` does."""
+    now = control.clock.now()
+    drills = [
+        {
+            "engine": "gate", "version": "0.1.0", "kind": str(kind), "mode": "freeze", "environment": "staging",
+            "command_at": to_text(now), "is_passed": True, "outcome": "passed", "drilled_by": "agent-owner",
+            "effects": [], "differences": [], "leaks": [], "cannot": [], "left": [], "not_held": [],
+        }
+        for kind in Kind
+    ]  # fmt: skip
+    drafts = [Draft(now, "", "drill.accept", "gate", payload=body) for body in drills]
+    command = Command("gate-drills", {"name": "engine certify", "engine": "gate", "drills": drills})
+    control.transact(
+        command, lambda _, who: Change([replace(draft, actor=who.text) for draft in drafts])
+    )
 
 
 def a_run(number: int, **more: str) -> LoadedRun:
@@ -192,9 +212,9 @@ def seed_guard_whatever_is_edited(patch: pytest.MonkeyPatch) -> None:
 
 def seed_ready_without_reviews(patch: pytest.MonkeyPatch) -> None:
     """The command does not ask whether it is ready."""
-    from workbench.control import resuming
+    from workbench.control import grounds
 
-    patch.setattr(resuming, "refuse_unready", lambda *_, **__: None)
+    patch.setattr(grounds, "refuse_unready", lambda *_, **__: None)
 
 
 def seed_unsigned_reviews_count(patch: pytest.MonkeyPatch) -> None:
