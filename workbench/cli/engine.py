@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from workbench.cli.engine_backlog import backlog
 from workbench.cli.present import as_json, ask, closing_line, one_line, store_line, table
 from workbench.control.certifying import accept_drills
 from workbench.delivery.fleet import Fleet
@@ -23,6 +24,9 @@ from workbench.store.store import open_store, store_of
 @click.group()
 def command() -> None:
     """List the engines of the file of engines, and ask one what it is and what a pause does there."""
+
+
+command.add_command(backlog)
 
 
 @command.command("list")

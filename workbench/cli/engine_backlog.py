@@ -1,0 +1,120 @@
+"""`workbench engine backlog`: what was forecast at each resume, and what then started by the loaded run history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+from workbench.cli.present import as_json, one_line, store_line, table, when
+from workbench.delivery.backlog import Forecast, forecasts
+from workbench.settings import Settings
+from workbench.store.store import open_store
+from workbench.warehouse import Warehouse, WarehouseSnapshot
+
+NOT_LOADED = "not loaded since"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One forecast and what came of it.
+
+    Attributes:
+        fired_count: runs that were due in the pause and started after the resume; None where that is not loaded.
+        loaded_until_at: how far the engine's history is loaded; None where it never was.
+    """
+
+    forecast: Forecast
+    fired_count: int | None
+    loaded_until_at: datetime | None
+
+    @property
+    def in_words(self) -> str:
+        """Say whether it came as forecast."""
+        if self.fired_count is None:
+            return f"{NOT_LOADED}: `workbench sync {self.forecast.engine_id}`"
+        if self.forecast.count is None:
+            return "could not be told before"
+        if self.fired_count == self.forecast.count:
+            return "as forecast"
+        more = self.fired_count - self.forecast.count
+        return f"{abs(more)} {'MORE' if more > 0 else 'fewer'} than forecast"
+
+
+@click.command("backlog")
+@click.argument("engine_id", required=False, default="")
+@click.option(
+    "--within",
+    type=click.IntRange(1, 10080),
+    default=60,
+    show_default=True,
+    help="Minutes after a resume in which a start counts as fired by it.",
+)
+@click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
+def backlog(engine_id: str, within: int, is_json: bool) -> None:
+    """Compare what was forecast at each resume in ENGINE_ID with what then started, by the loaded history."""
+    settings = Settings.from_environment()
+    clock = settings.clock()
+    store = open_store(settings, clock)
+    known = list(forecasts(store.events(), engine_id))
+    with Warehouse.open(settings.home, clock).snapshot() as snapshot:
+        found = [_compared(snapshot, one, timedelta(minutes=within)) for one in known]
+    if is_json:
+        click.echo(as_json([_document(one) for one in found]))
+        return
+    click.echo(store_line(store.head_note(), settings))
+    if not found:
+        click.echo("Nothing was brought back in an engine yet.")
+        return
+    click.echo(table(["resumed", "engine", "workflow", "forecast", "fired", ""], map(_row, found)))
+
+
+def _compared(snapshot: WarehouseSnapshot, one: Forecast, within: timedelta) -> Compared:
+    marks = [
+        mark.loaded_until_at
+        for mark in snapshot.watermarks()
+        if (mark.source_id, mark.table_name) == (one.engine_id, "run")
+    ]
+    until = max(marks, default=None)
+    if until is None or until <= one.resumed_at:
+        return Compared(one, None, until)
+    rows = snapshot.query(
+        "engine.fired_backlog",
+        automation_ids=list(one.automation_ids),
+        paused_at=one.paused_at,
+        resumed_at=one.resumed_at,
+        until=one.resumed_at + within,
+    )
+    return Compared(one, int(rows["fired_count"].sum()), until)
+
+
+def _row(one: Compared) -> tuple[str, ...]:
+    told = one.forecast
+    return (
+        when(told.resumed_at),
+        told.engine_id,
+        one_line(told.name),
+        "?" if told.count is None else str(told.count),
+        "?" if one.fired_count is None else str(one.fired_count),
+        one.in_words,
+    )
+
+
+def _document(one: Compared) -> dict[str, Any]:
+    told = one.forecast
+    return {
+        "engine_id": told.engine_id,
+        "hold_id": told.hold_id,
+        "target_id": told.target_id,
+        "name": told.name,
+        "automation_ids": list(told.automation_ids),
+        "paused_at": told.paused_at,
+        "resumed_at": told.resumed_at,
+        "forecast_count": told.count,
+        "forecast": told.sentence,
+        "fired_count": one.fired_count,
+        "loaded_until_at": one.loaded_until_at,
+        "in_words": one.in_words,
+    }
