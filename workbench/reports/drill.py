@@ -216,7 +216,7 @@ _COLUMNS = {
     "observed_pause": "observed on pause",
     "declared_resume": "declared on resume",
     "observed_resume": "observed on resume",
-    "is_it": "is it as declared?",
+    "is_it": "result",
 }
 
 
