@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test test-engines test-long check bench lock screenshots
+.PHONY: help setup demo demo-live lab test test-engines test-long check bench lock screenshots
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,11 +30,15 @@ setup: $(VENV)/.stamp-package ## install everything, hash-checked, into .venv
 ifeq ($(WORKBENCH_STORE)$(WORKBENCH_GATE)$(WORKBENCH_HOME),)
 demo lab: export WORKBENCH_STORE := $(CURDIR)/.home/store
 demo lab: export WORKBENCH_GATE := $(CURDIR)/.home/gate
-demo lab: export WORKBENCH_HOME := $(CURDIR)/.home
+demo demo-live lab: export WORKBENCH_HOME := $(CURDIR)/.home
 endif
+demo-live: export WORKBENCH_PREFECT_ENVIRONMENT ?= $(CURDIR)/.venv-prefect
 
 demo: setup ## the first two minutes: pause, proof, refusal, reports, narrow restart
 	@$(BIN)/workbench demo
+
+demo-live: setup .venv-prefect/.stamp ## the same on a real Prefect server, nothing recorded (under five minutes)
+	@$(BIN)/workbench demo --live
 
 lab: setup ## open JupyterLab on the control panel
 	@$(BIN)/workbench lab

@@ -22,8 +22,6 @@ AUTOMATIONS = ("invoice-triage", "ticket-reply", "product-copy", "order-sync")
 PAUSED = AUTOMATIONS[:2]
 OTHERS = AUTOMATIONS[2:]
 RESTARTED = "invoice-triage"
-RECORDS = "records.jsonl"
-"""Where the worker notes each draft that it wrote, in the demo's folder."""
 
 
 @dataclass(frozen=True)
@@ -37,29 +35,15 @@ class Desk:
     provider: Provider
     began: datetime
 
-    def type(
-        self,
-        line: str,
-        *,
-        expected: tuple[int, ...] = (0,),
-        hides: Callable[[str], bool] | None = None,
-    ) -> Said:
-        """Show a command and run it as it stands; raises DemoFailed when it ends otherwise than expected.
-
-        `hides` names lines of what it printed that are left out on the screen, which then says so.
-        """
+    def type(self, line: str, *, expected: tuple[int, ...] = (0,)) -> Said:
+        """Show a command and run it as it stands; raises DemoFailed when it ends otherwise than expected."""
         said = run_line(self.screen, self.place, line)
-        text = said.out + said.err
-        lines = [one for one in text.splitlines() if not (hides and hides(one))]
-        self.screen.printed("\n".join(lines), colour="yellow" if said.code else None)
-        if left := len(text.splitlines()) - len(lines):
-            self.screen.say(f"({left} lines of it are left out here)", indent="     ")
+        self.screen.printed(said.out, colour="yellow" if said.code else None)
         if said.code:
             self.screen.say(f"exit code {said.code}")
         if said.code not in expected:
             raise DemoFailed(
-                f"`workbench {line}` ended with exit code {said.code}, not {expected[0]}: "
-                f"{(said.err or said.out).strip().splitlines()[-1:]}"
+                f"`workbench {line}` ended with exit code {said.code}, not {expected[0]}: see above."
             )
         return said
 
@@ -85,12 +69,13 @@ def run_line(screen: Screen, place: Place, line: str) -> Said:
         env=child_environment(place.settings, COLUMNS=str(screen.width)),
         cwd=place.folder,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,  # in the order in which a terminal shows them
         text=True,
         timeout=COMMAND_SECONDS,
         check=False,
     )
-    return Said(ended.returncode, ended.stdout, ended.stderr)
+    return Said(ended.returncode, ended.stdout, "")
 
 
 def counted(counts: dict[str, int]) -> str:

@@ -1,6 +1,6 @@
 """The four flows of the live demo, and a worker that takes their runs from the server.
 
-Run by the engine's own interpreter as `python -m workbench.demo.on_prefect.flows POOL PROVIDER-URL RECORDS-FILE`. It
+Run by the engine's own interpreter as `python -m workbench.demo.on_prefect.flows POOL PROVIDER-URL FOLDER`. It
 is a small worker over Prefect's own client: a run is a thread here, not a process that imports Prefect for seconds, so
 that two cores carry four automations. What is handed to it, and what is not, the server decides.
 """
@@ -17,6 +17,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +34,9 @@ from prefect.utilities.engine import propose_state
 from workbench.gate import Gate, Paused, Unknown
 
 TAG = "automation:"
+RECORDS, AUDIT = "records.jsonl", "audit.jsonl"
+"""Files in the folder: the drafts that were written, and what was done, a line each."""
+
 STEP_SECONDS = 0.2
 ASK_SECONDS = 1.0
 LOOK_SECONDS = 0.5
@@ -63,28 +67,63 @@ def ask_model(provider: str, item: int) -> str:
 
 @task
 def write_draft(automation_id: str, item: int) -> None:
-    """Write a draft, which a person can throw away, and note it as a changed record."""
-    context = FlowRunContext.get()
-    row = {
-        "run_id": str(context.flow_run.id) if context and context.flow_run else "",
-        "automation_id": automation_id,
-        "record_type": "draft",
-        "record_id": f"{automation_id}-{item}",
-        "change_seq": 1,
-        "changed_at": datetime.now(UTC).isoformat(),
-        "change": "create",
-        "reversibility": "reversible",
-        "customer_facing": False,
-    }
-    with _writing, open(_place["records"], "a", encoding="utf-8") as records:
-        records.write(json.dumps(row) + "\n")
+    """Write a draft, which a person can throw away: note it as a changed record, and in the audit."""
+    record = {"record_type": "draft", "record_id": f"{automation_id}-{item}", "change_seq": 1}
+    classes = {"change": "create", "reversibility": "reversible", "customer_facing": False}
+    whose = {"run_id": _run_id(), "automation_id": automation_id, "changed_at": _now()}
+    _note(RECORDS, {**whose, **record, **classes})
+    _audit(automation_id, "record.created", target=("draft", f"{automation_id}-{item}"))
 
 
 def _work(automation_id: str, provider: str) -> None:
-    item = read_item()
-    if provider:
-        ask_model(provider, item)
-    write_draft(automation_id, item)
+    _audit(automation_id, "run.started")
+    try:
+        item = read_item()
+        if provider:
+            ask_model(provider, item)
+        write_draft(automation_id, item)
+    except RuntimeError as exc:
+        _audit(automation_id, "run.failed", reason=str(exc))
+        raise
+    except PrefectSignal:
+        _audit(automation_id, "run.stopped", reason="suspended")
+        raise
+    _audit(automation_id, "run.completed")
+
+
+def _audit(
+    automation_id: str, action: str, *, target: tuple[str, str] = ("", ""), reason: str = ""
+) -> None:
+    """Note what an automation did, as its own audit."""
+    kind, name = target if target[0] else ("run", _run_id())
+    now = _now()
+    row = {
+        "event_id": str(uuid.uuid4()),
+        "occurred_at": now,
+        "recorded_at": now,
+        "actor": automation_id,
+        "action": action,
+        "target_kind": kind,
+        "target_id": name,
+        "outcome": "failure" if action == "run.failed" else "success",
+        "reason": reason or None,
+        "correlation_id": _run_id(),
+    }
+    _note(AUDIT, row)
+
+
+def _note(file: str, row: dict[str, Any]) -> None:
+    with _writing, open(os.path.join(_place["folder"], file), "a", encoding="utf-8") as lines:
+        lines.write(json.dumps(row) + "\n")
+
+
+def _run_id() -> str:
+    context = FlowRunContext.get()
+    return str(context.flow_run.id) if context and context.flow_run else ""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
 
 
 @flow(name="invoice-triage")
@@ -174,7 +213,7 @@ def _keep_asking(gate: Gate, parent: int) -> None:
 def main(words: list[str]) -> None:
     """Work until the demo that started this ends."""
     gate = Gate()
-    pool, _place["provider"], _place["records"] = words
+    pool, _place["provider"], _place["folder"] = words
     threading.Thread(target=_keep_asking, args=(gate, os.getppid()), daemon=True).start()
     asyncio.run(_work_in(gate, pool))
 

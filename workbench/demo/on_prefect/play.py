@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from workbench.demo.crew import crew_of
-from workbench.demo.on_prefect.desk import AUTOMATIONS, RECORDS, Desk
+from workbench.demo.on_prefect.desk import AUTOMATIONS, Desk
 from workbench.demo.on_prefect.place import choose_folder, emptied
 from workbench.demo.on_prefect.provider import Provider
 from workbench.demo.on_prefect.scenes import (
@@ -83,8 +83,7 @@ def set_up(desk: Desk, prefect: PrefectPlace) -> None:
     desk.server.make_pool()
     for place, name in enumerate(AUTOMATIONS):
         desk.server.deploy(name, every=EVERY, first_at=now() + timedelta(seconds=place))
-    records = desk.place.folder / RECORDS
-    start_worker(desk.crew, prefect, settings, provider_url=desk.provider.url, records=records)
+    start_worker(desk.crew, prefect, settings, provider_url=desk.provider.url)
     screen.say(f"Prefect {desk.server.version()} answers; a worker takes runs from it.")
     screen.typed("workbench serve &")
     environment = child_environment(settings)

@@ -12,7 +12,6 @@ from workbench.demo.on_prefect.desk import (
     AUTOMATIONS,
     OTHERS,
     PAUSED,
-    RECORDS,
     RESTARTED,
     Desk,
     counted,
@@ -166,6 +165,7 @@ def load_all(desk: Desk) -> None:
     for table, source, file in (
         ("provider_status", "acme-status-page", "status-page.jsonl"),
         ("affected_record", "prefect", "drafts.jsonl"),
+        ("audit_event", "agents", "agents-audit.jsonl"),
         ("change", "changes", "changes.jsonl"),
     ):
         desk.type(f"load --table {table} --source {source} --complete-until {until} {file}")
@@ -174,9 +174,10 @@ def load_all(desk: Desk) -> None:
 def export(desk: Desk) -> None:
     """Write what the sources know by now, each to a file: a file that still grows is not loaded."""
     desk.provider.write_status_page(desk.place.folder / "status-page.jsonl")
-    text = (desk.place.folder / RECORDS).read_text(encoding="utf-8")
-    whole = text[: text.rindex("\n") + 1]
-    (desk.place.folder / "drafts.jsonl").write_text(whole, encoding="utf-8")
+    for grown, file in (("records.jsonl", "drafts.jsonl"), ("audit.jsonl", "agents-audit.jsonl")):
+        text = (desk.place.folder / grown).read_text(encoding="utf-8")
+        whole = text[: text.rindex("\n") + 1]
+        (desk.place.folder / file).write_text(whole, encoding="utf-8")
 
 
 def note_change(desk: Desk, kind: str, summary: str) -> None:

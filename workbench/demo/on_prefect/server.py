@@ -34,7 +34,6 @@ IDLE = (
     "CANCELLATION_CLEANUP",
     "CLEANUP_RECONCILER",
     "FOREMAN",
-    "LATE_RUNS",
     "PAUSE_EXPIRATIONS",
     "REPOSSESSOR",
     "TRIGGERS",
@@ -232,11 +231,9 @@ def start_server(
     wait_for(server.is_up, crew, seconds=START_SECONDS, why=lambda: why_silent(crew, place, child))
 
 
-def start_worker(
-    crew: Crew, place: PrefectPlace, settings: Settings, *, provider_url: str, records: Path
-) -> None:
+def start_worker(crew: Crew, place: PrefectPlace, settings: Settings, *, provider_url: str) -> None:
     """Start the worker in a group of its own."""
-    words = ("-m", "workbench.demo.on_prefect.flows", POOL, provider_url, str(records))
+    words = ("-m", "workbench.demo.on_prefect.flows", POOL, provider_url, str(crew.folder))
     program = str(place.environment / "bin" / "python")
     crew.start("prefect-worker", words, program=program, environment=place.variables(settings))
 
