@@ -32,12 +32,16 @@ demo lab: export WORKBENCH_STORE := $(CURDIR)/.home/store
 demo lab: export WORKBENCH_GATE := $(CURDIR)/.home/gate
 demo demo-live lab: export WORKBENCH_HOME := $(CURDIR)/.home
 endif
-demo-live: export WORKBENCH_PREFECT_ENVIRONMENT ?= $(CURDIR)/.venv-prefect
+# An environment with Prefect that is there already can be named; else its own is made from its own lock.
+ifeq ($(WORKBENCH_PREFECT_ENVIRONMENT),)
+demo-live: .venv-prefect/.stamp
+demo-live: export WORKBENCH_PREFECT_ENVIRONMENT := $(CURDIR)/.venv-prefect
+endif
 
 demo: setup ## the first two minutes: pause, proof, refusal, reports, narrow restart
 	@$(BIN)/workbench demo
 
-demo-live: setup .venv-prefect/.stamp ## the same on a real Prefect server, nothing recorded (under five minutes)
+demo-live: setup ## the same on a real Prefect server, nothing recorded (under five minutes)
 	@$(BIN)/workbench demo --live
 
 lab: setup ## open JupyterLab on the control panel
