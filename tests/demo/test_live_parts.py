@@ -266,7 +266,7 @@ def test_only_whole_lines_are_exported(desk: Desk) -> None:
     for name in ("records", "audit"):
         (desk.place.folder / f"{name}.jsonl").write_text('{"a": 1}\n{"b"')
     export(desk)
-    note_change(desk, "provider", "mended")
+    note_change(desk, "mended")
     for name in ("drafts", "agents-audit"):
         assert (desk.place.folder / f"{name}.jsonl").read_text() == '{"a": 1}\n'
     assert json.loads((desk.place.folder / "changes.jsonl").read_text())["target"] == SCOPE

@@ -37,7 +37,7 @@ class Desk:
 
     def type(self, line: str, *, expected: tuple[int, ...] = (0,)) -> Said:
         """Show a command and run it as it stands; raises DemoFailed when it ends otherwise than expected."""
-        said = run_line(self.screen, self.place, line)
+        said = run_line(self.screen, line, place=self.place)
         self.screen.printed(said.out, colour="yellow" if said.code else None)
         if said.code:
             self.screen.say(f"exit code {said.code}")
@@ -61,7 +61,7 @@ class Desk:
         self.wait(lambda: now() >= end, seconds=seconds + 60, why="time does not pass")
 
 
-def run_line(screen: Screen, place: Place, line: str) -> Said:
+def run_line(screen: Screen, line: str, *, place: Place) -> Said:
     """Show a command as a person types it and run exactly that in a process of its own."""
     screen.typed(f"workbench {line}")
     ended = subprocess.run(

@@ -162,7 +162,7 @@ def carry_out(name: str, flow_run: Any) -> None:
 class Worker:
     """Takes runs from a pool of the server and carries each out in a thread; asks the gate before it takes one."""
 
-    def __init__(self, gate: Gate, pool: str, client: PrefectClient) -> None:
+    def __init__(self, gate: Gate, pool: str, *, client: PrefectClient) -> None:
         """Take from a pool, as this client."""
         self.gate, self.pool, self.client = gate, pool, client
         self.taken: set[str] = set()
@@ -220,7 +220,7 @@ def main(words: list[str]) -> None:
 
 async def _work_in(gate: Gate, pool: str) -> None:
     async with get_client() as client:
-        await Worker(gate, pool, client).work()
+        await Worker(gate, pool, client=client).work()
 
 
 if __name__ == "__main__":

@@ -79,11 +79,11 @@ def set_up(desk: Desk, prefect: PrefectPlace) -> None:
     desk.type(f"registry apply {shlex.quote(str(REGISTRY))} --yes")
     settings.engines_file.write_text(ENGINES.format(url=prefect.url), encoding="utf-8")
     screen.say(f"{settings.engines_file.name} names the engine: {prefect.url}")
-    start_server(desk.crew, prefect, settings, server=desk.server)
+    start_server(desk.crew, prefect, settings=settings, server=desk.server)
     desk.server.make_pool()
     for place, name in enumerate(AUTOMATIONS):
         desk.server.deploy(name, every=EVERY, first_at=now() + timedelta(seconds=place))
-    start_worker(desk.crew, prefect, settings, provider_url=desk.provider.url)
+    start_worker(desk.crew, prefect, settings=settings, provider_url=desk.provider.url)
     screen.say(f"Prefect {desk.server.version()} answers; a worker takes runs from it.")
     screen.typed("workbench serve &")
     environment = child_environment(settings)

@@ -120,7 +120,7 @@ def show_review(desk: Desk) -> None:
     """Scene 6: the provider is mended, what happened is loaded, the review says what it shows, a person decides."""
     desk.screen.scene(6, "The provider is mended; what does the evidence say?")
     desk.provider.mend()
-    note_change(desk, "provider", f"{PROVIDER} was given capacity again (AC-1)")
+    note_change(desk, f"{PROVIDER} was given capacity again (AC-1)")
     desk.screen.say(f"staged: {PROVIDER} answers again, and its status page says so")
     load_all(desk)
     desk.type(f"review {HOLD}")
@@ -134,7 +134,8 @@ def show_restart(desk: Desk) -> None:
     began = now()
     narrow = f"resume {HOLD} --only automation={RESTARTED} --runs {RUNS} {AS_LEAD}"
     # Exit code 10: recorded, and `serve`, which is delivering just then, brings the engine back.
-    desk.type(narrow, expected=(0, 10))
+    if desk.type(narrow, expected=(0, 10)).code:
+        desk.screen.say("`serve` was at work in Prefect just then, and brings it back there.")
     desk.wait(
         lambda: desk.server.worked(RESTARTED, began) >= RUNS,
         seconds=WORK_SECONDS,
@@ -149,6 +150,9 @@ def show_restart(desk: Desk) -> None:
     )
     if counts != {name: RUNS if name == RESTARTED else 0 for name in PAUSED}:
         raise DemoFailed(f"Exactly {RUNS} runs of {RESTARTED} were allowed: {counted(counts)}.")
+    desk.screen.say(
+        f"That was the limit: the gate and Prefect hold it again, under the same {HOLD}."
+    )
     desk.type("status")
     if hold_and_targets(desk)[0].released_seq is not None:
         raise DemoFailed(f"{HOLD} does not stand any more.")
@@ -183,12 +187,12 @@ def export(desk: Desk) -> None:
         (desk.place.folder / file).write_text(whole, encoding="utf-8")
 
 
-def note_change(desk: Desk, kind: str, summary: str) -> None:
+def note_change(desk: Desk, summary: str) -> None:
     """Note a change where the demo keeps its changes."""
     row = {
         "change_id": "CH-1",
         "changed_at": to_text(now()),
-        "kind": kind,
+        "kind": "provider",
         "target": SCOPE,
         "actor": "provider",
         "summary": summary,

@@ -137,7 +137,7 @@ class PrefectServer:
         """Return the version that it says it has."""
         return str(self.send("GET", "/admin/version"))
 
-    def send(self, method: str, path: str, body: Any = None) -> Any:
+    def send(self, method: str, path: str, *, body: Any = None) -> Any:
         """Make one call, again while the server says that it is busy; raises DemoFailed where it is refused."""
         end = time.monotonic() + BUSY_SECONDS
         while True:
@@ -159,11 +159,11 @@ class PrefectServer:
 
     def make_pool(self) -> None:
         """Make the pool that the worker takes runs from."""
-        self.send("POST", "/work_pools/", {"name": POOL, "type": "thread"})
+        self.send("POST", "/work_pools/", body={"name": POOL, "type": "thread"})
 
     def deploy(self, flow: str, *, every: timedelta, first_at: datetime) -> None:
         """Deploy a flow under its own name, with a schedule."""
-        flow_id = self.send("POST", "/flows/", {"name": flow})["id"]
+        flow_id = self.send("POST", "/flows/", body={"name": flow})["id"]
         schedule = {
             "interval": every.total_seconds(),
             "anchor_date": to_text(first_at),
@@ -178,7 +178,7 @@ class PrefectServer:
             "enforce_parameter_schema": False,
             "schedules": [{"active": True, "schedule": schedule}],
         }
-        self.send("POST", "/deployments/", body)
+        self.send("POST", "/deployments/", body=body)
 
     def started(self, flow: str, since: datetime) -> int:
         """Count runs of a flow that began at or after an instant."""
@@ -210,7 +210,7 @@ class PrefectServer:
         """Return the newest runs that have begun, 200 at most."""
         wanted = {"state": {"type": {"not_any_": ["SCHEDULED", "PENDING"]}}}
         asked = {"flows": {"name": {"any_": [flow]}}, "flow_runs": wanted, "limit": 200}
-        rows = self.send("POST", "/flow_runs/filter", {**asked, "sort": "START_TIME_DESC"})
+        rows = self.send("POST", "/flow_runs/filter", body={**asked, "sort": "START_TIME_DESC"})
         return list(rows)
 
 
@@ -219,7 +219,7 @@ def _is_since(at: str | None, since: datetime) -> bool:
 
 
 def start_server(
-    crew: Crew, place: PrefectPlace, settings: Settings, *, server: PrefectServer
+    crew: Crew, place: PrefectPlace, *, settings: Settings, server: PrefectServer
 ) -> None:
     """Start the server in a group of its own and return when it answers; raises DemoFailed when it does not in time."""
     place.install_package()
@@ -228,17 +228,19 @@ def start_server(
     child = crew.start(
         "prefect-server", words, program=program, environment=place.variables(settings)
     )
-    wait_for(server.is_up, crew, seconds=START_SECONDS, why=lambda: why_silent(crew, place, child))
+    wait_for(
+        server.is_up, crew, seconds=START_SECONDS, why=lambda: why_silent(crew, place, child=child)
+    )
 
 
-def start_worker(crew: Crew, place: PrefectPlace, settings: Settings, *, provider_url: str) -> None:
+def start_worker(crew: Crew, place: PrefectPlace, *, settings: Settings, provider_url: str) -> None:
     """Start the worker in a group of its own."""
     words = ("-m", "workbench.demo.on_prefect.flows", POOL, provider_url, str(crew.folder))
     program = str(place.environment / "bin" / "python")
     crew.start("prefect-worker", words, program=program, environment=place.variables(settings))
 
 
-def why_silent(crew: Crew, place: PrefectPlace, child: subprocess.Popen[bytes]) -> str:
+def why_silent(crew: Crew, place: PrefectPlace, *, child: subprocess.Popen[bytes]) -> str:
     """Say why the server is not up, with its own last words."""
     state = "runs" if child.poll() is None else f"ended with exit code {child.returncode}"
     said = crew.last_words("prefect-server")
