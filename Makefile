@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test test-engines test-long check bench lock screenshots
+.PHONY: help setup demo demo-live lab test test-engines test-long check bench lock screenshots
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,11 +30,19 @@ setup: $(VENV)/.stamp-package ## install everything, hash-checked, into .venv
 ifeq ($(WORKBENCH_STORE)$(WORKBENCH_GATE)$(WORKBENCH_HOME),)
 demo lab: export WORKBENCH_STORE := $(CURDIR)/.home/store
 demo lab: export WORKBENCH_GATE := $(CURDIR)/.home/gate
-demo lab: export WORKBENCH_HOME := $(CURDIR)/.home
+demo demo-live lab: export WORKBENCH_HOME := $(CURDIR)/.home
+endif
+# An environment with Prefect that is there already can be named; else its own is made from its own lock.
+ifeq ($(WORKBENCH_PREFECT_ENVIRONMENT),)
+demo-live: .venv-prefect/.stamp
+demo-live: export WORKBENCH_PREFECT_ENVIRONMENT := $(CURDIR)/.venv-prefect
 endif
 
 demo: setup ## the first two minutes: pause, proof, refusal, reports, narrow restart
 	@$(BIN)/workbench demo
+
+demo-live: setup ## the same on a real Prefect server, nothing recorded (under five minutes)
+	@$(BIN)/workbench demo --live
 
 lab: setup ## open JupyterLab on the control panel
 	@$(BIN)/workbench lab
@@ -49,7 +57,7 @@ test-long: $(VENV)/.stamp-dev ## kill, fail and cut the power at every call; lon
 ENGINES := airflow prefect temporal
 
 test-engines: $(VENV)/.stamp-dev $(ENGINES:%=.venv-%/.stamp) ## run the tests against real engines, on loopback
-	@$(BIN)/pytest -m live -n 0 tests/engines/live
+	@$(BIN)/pytest -m live -n 0 tests/engines/live tests/demo
 
 .venv-%/.stamp: tests/engines/live/%.lock $(VENV)/.stamp-uv
 	@echo "Making .venv-$* for the engine's server and workers ..."

@@ -232,6 +232,12 @@ def notify_socket(environ: Mapping[str, str] | None = None) -> str:
     return env.get("NOTIFY_SOCKET", "")
 
 
+def prefect_environment(environ: Mapping[str, str] | None = None) -> str:
+    """Return the folder of Prefect's own environment (`WORKBENCH_PREFECT_ENVIRONMENT`); empty where none is named."""
+    env = os.environ if environ is None else environ
+    return env.get("WORKBENCH_PREFECT_ENVIRONMENT", "")
+
+
 def is_place_named(environ: Mapping[str, str] | None = None) -> bool:
     """Tell whether the environment says where the store or private things are."""
     env = os.environ if environ is None else environ

@@ -619,6 +619,26 @@ def test_a_busy_server_is_asked_again_by_who_delivers(
     assert ground.engine.verify(plan).unmet == {}
 
 
+def test_a_resume_that_is_refused_halfway_is_still_ours(
+    ground: Ground, server: PrefectServer
+) -> None:
+    """Busy at the switch alone: our limit stays on it, nobody else is blamed, and the next resume opens it."""
+    _, receipts = ground.pause("orders")
+    plan = ground.engine.plan_resume(receipts, CatchUp.ALL)
+
+    path = f"/deployments/{server.deployment('orders')['id']}"
+    server.overrides[path] = lambda _: httpx.Response(503, json={})
+    calls = sorted(plan.calls, key=lambda call: call.stage)
+    results = {call.method: ground.engine.apply(call, NOTE).result for call in calls}
+    assert results == {"PATCH": CallResult.UNKNOWN, "DELETE": CallResult.REFUSED}
+    server.overrides.clear()
+    assert ground.reading("orders").is_paused
+    again = ground.engine.plan_resume(receipts, CatchUp.ALL)
+    assert not again.cannot
+    assert set(ground.carry_out(again)) == {CallResult.DONE}
+    assert not ground.reading("orders").is_paused
+
+
 def test_without_limits_half_a_stop_is_made_and_said(ground: Ground, server: PrefectServer) -> None:
     """Who may make no limits still stops the schedules, and reading back says what starts all the same."""
     plan = ground.engine.plan_pause(ground.scope("orders"), Mode.DRAIN)

@@ -52,12 +52,13 @@ class Crew:
         *,
         environment: Mapping[str, str],
         niceness: int = 0,
+        program: str = sys.executable,
     ) -> subprocess.Popen[bytes]:
-        """Start `python WORDS` in a process group of its own, its output in NAME.out and NAME.err."""
+        """Start `PROGRAM WORDS` (python) in a process group of its own, its output in NAME.out and NAME.err."""
         out, err = self.folder / f"{name}.out", self.folder / f"{name}.err"
         with out.open("wb") as said, err.open("wb") as complained:
             child = subprocess.Popen(
-                [sys.executable, *words],
+                [program, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=complained,
@@ -75,9 +76,18 @@ class Crew:
         """Raise DemoFailed when a child that should go on has ended with a failure."""
         for child in self._children:
             if child.poll():
+                name = self._names[child.pid]
                 raise DemoFailed(
-                    f"{self._names[child.pid]} ended with exit code {child.returncode}."
+                    f"{name} ended with exit code {child.returncode}: {self.last_words(name)}"
                 )
+
+    def last_words(self, name: str) -> str:
+        """Return the last line that a child complained with, or where to look for what it printed."""
+        for path in (self.folder / f"{name}.err", self.folder / f"{name}.out"):
+            lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+            if said := [line.strip() for line in lines if line.strip()]:
+                return said[-1][:300]
+        return f"it said nothing in {self.folder}"
 
     def end(self) -> None:
         """End every child and what it started; returns when none is left."""

@@ -211,6 +211,11 @@ def state_call(
 def ready(api: PrefectApi, call: NativeCall, *, note: Note) -> NativeCall | str:
     """Return a call as it is sent, with the reason and what only the server knows, or why it must not be sent."""
     body = dict(call.body or {})
+    if call.method == "DELETE" and _is_linked(api, call.target_id):
+        # Without it, what stays paused would look like somebody else's pause, and never be let go again.
+        return (
+            "the deployment still has our limit, which stays until it is open; send the plan again"
+        )
     if call.path == LIMITS and str(body["name"]) in _names_of_limits(api):
         path = f"{LIMITS}{quoted(str(body['name']))}"
         return replace(call, method="PATCH", path=path, body={"limit": 0, "active": True})
@@ -226,6 +231,15 @@ def ready(api: PrefectApi, call: NativeCall, *, note: Note) -> NativeCall | str:
             return f"run {call.run_id} is {now.get('state_name')} by now and was left alone"
     state = {**body["state"], "message": OURS + note.text}
     return replace(call, body={**body, "state": state})
+
+
+def _is_linked(api: PrefectApi, target_id: str) -> bool:
+    """Tell whether a deployment still has our limit; one that is gone has none."""
+    wanted = {"deployments": {"id": {"any_": [target_id.partition(":")[2]]}}}
+    limits = (
+        row.get("global_concurrency_limit") for row in api.pages("/deployments/filter", wanted)
+    )
+    return any(str((one or {}).get("name")).startswith(HOLD_LIMIT) for one in limits)
 
 
 def _linked(api: PrefectApi, call: NativeCall, name: str) -> NativeCall | str:

@@ -134,17 +134,21 @@ OVER = "ended after the pause"
 def in_flight(ground: Ground, audit: PauseAudit) -> pd.DataFrame:
     """Return the runs that were in flight at the receipt, and what each is `now`.
 
-    Columns: automation_id, run_id, started_at, finished_at, after_seconds (end since the command), status, step_at
-    (last step that began or ended), now. An engine may say `running` of work that it froze, or that died.
+    Columns: automation_id, run_id, started_at, finished_at, after_seconds (end since the command), status,
+    last_step_at (began or ended), now. An engine may say `running` of work that it froze, or that died.
     """
     runs = audit.finished_after
     known = ground.table("pause_in_flight")
     known = known[known["hold_id"] == audit.hold["hold_id"]]
     keys = ["source_id", "run_id"]
-    found = runs.merge(known[[*keys, "step_at", "is_vanished"]], on=keys, how="left")
+    found = runs.merge(
+        known[[*keys, "step_at", "is_vanished"]].rename(columns={"step_at": "last_step_at"}),
+        on=keys,
+        how="left",
+    )
     found["now"] = [_now(row) for _, row in found.iterrows()]
     return found[
-        ["automation_id", "run_id", "started_at", "finished_at", "after_seconds", "status", "step_at", "now"]
+        ["automation_id", "run_id", "started_at", "finished_at", "after_seconds", "status", "last_step_at", "now"]
     ]  # fmt: skip
 
 
@@ -153,9 +157,9 @@ def _now(run: pd.Series[Any]) -> str:
         return OVER
     if run["is_vanished"] is True:
         return GONE
-    if pd.isna(run["step_at"]):
+    if pd.isna(run["last_step_at"]):
         return UNSEEN
-    return FROZEN if run["step_at"] <= run["receipt_at"] else AT_WORK
+    return FROZEN if run["last_step_at"] <= run["receipt_at"] else AT_WORK
 
 
 def _escalations(ground: Ground, audit: PauseAudit) -> tuple[str, ...]:
