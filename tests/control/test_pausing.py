@@ -259,10 +259,10 @@ def test_a_recorded_pause_is_never_told_as_failed(
     Gate(tmp_path / "gate").check("ticket-reply")
     right = Store.transact
 
-    def full(store: Store, command: Any, decide: Any) -> Any:
+    def full(store: Store, command: Any, decide: Any, **more: Any) -> Any:
         if command.content["name"] == "observe":
             raise StorageUnavailable("The disk is full. Nothing was recorded.")
-        return right(store, command, decide)
+        return right(store, command, decide, **more)
 
     monkeypatch.setattr(Store, "transact", full)
     receipt = pause(control)

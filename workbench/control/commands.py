@@ -242,7 +242,7 @@ class Control:
             )
             return replace(change, seal=who.seal)
 
-        return self._anchored(self.store.transact(command, decided))
+        return self.store.transact(command, decided, after_commit=self._anchor)
 
     def checkpoint(self, state: State) -> str:
         """Return the note of where the log stood, signed where this user has a key."""
@@ -254,21 +254,21 @@ class Control:
         """Record the pauses that wait in the spool; what cannot be recorded now, gates go on holding."""
         with contextlib.suppress(OSError, WorkbenchError):
             for done in self.intake.take_in(self.clock.now()):
-                self._anchored(done)
+                if not done.is_repeat:
+                    self._anchor(done.state)
 
-    def _anchored(self, done: Committed) -> Committed:
+    def _anchor(self, state: State) -> None:
         """Copy the new head outside of the store; a copy that fails fails nothing, and is said once."""
-        if not self.anchor_folders or done.is_repeat:
-            return done
+        if not self.anchor_folders:
+            return
         try:
-            note = self.checkpoint(done.state)
-            faults = append_note(self.anchor_folders, done.state.store_id, note=note)
+            note = self.checkpoint(state)
+            faults = append_note(self.anchor_folders, state.store_id, note=note)
         except OSError as exc:
             faults = [f"no checkpoint could be made: {exc}"]
         for fault in sorted(set(faults) - self._said):
             logging.getLogger(__name__).warning("%s; the command itself is recorded.", fault)
         self._said.update(faults)
-        return done
 
     def _observer(self, state: State) -> Observer:
         return Observer(state, self.store.gate_folder, self.store.deliveries())
@@ -290,9 +290,8 @@ class Control:
         )
         # The pause itself is durable already; what was seen of it can be looked at again.
         with contextlib.suppress(OSError, WorkbenchError):
-            self._anchored(
-                self.store.transact(Command(self.new_id(None), content), lambda _: Change([draft]))
-            )
+            command, change = Command(self.new_id(None), content), Change([draft])
+            self.store.transact(command, lambda _: change, after_commit=self._anchor)
 
     def _preview(self, state: State, scope: Scope, mode: Mode, *, except_hold: str = "") -> Preview:
         covered = covered_by(scope, state)

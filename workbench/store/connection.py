@@ -1,4 +1,4 @@
-"""One connection to the store's file: opened, checked and closed for each call."""
+"""One connection to the store's file: checked at each call, and kept for a moment in case another one follows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import apsw
 
 from workbench.errors import StorageUnavailable
 from workbench.queries import load_query
+from workbench.store.keeping import identity_of, keep, take
 from workbench.store.migrations import refuse_other_version, steps_after
 
 STORE_FILE = "store.sqlite"
@@ -22,26 +23,44 @@ _BUSY_MILLISECONDS = 5000
 @contextlib.contextmanager
 def connect(path: Path) -> Iterator[apsw.Connection]:
     """Open the store's file; raises StorageUnavailable where it, its schema or what is done with it is at fault."""
-    with connect_any_version(path) as connection:
+    connection, opened = take(path), identity_of(path)[0]
+    if connection is None:
+        connection = _opened(path)
+    is_whole = True
+    try:
+        run(connection, "pragma_synchronous_full")
         refuse_other_version(schema_version(connection), str(path))
         yield connection
+    except apsw.Error as exc:
+        is_whole = False
+        raise unavailable(path, exc) from exc
+    finally:
+        if is_whole and not connection.in_transaction:
+            keep(path, connection, opened=opened)
+        else:
+            connection.close()
 
 
 @contextlib.contextmanager
 def connect_any_version(path: Path) -> Iterator[apsw.Connection]:
     """Open the store's file whatever its schema; raises StorageUnavailable as `connect` does."""
+    connection = _opened(path)
     try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    except apsw.Error as exc:
-        raise unavailable(path, exc) from exc
-    try:
-        connection.set_busy_timeout(_BUSY_MILLISECONDS)
         run(connection, "pragma_synchronous_full")
         yield connection
     except apsw.Error as exc:
         raise unavailable(path, exc) from exc
     finally:
         connection.close()
+
+
+def _opened(path: Path) -> apsw.Connection:
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    except apsw.Error as exc:
+        raise unavailable(path, exc) from exc
+    connection.set_busy_timeout(_BUSY_MILLISECONDS)
+    return connection
 
 
 def run(connection: apsw.Connection, name: str, **values: Any) -> list[tuple[Any, ...]]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from workbench.clock import to_text
-from workbench.records import Event, Hold
+from workbench.records import Automation, Event, Hold
 from workbench.scope import KEYS, values_of
 from workbench.store.state import State, scope_of
 
@@ -35,7 +35,7 @@ def published_document(
         "doubt": doubts[0] if doubts else "",
         "source": dict(source or {}),
         "scopes": {
-            automation_id: {key: list(found) for key in KEYS if (found := values_of(record, key))}
+            automation_id: _scopes_of(record)
             for automation_id, record in sorted(state.automations.items())
             if not record.is_retired
         },
@@ -49,6 +49,20 @@ def published_document(
         ],
         "named": _named(state, standing),
     }
+
+
+_known_scopes: dict[str, tuple[Automation, dict[str, list[str]]]] = {}
+"""automation id -> the record that was published last, and its values: states share records that did not change."""
+
+
+def _scopes_of(record: Automation) -> dict[str, list[str]]:
+    """Return the values that a scope can name of an automation."""
+    known = _known_scopes.get(record.automation_id)
+    if known is not None and known[0] is record:
+        return known[1]
+    values = {key: list(found) for key in KEYS if (found := values_of(record, key))}
+    _known_scopes[record.automation_id] = record, values
+    return values
 
 
 def _holds_by_automation(state: State, standing: list[Hold]) -> dict[str, list[Hold]]:
@@ -74,7 +88,7 @@ def _named(state: State, standing: list[Hold]) -> dict[str, list[dict[str, Any]]
 
 
 def _entry(state: State, hold: Hold, automation_id: str) -> dict[str, Any]:
-    probation = state.open_probation(hold.hold_id, automation_id)
+    probation = state.open_probation(hold.hold_id, automation_id) if state.probations else None
     return {
         "hold_id": hold.hold_id,
         "mode": str(hold.mode),

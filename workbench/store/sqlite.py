@@ -11,9 +11,9 @@ from typing import Any
 
 import apsw
 
+from workbench.durable import fsync_folder
 from workbench.errors import Refused, StorageUnavailable, StoreMissing
 from workbench.records import Event
-from workbench.snapshot import fsync_folder
 from workbench.store import log
 from workbench.store.backend import WAIT_SECONDS, Upgrade
 from workbench.store.connection import (
@@ -98,8 +98,24 @@ class SqliteSession:
         run(self._connection, "insert_outbox", **row)
 
     def mark_delivered(self, seq: int, delivered_at: str) -> None:
-        """Note that what was decided up to a position has been published."""
-        run(self._connection, "mark_outbox_delivered", seq=seq, delivered_at=delivered_at)
+        """Note that what was decided up to a position has been published.
+
+        Not synced by itself: a note that power takes away is made again by the next command, as one that fails.
+        """
+        with self._unsynced():
+            run(self._connection, "mark_outbox_delivered", seq=seq, delivered_at=delivered_at)
+
+    @contextlib.contextmanager
+    def _unsynced(self) -> Iterator[None]:
+        """Write without a sync of its own; within a transaction it is the commit that is synced."""
+        if self._connection.in_transaction:
+            yield
+            return
+        run(self._connection, "pragma_synchronous_normal")
+        try:
+            yield
+        finally:
+            run(self._connection, "pragma_synchronous_full")
 
 
 class SqliteWatch:

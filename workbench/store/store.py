@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from workbench.clock import Clock, from_text, to_text
+from workbench.durable import Beside
 from workbench.errors import Conflict, Refused, StorageUnavailable
 from workbench.records import Event, HeadNote
 from workbench.settings import Settings
@@ -22,7 +23,7 @@ from workbench.store.backend import WAIT_SECONDS, Backend, Session
 from workbench.store.documents import Documents, documents_of
 from workbench.store.folding import apply, fold
 from workbench.store.publication import desired_by
-from workbench.store.publishing import GateFolder
+from workbench.store.publishing import Begun, GateFolder
 from workbench.store.sqlite import SqliteBackend
 from workbench.store.state import State
 
@@ -146,15 +147,23 @@ class Store:
         """Return the note of where the log stands."""
         return replace(self.state().head, place=self.place)
 
-    def transact(self, command: Command, decide: Callable[[State], Change]) -> Committed:
+    def transact(
+        self,
+        command: Command,
+        decide: Callable[[State], Change],
+        *,
+        after_commit: Callable[[State], None] | None = None,
+    ) -> Committed:
         """Append what a command decides, durably and once, then publish it to gates.
 
+        `after_commit` is called with the committed state, in a thread beside the publication.
         Raises Conflict when the command id was used with other content, Refused when `decide` refuses,
         StorageUnavailable when nothing could be recorded. Once committed nothing is raised: what could
         not be told to gates is in the result.
         """
         with self.backend.writing() as session:
             session.begin()
+            begun: Begun | None = None
             try:
                 refuse_moved(session)
                 state = self.read_state(session).copy()
@@ -163,15 +172,22 @@ class Store:
                     session.rollback()
                     return replace(repeat, publication_fault=self._publish(session, state))
                 events = _record(session, state, command, decide(state))
-                self.gates.begin(session, state)
+                begun = self.gates.begin(session, state)
                 session.commit()
             except BaseException:
+                if begun is not None:
+                    begun.draft.drop()
                 with contextlib.suppress(*self.backend.failures):
                     session.rollback()
                 with contextlib.suppress(*self.backend.failures, StorageUnavailable):
                     self._publish_where_behind(session)
                 raise
-            return Committed(tuple(events), state, False, self._publish(session, state))
+            self._known = state
+            beside = Beside(lambda: after_commit(state)) if after_commit else None
+            fault = self._publish(session, state, begun)
+            if beside is not None:
+                beside.wait()
+            return Committed(tuple(events), state, False, fault)
 
     def repair_publication(self, wait_seconds: float = WAIT_SECONDS) -> str:
         """Publish again where a writer died in between; returns why not, or an empty text."""
@@ -186,15 +202,13 @@ class Store:
 
     def read_state(self, session: Session) -> State:
         """Return the fold, not to be changed; events that this object folded before are not read again."""
-        known = self._known
-        if known is not None:
+        if (known := self._known) is not None:
             newer = session.read_events(known.seq - 1)
             if newer and (newer[0].seq, newer[0].hash) == (known.seq, known.head_hash):
                 found = fold(newer[1:], known.copy()) if len(newer) > 1 else known
                 self._known = found
                 return found
-        found = fold(session.read_events())
-        self._known = found
+        self._known = found = fold(session.read_events())
         return found
 
     def publication_fault(self, state: State) -> str:
@@ -215,13 +229,12 @@ class Store:
         state = self.read_state(session)
         return "" if self.gates.is_told(state) else self._publish(session, state)
 
-    def _publish(self, session: Session, state: State) -> str:
+    def _publish(self, session: Session, state: State, begun: Begun | None = None) -> str:
         """Tell gates and note the delivery; returns why they could not be told, or an empty text."""
-        now = (
-            self.clock.now()
-        )  # taken before: a gate may have seen it, and said so, when `tell` returns
+        # Taken before: a gate may have seen it, and said so, when `tell` returns.
+        now = self.clock.now()
         try:
-            if fault := self.gates.tell(session, state):
+            if fault := self.gates.tell(session, state, begun=begun):
                 return fault
         except self.backend.failures as exc:
             return f"gates could not be told, for the store went away after it had recorded: {exc}"
