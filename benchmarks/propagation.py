@@ -104,7 +104,7 @@ def asker(gate_folder: Path) -> Iterator[IO[str]]:
 
 
 def ask(gate_folder: Path) -> None:
-    """Ask again and again; print each answer that is another one, its instant, and when the last CLEAR was asked for."""
+    """Ask for ever; print each answer that is another one, its instant, and when the last CLEAR was asked for."""
     gate, last, last_clear = Gate(gate_folder), None, 0
     while True:
         asked = time.monotonic_ns()
