@@ -31,6 +31,7 @@ from workbench.errors import (
     AuditBroken,
     Conflict,
     Refused,
+    Spooled,
     StorageUnavailable,
     StoreMissing,
     WorkbenchError,
@@ -144,7 +145,7 @@ def test_a_refusal_leaves_no_trace(place: Path) -> None:
 def test_an_interruption_before_the_commit_leaves_nothing(
     place: Path, monkeypatch: pytest.MonkeyPatch, where: str, is_ctrl_c: bool
 ) -> None:
-    """Ctrl-C or a full disk anywhere before the commit: no event, caches agree, gates still answer."""
+    """Ctrl-C anywhere before the commit leaves nothing; after a full disk only the spool has the pause, once."""
     control = a_control(place)
     driver, error = driver_of(control.store)
     right, fault = driver.run, KeyboardInterrupt if is_ctrl_c else error
@@ -157,12 +158,14 @@ def test_an_interruption_before_the_commit_leaves_nothing(
     before = control.head_note().seq
     with monkeypatch.context() as patch:
         patch.setattr(driver, "run", dying)
-        with pytest.raises((fault, StorageUnavailable)):
+        with pytest.raises(KeyboardInterrupt if is_ctrl_c else Spooled):
             pause(control)
     assert control.head_note().seq == before
     assert verify_store(control.store).is_ok
-    assert Gate(place / "gate").check("ticket-reply").state is GateState.CLEAR
-    assert pause(control).hold.hold_id == "H-1"
+    found = GateState.CLEAR if is_ctrl_c else GateState.PAUSED
+    assert Gate(place / "gate").check("ticket-reply").state is found
+    assert pause(control).hold.hold_id == ("H-1" if is_ctrl_c else "H-2")
+    assert len(control.state().holds) == (1 if is_ctrl_c else 2)
     assert Gate(place / "gate").check("ticket-reply").state is GateState.PAUSED
 
 

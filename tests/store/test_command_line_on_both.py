@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -73,17 +74,19 @@ def test_a_missing_store_is_said_to_be_missing(here: Path) -> None:
 
 
 def test_an_old_store_is_migrated_by_the_command_that_is_named(here: Path) -> None:
-    """A pause on an older schema names the command; after it the same pause is recorded."""
+    """A pause on an older schema is spooled and names the command; the next command records what was spooled."""
     with workbench_of_schema_1():
         a_registered_store(here)
     words = ("pause", "*", "--reason", "x", "--yes", "--no-wait")
     refused = run(*words)
-    assert (refused.code, "workbench store migrate" in refused.err) == (15, True)
+    assert (refused.code, "workbench store migrate" in refused.err) == (11, True)
     done = run("store", "migrate")
     assert (done.code, "from schema 1 to 2" in done.out) == (0, True)
     assert ("before it lies in" in done.out) == (not (here / DATABASE_FILE).exists())
     assert "already" in run("store", "migrate").out
     assert run(*words).code == 10
+    assert [hold["reason"] for hold in json.loads(run("hold", "list", "--json").out)] == ["x", "x"]
+    assert run("audit", "verify").code == 0
 
 
 def test_a_store_is_moved_by_a_command(

@@ -28,7 +28,7 @@ from tests.store.ground import (
 )
 from workbench.clock import FixedClock
 from workbench.control import Control
-from workbench.errors import AuditBroken, Refused, StorageUnavailable, UsageFault
+from workbench.errors import AuditBroken, Refused, Spooled, StorageUnavailable, UsageFault
 from workbench.gate import Gate, GateState
 from workbench.queries import load_query, query_names
 from workbench.settings import Settings
@@ -300,12 +300,12 @@ def test_nothing_is_recorded_in_the_old_place_any_more(journey: tuple[Path, Path
 
 
 def test_the_database_itself_keeps_an_older_workbench_out(journey: tuple[Path, Path]) -> None:
-    """Somebody who does not look at the mark is refused by a trigger."""
+    """Somebody who does not look at the mark is refused by a trigger; a pause then goes to the spool of the gates."""
     control = a_busy_store(journey[0])
     moving.move_store(control.store, target_of(journey), clock=CLOCK)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("workbench.store.store.refuse_moved", lambda _: None)
-        with pytest.raises(StorageUnavailable, match="moved to another place"):
+        with pytest.raises(Spooled, match="moved to another place"):
             pause(control, "*")
 
 

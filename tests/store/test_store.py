@@ -29,6 +29,7 @@ from workbench.clock import FixedClock
 from workbench.control import Control
 from workbench.errors import (
     Refused,
+    Spooled,
     StorageUnavailable,
     StoreMissing,
 )
@@ -180,14 +181,14 @@ def test_a_copy_with_a_gate_folder_of_its_own_is_a_store(tmp_path: Path) -> None
 
 
 def test_a_read_only_store_is_said_to_be_so(tmp_path: Path) -> None:
-    """On a read-only file system a command says in one sentence that nothing was recorded."""
+    """On a read-only file system a pause is spooled, and says in one sentence that it is not recorded."""
     control = a_control(tmp_path)
     store = tmp_path / "store"
     if subprocess.run(["mount", "--bind", store, store], check=False).returncode:
         pytest.skip("this account may not mount")
     try:
         subprocess.run(["mount", "-o", "remount,ro,bind", store], check=True)
-        with pytest.raises(StorageUnavailable, match="nothing was recorded"):
+        with pytest.raises(Spooled, match="nothing was recorded"):
             pause(control)
     finally:
         subprocess.run(["umount", "-l", store], check=True)
