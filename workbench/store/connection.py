@@ -65,8 +65,14 @@ def _opened(path: Path) -> apsw.Connection:
 
 def run(connection: apsw.Connection, name: str, **values: Any) -> list[tuple[Any, ...]]:
     """Run one statement of `queries/store` with its parameters and return its rows."""
+    return list(stream(connection, name, **values))
+
+
+def stream(connection: apsw.Connection, name: str, **values: Any) -> Iterator[Any]:
+    """Run one statement of `queries/store` and give its rows one by one."""
     text = load_query(f"store.{name}").sql
-    return list(connection.cursor().execute(text, values))
+    found: Iterator[Any] = connection.cursor().execute(text, values)
+    return found
 
 
 def library_version() -> str:

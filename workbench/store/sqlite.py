@@ -16,6 +16,7 @@ from workbench.errors import Refused, StorageUnavailable, StoreMissing
 from workbench.records import Event
 from workbench.store import log
 from workbench.store.backend import WAIT_SECONDS, Upgrade
+from workbench.store.chain import Row
 from workbench.store.connection import (
     STORE_FILE,
     apply_steps,
@@ -23,6 +24,7 @@ from workbench.store.connection import (
     connect_any_version,
     run,
     schema_version,
+    stream,
 )
 from workbench.store.lock import store_lock
 from workbench.store.migrations import SCHEMA_VERSION, refuse_other_version
@@ -57,6 +59,10 @@ class SqliteSession:
             log.read_event(seq, prev_hash=_text(prev), hash_text=_text(own), body=_text(body))
             for seq, prev, own, body in rows
         ]
+
+    def read_rows(self) -> Iterator[Row]:
+        """Give the rows of the log in order as they are stored, not read as events; only within the session."""
+        return stream(self._connection, "list_events", after_seq=0, until_seq=None)
 
     def meta(self) -> dict[str, str]:
         """Return the facts about the store itself."""
@@ -266,6 +272,6 @@ def _remove(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _text(stored: bytes | None) -> str:
+def _text(stored: bytes) -> str:
     # Read as bytes, so that a row damaged into something that is not UTF-8 does not hide the others.
-    return (stored or b"").decode("utf-8", "replace")
+    return stored.decode("utf-8", "replace")
