@@ -10,6 +10,7 @@ from benchmarks.measure import Figure, Target, of_rounds
 from benchmarks.place import make_place
 from workbench.control import Control
 from workbench.control.placing import PauseRequest, decide_pause
+from workbench.control.resuming import ResumeRequest
 from workbench.snapshot import SNAPSHOT_FILE
 
 AUTOMATION_COUNT = 100
@@ -27,13 +28,16 @@ def measure(root: Path) -> list[Figure]:
     for number in range(WARM_UP):
         place(control, number)
         pause(control, number)
+    release(control)
     anchors = settings.anchor_folders[0]
     content = b"x" * bytes_of_a_pause(control, anchors=anchors)
     published, whole, bare = [], [], []
     with open(root / "bare", "ab", buffering=0) as file:
         for number in range(WARM_UP, WARM_UP + ROUNDS):
             published.append(place(control, number))
+            release(control)
             whole.append(pause(control, number))
+            release(control)
             begun = time.perf_counter()
             file.write(content)
             os.fdatasync(file.fileno())
@@ -80,6 +84,12 @@ def pause(control: Control, number: int) -> float:
     begun = time.perf_counter()
     control.pause(_request(number), wait_seconds=0)
     return time.perf_counter() - begun
+
+
+def release(control: Control) -> None:
+    """Release what stands, so that each round finds the store as the one before did."""
+    for hold in control.state().standing_holds():
+        control.resume_full(ResumeRequest(hold.hold_id, break_glass_reason="benchmark"))
 
 
 def _request(number: int) -> PauseRequest:

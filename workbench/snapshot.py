@@ -1,7 +1,7 @@
 """What the store publishes for gates: an epoch word of fixed size and a snapshot file.
 
 Order of one publication, under the store's lock: epoch odd, synced; COMMIT; snapshot file (temporary, fsync,
-rename); epoch even; folder and epoch synced. The temporary file may be written beside the commit: it gets its
+rename); epoch even; folder synced. The temporary file may be written beside the commit: it gets its
 name, and is seen, only afterwards. A reader that sees an odd epoch knows that the snapshot may be older than
 the store. Nothing is acknowledged before the last sync; a machine that loses power earlier comes up with an odd
 epoch, or with a snapshot that is not of the epoch's position, and gates take neither for CLEAR.
@@ -129,9 +129,9 @@ class Publisher:
 
     def prepare(self) -> None:
         """Make folder and epoch file where there are none; raises SnapshotFault for another store's."""
-        for folder in (self.folder, self.folder / SEEN_FOLDER, self.folder / TICKET_FOLDER):
-            if not folder.is_dir():
-                folder.mkdir(parents=True, exist_ok=True)
+        for name in ("", SEEN_FOLDER, TICKET_FOLDER):
+            if not os.path.isdir(os.path.join(self.folder, name)):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
         path = self.folder / EPOCH_FILE
         if not path.exists():
             blank = _LAYOUT.pack(_MAGIC, store_digest(self.store_id), 1, 0, 0)
@@ -168,7 +168,11 @@ class Publisher:
         return Draft(self.folder / SNAPSHOT_FILE, self._encode(body))
 
     def complete(self, document: Mapping[str, Any], draft: Draft | None = None) -> None:
-        """Write the snapshot of a committed state, then make the epoch even; durable on return."""
+        """Write the snapshot of a committed state, durable on return, and make the epoch even.
+
+        The even epoch is synced too, and not waited for: a machine that loses power before comes up with an odd
+        one, for which gates say PAUSED where the snapshot does and UNKNOWN elsewhere, until any command.
+        """
         draft = draft or self.draft(document)
         beat = nanoseconds(datetime.fromisoformat(document["published_at"]))
         with self._opened() as (descriptor, epoch, _):
@@ -177,11 +181,35 @@ class Publisher:
             _put(descriptor, EPOCH_WORD, ((epoch | 1) + 1) & _LARGEST_WORD)
             with contextlib.suppress(OSError):  # who waits looks once a second all the same
                 wake_waiters(self.folder)
-            naming = Beside(lambda: fsync_folder(self.folder))
-            os.fdatasync(descriptor)
-            naming.wait()
+            fsync_folder(self.folder)
+        Beside(self._sync_epoch)
         head = _Head(document["store_id"], document["seq"], document["head_hash"])
         self._last = draft.content, head
+
+    def close(self, seq: int, head_hash: str) -> bool:
+        """Make the epoch even where the snapshot is already the one of this position; tells whether it is.
+
+        So ends what was begun for a commit that never came. Nothing has to be written but one word, so that it
+        also works on a full disk.
+        """
+        if self._head() != _Head(self.store_id, seq, head_hash):
+            return False
+        fsync_folder(self.folder)  # whoever put it there may have died before
+        with self._opened() as (descriptor, epoch, told):
+            if told != seq:
+                return False
+            _put(descriptor, EPOCH_WORD, (epoch + (epoch & 1)) & _LARGEST_WORD)
+            os.fdatasync(descriptor)
+        with contextlib.suppress(OSError):
+            wake_waiters(self.folder)
+        return True
+
+    def _sync_epoch(self) -> None:
+        descriptor = os.open(self.folder / EPOCH_FILE, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def beat(self, instant: datetime) -> None:
         """Say that the source of what was published was alive at an instant."""

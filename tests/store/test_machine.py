@@ -21,8 +21,7 @@ from workbench.errors import WorkbenchError
 from workbench.gate import admission, source, view
 from workbench.records import Hold
 from workbench.scope import Scope
-from workbench.store import folding, publication
-from workbench.store import store as storing
+from workbench.store import folding, publication, recording
 from workbench.store.state import State
 
 # Without shrinking: the steps of a failing walk are printed as they were.
@@ -133,7 +132,7 @@ def _is_firm(hold: Hold, state: State) -> bool:
 
 def seed_no_idempotency(patch: pytest.MonkeyPatch) -> None:
     """The same command id acts again."""
-    patch.setattr(storing, "_repeated", lambda *_: None)
+    patch.setattr(recording, "repeated", lambda *_, **__: None)
 
 
 def seed_release_by_scope(patch: pytest.MonkeyPatch) -> None:
@@ -183,18 +182,18 @@ def seed_an_edit_reopens(patch: pytest.MonkeyPatch) -> None:
 
 def seed_projection_forgets(patch: pytest.MonkeyPatch) -> None:
     """The projection does not hear of automations that a standing hold came to cover."""
-    right = storing.project
+    right = recording.project
 
     def project(connection: Any, state: State) -> None:
         state.touched = {key for key in state.touched if key[0] != "hold"}
         right(connection, state)
 
-    patch.setattr(storing, "project", project)
+    patch.setattr(recording, "project", project)
 
 
 def seed_outbox_forgets(patch: pytest.MonkeyPatch) -> None:
     """The outbox is not told of a command."""
-    patch.setattr(storing, "_fill_outbox", lambda *_: None)
+    patch.setattr(recording, "outbox_rows", lambda *_: [])
 
 
 def seed_time_releases(patch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,19 @@ import orjson
 
 from workbench.clock import Clock, from_text, to_text
 from workbench.durable import Beside
-from workbench.errors import Conflict, Refused, StorageUnavailable
+from workbench.errors import Refused, StorageUnavailable
 from workbench.records import Event, HeadNote
 from workbench.settings import Settings
 from workbench.snapshot import store_digest
 from workbench.spool import Spool, SpoolFault
-from workbench.store import log
+from workbench.store import recording
 from workbench.store.backend import WAIT_SECONDS, Backend, Session
-from workbench.store.documents import Documents, documents_of
-from workbench.store.folding import apply, fold
-from workbench.store.publication import desired_by
+from workbench.store.documents import Documents
+from workbench.store.folding import fold
 from workbench.store.publishing import Begun, GateFolder
+from workbench.store.recording import Change as Change
+from workbench.store.recording import Command as Command
+from workbench.store.recording import Committed as Committed
 from workbench.store.sqlite import SqliteBackend
 from workbench.store.state import State
 
@@ -32,48 +34,6 @@ MOVED_TO = "moved_to"
 
 REPAIR_WAIT_SECONDS = 1.0
 """How long opening a store waits for the lock to publish again what a writer left incomplete."""
-
-
-@dataclass(frozen=True)
-class Command:
-    """What somebody asks for: a client-made id and the content that the id stands for."""
-
-    command_id: str
-    content: Mapping[str, Any]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the content's canonical JSON."""
-        return log.digest(self.content)
-
-
-@dataclass(frozen=True)
-class Change:
-    """What a command decided: events to append.
-
-    Attributes:
-        before_commit: called in the transaction, before the commit (makes a ticket file durable).
-        seal: key_id, signed_at and signature of the command, kept in each event; empty when unsigned.
-    """
-
-    drafts: Sequence[log.Draft]
-    before_commit: Callable[[], None] | None = None
-    seal: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Committed:
-    """Result of a command: its events, the state after it, and how publication went.
-
-    Attributes:
-        is_repeat: the command id had been used before with the same content; nothing was added.
-        publication_fault: why gates could not be told, or an empty text.
-    """
-
-    events: tuple[Event, ...]
-    state: State
-    is_repeat: bool = False
-    publication_fault: str = ""
 
 
 class Store:
@@ -167,16 +127,17 @@ class Store:
             try:
                 refuse_moved(session)
                 state = self.read_state(session).copy()
-                repeat = _repeated(command, state, session)
-                if repeat is not None:
+                if (repeat := recording.repeated(command, state, session=session)) is not None:
                     session.rollback()
                     return replace(repeat, publication_fault=self._publish(session, state))
-                events = _record(session, state, command, decide(state))
-                begun = self.gates.begin(session, state)
+                change = decide(state)
+                begun = self.gates.begin(session, state, until_seq=state.seq + len(change.drafts))
+                events = self._record(session, state, command, change=change, begun=begun)
+                begun = self.gates.ready(begun)
                 session.commit()
             except BaseException:
                 if begun is not None:
-                    begun.draft.drop()
+                    begun.drop()
                 with contextlib.suppress(*self.backend.failures):
                     session.rollback()
                 with contextlib.suppress(*self.backend.failures, StorageUnavailable):
@@ -189,10 +150,27 @@ class Store:
                 beside.wait()
             return Committed(tuple(events), state, False, fault)
 
+    def _record(
+        self,
+        session: Session,
+        state: State,
+        command: Command,
+        *,
+        change: Change,
+        begun: Begun | None,
+    ) -> list[Event]:
+        """Take a change into the state and write it, while the snapshot for gates is being written."""
+        store_id = state.store_id or session.meta()["store_id"]
+        events, outbox = recording.take_in(state, command, change=change, store_id=store_id)
+        self.gates.write(begun, state)
+        recording.write(session, state, events=events, outbox=outbox)
+        if change.before_commit is not None:
+            change.before_commit()
+        return events
+
     def repair_publication(self, wait_seconds: float = WAIT_SECONDS) -> str:
         """Publish again where a writer died in between; returns why not, or an empty text."""
-        state = self.state()
-        if self.gates.is_told(state):
+        if self.gates.is_told(self.state()):
             return ""
         try:
             with self.backend.writing(wait_seconds) as session:
@@ -215,10 +193,8 @@ class Store:
         """Return why gates do not have this state, or an empty text where they do."""
         if fault := self.copy_fault(state):
             return fault
-        behind = (
-            f"the gate folder {self.gate_folder} does not have the newest state, event {state.seq}"
-        )
-        return "" if self.gates.is_told(state) else behind
+        behind = f"does not have the newest state, event {state.seq}"
+        return "" if self.gates.is_told(state) else f"the gate folder {self.gate_folder} {behind}"
 
     def copy_fault(self, state: State) -> str:
         """Say that gates were told another history than this store holds, or return an empty text."""
@@ -227,7 +203,9 @@ class Store:
 
     def _publish_where_behind(self, session: Session) -> str:
         state = self.read_state(session)
-        return "" if self.gates.is_told(state) else self._publish(session, state)
+        if self.gates.is_told(state) or self.gates.close(session, state):
+            return ""
+        return self._publish(session, state)
 
     def _publish(self, session: Session, state: State, begun: Begun | None = None) -> str:
         """Tell gates and note the delivery; returns why they could not be told, or an empty text."""
@@ -281,65 +259,6 @@ def make_spools(store_id: str, folders: Iterable[Path]) -> None:
     for folder in folders:
         with contextlib.suppress(SpoolFault):
             Spool(folder, store_digest(store_id)).make()
-
-
-def project(session: Session, state: State) -> None:
-    """Write the projection rows that the newest events touched."""
-    for (entity, key), document in documents_of(state, sorted(state.touched)).items():
-        body = log.canonical(document)
-        session.write_projection(entity, key, body=body)
-
-
-def _record(session: Session, state: State, command: Command, change: Change) -> list[Event]:
-    """Append a command's events with its mark, and bring projection and outbox along."""
-    mark = {"id": command.command_id, "digest": command.digest, **change.seal}
-    store_id = state.store_id or session.meta()["store_id"]
-    events = []
-    for draft in change.drafts:
-        signed = replace(draft, payload={**(draft.payload or {}), "command": mark})
-        body = log.body_of(signed, seq=state.seq + 1, store_id=store_id)
-        prev_hash = state.head_hash or log.genesis(store_id)
-        event = log.parse_event(
-            body, prev_hash=prev_hash, hash_text=log.chain_hash(prev_hash, body)
-        )
-        session.insert_event(event)
-        apply(state, event)
-        _fill_outbox(session, state, event)
-        events.append(event)
-    project(session, state)
-    if change.before_commit is not None:
-        change.before_commit()
-    return events
-
-
-def _fill_outbox(session: Session, state: State, event: Event) -> None:
-    for automation_id, (hold_id, desired) in sorted(desired_by(state, event).items()):
-        row = {
-            "decided_seq": event.seq,
-            "automation_id": automation_id,
-            "hold_id": hold_id,
-            "desired": desired,
-        }
-        session.insert_outbox(row)
-
-
-def _repeated(command: Command, state: State, session: Session) -> Committed | None:
-    known = state.commands.get(command.command_id)
-    if known is None:
-        return None
-    digest, seq = known
-    if digest != command.digest:
-        raise Conflict(
-            f"Command id {command.command_id} was used at event {seq} with other content "
-            f"(digest {digest[:12]}, now {command.digest[:12]}); nothing was changed."
-        )
-    events = [e for e in session.read_events(seq - 1) if _command_id(e) == command.command_id]
-    return Committed(tuple(events), state, True)
-
-
-def _command_id(event: Event) -> str | None:
-    command = event.payload.get("command")
-    return command["id"] if isinstance(command, dict) else None
 
 
 def _json(body: object) -> dict[str, Any]:
