@@ -65,14 +65,11 @@ def verify(
     settings = Settings.from_environment()
     anchors = folders or settings.anchor_folders
     store = open_store(settings, settings.clock())
-    keys, witnesses = _keys(trusted), _witnesses(heads)
-    if chain_only and witnesses:
-        raise UsageFault(
-            "With --chain-only head notes are not compared.", next_step="leave one out"
-        )
     if chain_only:
-        result = verify_chain(store, anchors=anchors, trusted=keys)
+        _refuse_heads(heads)
+        result = verify_chain(store, anchors=anchors, trusted=_keys(trusted))
     else:
+        keys, witnesses = _keys(trusted), _witnesses(heads)
         result = verify_store(store, anchors=anchors, trusted=keys, witnesses=witnesses)
     if is_json:
         may_change = list(map(str, store.changers()))
@@ -90,6 +87,14 @@ def verify(
             click.echo(f"May change the log, whatever guards it: {one_line(changers)}")
         if result.head is not None:
             head_line(result.head)
+
+
+def _refuse_heads(heads: tuple[str, ...]) -> None:
+    """Raise UsageFault for head notes where only the chain is verified: they would not be compared."""
+    if heads:
+        raise UsageFault(
+            "With --chain-only head notes are not compared.", next_step="leave one out"
+        )
 
 
 @command.command("export")
