@@ -54,7 +54,7 @@ elif what == "insert":
 elif what == "delivered":
     driver.run = deadly(driver.run, is_after, "mark_outbox_delivered")
 elif what == "begin":
-    Publisher.begin = deadly(Publisher.begin, is_after)
+    Publisher.begin_beside = deadly(Publisher.begin_beside, is_after)
 elif what == "complete":
     Publisher.complete = deadly(Publisher.complete, is_after)
 elif what == "replace":
