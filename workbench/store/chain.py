@@ -133,13 +133,21 @@ def _holds(block: Sequence[Row], count: int, last: bytes) -> bool:
     is_linked = prevs[0] == last and prevs[1:] == hashes[:-1]
     if not is_in_place or not is_linked or {len(one) for one in hashes} != {_HASH_CHARACTERS}:
         return False
-    try:
-        b"\n".join(bodies).decode()
-    except UnicodeDecodeError:
+    if not _are_texts(b"\n".join(bodies)):
         return False
     sha256 = hashlib.sha256
     found = [sha256(prev + b"\n" + body).digest() for prev, body in zip(prevs, bodies, strict=True)]
     return b"".join(found).hex().encode() == b"".join(hashes)
+
+
+def _are_texts(joined: bytes) -> bool:
+    if joined.isascii():  # by far the most, and seen in a tenth of the time
+        return True
+    try:
+        joined.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _good_count(block: Sequence[Row], count: int, last: bytes) -> int:
