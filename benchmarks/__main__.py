@@ -14,7 +14,7 @@ import click
 
 from benchmarks import cold, compare, gate, load, pause, propagation, verify, writers
 from benchmarks.measure import Figure
-from benchmarks.report import document, table
+from benchmarks.report import document, markdown, table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
@@ -39,7 +39,8 @@ BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     help="File for the figures; by default bench.json in the checkout's build folder.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 where a target is missed.")
-def main(names: tuple[str, ...], json_path: Path, strict: bool) -> None:
+@click.option("--markdown", "is_markdown", is_flag=True, help="Print the table as Markdown.")
+def main(names: tuple[str, ...], json_path: Path, *, strict: bool, is_markdown: bool) -> None:
     """Measure in temporary folders and say what was found, by default everything.
 
     A missed target is said plainly; it is a failure only with --strict.
@@ -49,6 +50,8 @@ def main(names: tuple[str, ...], json_path: Path, strict: bool) -> None:
     json_path.parent.mkdir(parents=True, exist_ok=True)
     json_path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     click.echo(f"{table(found)}\n\nThe figures are in {json_path}.")
+    if is_markdown:
+        click.echo(f"\n{markdown(found)}")
     sys.exit(1 if strict and found["missed"] else 0)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from benchmarks.measure import Figure, Target, of_rounds
 from benchmarks.place import make_place
 from workbench.control import Control
-from workbench.control.placing import PauseRequest
+from workbench.control.placing import PauseRequest, decide_pause
+from workbench.control.resuming import ResumeRequest
 from workbench.snapshot import SNAPSHOT_FILE
 
 AUTOMATION_COUNT = 100
@@ -25,15 +26,18 @@ def measure(root: Path) -> list[Figure]:
     """Pause one automation after another, by turns with appending and syncing as many bytes."""
     settings, control = make_place(root, automation_count=AUTOMATION_COUNT)
     for number in range(WARM_UP):
+        place(control, number)
         pause(control, number)
+    release(control)
     anchors = settings.anchor_folders[0]
     content = b"x" * bytes_of_a_pause(control, anchors=anchors)
     published, whole, bare = [], [], []
     with open(root / "bare", "ab", buffering=0) as file:
         for number in range(WARM_UP, WARM_UP + ROUNDS):
-            until_published, until_seen = pause(control, number)
-            published.append(until_published)
-            whole.append(until_seen)
+            published.append(place(control, number))
+            release(control)
+            whole.append(pause(control, number))
+            release(control)
             begun = time.perf_counter()
             file.write(content)
             os.fdatasync(file.fileno())
@@ -47,29 +51,49 @@ def measure(root: Path) -> list[Figure]:
             bare=against,
             target=TARGET,
             note="until the hold is checked, chained, projected, committed, published to gates and "
-            "anchored, and a first look has been taken at who has seen it; the bare loop appends the "
-            "event, the published snapshot and the checkpoint as plain bytes",
+            "anchored; the bare loop appends the event, the published snapshot and the checkpoint as "
+            "plain bytes",
         ),
         of_rounds(
             "pause, recorded seen",
             whole,
             bare,
             bare=against,
-            note="the whole call of Control.pause: what was seen is a second event, committed, "
-            "published and anchored like the first",
+            note="the whole call of Control.pause: the gates' processes are looked at as well, and what was "
+            "seen is a second event, committed, published and anchored like the first",
         ),
     ]
 
 
-def pause(control: Control, number: int) -> tuple[float, float]:
-    """Pause one automation; returns the seconds until it was published, and until the call returned."""
-    instants: list[float] = []
-    request = PauseRequest(f"automation=a-{number % AUTOMATION_COUNT}", "benchmark")
+def place(control: Control, number: int) -> float:
+    """Place a hold on one automation; returns the seconds until it was published and anchored."""
+    request, now = _request(number), control.clock.now()
     begun = time.perf_counter()
-    control.pause(
-        request, wait_seconds=0, on_progress=lambda _: instants.append(time.perf_counter())
+    done = control.transact(
+        request.command(control.new_id(None)),
+        lambda state, who: decide_pause(state, request, actor=who.text, now=now),
     )
-    return instants[0] - begun, time.perf_counter() - begun
+    seconds = time.perf_counter() - begun
+    if done.publication_fault:
+        raise RuntimeError(f"gates were not told: {done.publication_fault}")
+    return seconds
+
+
+def pause(control: Control, number: int) -> float:
+    """Pause one automation as a command does; returns the seconds until the call returned."""
+    begun = time.perf_counter()
+    control.pause(_request(number), wait_seconds=0)
+    return time.perf_counter() - begun
+
+
+def release(control: Control) -> None:
+    """Release what stands, so that each round finds the store as the one before did."""
+    for hold in control.state().standing_holds():
+        control.resume_full(ResumeRequest(hold.hold_id, break_glass_reason="benchmark"))
+
+
+def _request(number: int) -> PauseRequest:
+    return PauseRequest(f"automation=a-{number % AUTOMATION_COUNT}", "benchmark")
 
 
 def bytes_of_a_pause(control: Control, *, anchors: Path) -> int:

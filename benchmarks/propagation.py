@@ -57,8 +57,8 @@ def pause_and_release(control: Control, answers: IO[str], *, commits: list[int])
     commits.clear()
     done = control.pause(PauseRequest(f"automation={ASKED}", "benchmark"), wait_seconds=0)
     committed = commits[0]
-    at, last_asked = instants_of(GateState.PAUSED, answers)
-    if last_asked > committed:
+    at, last_clear = instants_of(GateState.PAUSED, answers)
+    if last_clear > committed:
         raise RuntimeError("the gate said CLEAR to a question asked after the commit")
     control.resume_full(ResumeRequest(done.hold.hold_id, break_glass_reason="benchmark"))
     instants_of(GateState.CLEAR, answers)
@@ -67,11 +67,11 @@ def pause_and_release(control: Control, answers: IO[str], *, commits: list[int])
 
 
 def instants_of(state: GateState, answers: IO[str]) -> tuple[int, int]:
-    """Wait for an answer; returns when it was there, and when the last question before it was asked."""
+    """Wait for an answer; returns when it was there, and when the last CLEAR before it was asked for."""
     for line in answers:
-        said, at, last_asked = line.split()
+        said, at, last_clear = line.split()
         if said == state:
-            return int(at), int(last_asked)
+            return int(at), int(last_clear)
     raise RuntimeError("the asking process ended")
 
 
@@ -104,15 +104,17 @@ def asker(gate_folder: Path) -> Iterator[IO[str]]:
 
 
 def ask(gate_folder: Path) -> None:
-    """Ask again and again; print each answer that is another one, its instant, and when the last but one was asked."""
-    gate, last, last_asked = Gate(gate_folder), None, 0
+    """Ask for ever; print each answer that is another one, its instant, and when the last CLEAR was asked for."""
+    gate, last, last_clear = Gate(gate_folder), None, 0
     while True:
         asked = time.monotonic_ns()
         state = gate.check(ASKED).state
         if state is not last:
-            sys.stdout.write(f"{state} {time.monotonic_ns()} {last_asked}\n")
+            sys.stdout.write(f"{state} {time.monotonic_ns()} {last_clear}\n")
             sys.stdout.flush()
-        last, last_asked = state, asked
+        last = state
+        if state is GateState.CLEAR:
+            last_clear = asked
 
 
 if __name__ == "__main__":

@@ -51,6 +51,12 @@ def table(found: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "", _machine(found["machine"]), _verdict(found)])
 
 
+def markdown(found: Mapping[str, Any]) -> str:
+    """Return the same table as Markdown, for the README."""
+    rows = [HEADS, tuple("---" for _ in HEADS), *(_row(one) for one in found["figures"])]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
     unit = one["unit"]
     spread = (

@@ -47,6 +47,7 @@ class Query:
     grain: str
 
 
+@cache
 def queries_folder() -> Path:
     """Return the folder of the SQL texts: beside the package in a checkout, inside it in a wheel."""
     package = Path(__file__).resolve().parent

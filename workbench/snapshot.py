@@ -1,7 +1,10 @@
 """What the store publishes for gates: an epoch word of fixed size and a snapshot file.
 
-Order of one publication, under the store's lock: epoch odd; COMMIT; snapshot file (temporary, fsync,
-rename); epoch even. A reader that sees an odd epoch knows that the snapshot may be older than the store.
+Order of one publication, under the store's lock: epoch odd, synced; COMMIT; snapshot file (temporary, fsync,
+rename); epoch even; folder and epoch synced. The temporary file may be written beside the commit: it gets its
+name, and is seen, only afterwards. A reader that sees an odd epoch knows that the snapshot may be older than
+the store. Nothing is acknowledged before the last sync; a machine that loses power earlier comes up with an odd
+epoch, or with a snapshot that is not of the epoch's position, and gates take neither for CLEAR.
 The epoch file is never replaced or truncated: a reader's memory map would stay on the old file and say
 CLEAR for ever, or die of SIGBUS. Standard library only: automations import this through the gate.
 """
@@ -9,27 +12,31 @@ CLEAR for ever, or die of SIGBUS. Standard library only: automations import this
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import mmap
 import os
 import struct
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from workbench.durable import Beside, Draft, fsync_folder, write_durably
 from workbench.identity import folder_id
+from workbench.published import FORMAT, content_of, parsed
+from workbench.published import SNAPSHOT_FILE as SNAPSHOT_FILE
+from workbench.published import Published as Published
+from workbench.published import SnapshotFault as SnapshotFault
+from workbench.published import read_snapshot as read_snapshot
 
 EPOCH_FILE = "epoch"
-SNAPSHOT_FILE = "snapshot.json"
 WAKE_FILE = "wake"
 """Written after each publication, so that who waits for one is woken; its content means nothing."""
 SEEN_FOLDER = "seen"
 TICKET_FOLDER = "tickets"
-FORMAT = 1
 
 _LAYOUT = struct.Struct("=8s16sQQQ8xQ")  # magic, store digest, epoch, seq, heartbeat, spool, number
 EPOCH_SIZE_BYTES = _LAYOUT.size
@@ -45,37 +52,19 @@ NUMBER_WORD = 7
 """Random number of the gate folder, drawn when it is made; 0 where an earlier version made it."""
 
 
-class SnapshotFault(Exception):
-    """The published files cannot be trusted; the text says why."""
+Encode = Callable[[Mapping[str, Any]], bytes]
+"""Writes a snapshot as JSON."""
 
 
-class Published(NamedTuple):
-    """A snapshot as read: the log position it stands for and the holds on each automation.
-
-    Attributes:
-        automations: automation id -> list of holds on it, each with its live probation or None.
-        everything: holds of scope `*`, which cover unregistered automations too.
-        named: automation id -> holds of exactly that automation, registered or not.
-        doubt: why the log behind it cannot be trusted, or an empty text; then nothing is CLEAR.
-        source: file that it was published from (path, device, inode, boot_id); empty for a store on a server.
-        scopes: automation id -> scope key -> values, so that a scope can be read without the store.
-        clocks: how the clocks of the publishing machine stood; empty where nobody noted it.
-    """
+class _Head(NamedTuple):
+    """Which position of which store a snapshot stands for."""
 
     store_id: str
-    environment: str
     seq: int
-    head_hash: str
-    published_at: str
-    automations: Mapping[str, list[dict[str, Any]]]
-    everything: list[dict[str, Any]]
-    named: Mapping[str, list[dict[str, Any]]]
-    doubt: str = ""
-    source: Mapping[str, Any] = MappingProxyType({})
-    scopes: Mapping[str, Mapping[str, list[str]]] = MappingProxyType({})
-    clocks: Mapping[str, Any] = MappingProxyType({})
+    hash: str
 
 
+@functools.lru_cache(maxsize=16)
 def store_digest(store_id: str) -> bytes:
     """Return the 16 bytes that name a store in the epoch file."""
     return hashlib.sha256(store_id.encode()).digest()[:16]
@@ -90,15 +79,6 @@ def nanoseconds(instant: datetime) -> int:
     """Return an instant as the epoch file holds it; what lies before 1970 is 0."""
     since = instant - datetime(1970, 1, 1, tzinfo=UTC)
     return max(0, since // timedelta(microseconds=1) * 1000)
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make a rename or a new file in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def wake_waiters(folder: Path) -> None:
@@ -120,30 +100,22 @@ def touch_spool_word(folder: Path) -> None:
         words[SPOOL_WORD] = (words[SPOOL_WORD] + 1) & _LARGEST_WORD
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Replace a file so that a reader sees the old or the new content, durable on return."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(temporary, path)
-    fsync_folder(path.parent)
-
-
 class Publisher:
     """Writes the epoch word and the snapshot; used only by the store, under its lock."""
 
-    def __init__(self, folder: Path, store_id: str) -> None:
+    def __init__(self, folder: Path, store_id: str, *, encode: Encode | None = None) -> None:
         """Remember the folder; nothing is touched before `prepare`."""
         self.folder = folder
         self.store_id = store_id
         self._path = folder / EPOCH_FILE
+        self._encode = encode or _encoded
+        self._last: tuple[bytes, _Head] | None = None
 
     def prepare(self) -> None:
         """Make folder and epoch file where there are none; raises SnapshotFault for another store's."""
-        for folder in (self.folder, self.folder / SEEN_FOLDER, self.folder / TICKET_FOLDER):
-            folder.mkdir(parents=True, exist_ok=True)
+        for name in ("", SEEN_FOLDER, TICKET_FOLDER):
+            if not os.path.isdir(os.path.join(self.folder, name)):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
         path = self.folder / EPOCH_FILE
         if not path.exists():
             blank = _LAYOUT.pack(_MAGIC, store_digest(self.store_id), 1, 0, 0, 0)
@@ -163,30 +135,76 @@ class Publisher:
             self._check(path.read_bytes())
 
     def begin(self, seq: int) -> None:
-        """Make the epoch odd: from now on the snapshot may be older than the store.
+        """Make the epoch odd, durable on return; raises what `begin_beside` raises, and OSError."""
+        self.begin_beside(seq).wait()
+
+    def begin_beside(self, seq: int) -> Beside:
+        """Make the epoch odd: from now on the snapshot may be older than the store; returns its sync, begun.
 
         Raises SnapshotFault where gates know a later position than the store will have: then this is an
         older copy of the store, and what it says could open what the newer one had closed. Whether the
         store has the very history that gates were told is the store's to see (`told`), before this.
         """
-        with self._words() as words:
-            told = words[SEQ_WORD]
+        with self._opened() as (descriptor, epoch, told):
             if told > seq:
                 raise SnapshotFault(
                     f"gates know event {told} of this store and it ends at {seq}, so it is an older copy"
                 )
-            words[EPOCH_WORD] |= 1
+            # Written by who has the lock, and synced in a thread: one that comes late changes nothing any more.
+            _put(descriptor, EPOCH_WORD, epoch | 1)
+        return Beside(self._sync_epoch)
 
-    def complete(self, document: Mapping[str, Any]) -> None:
-        """Write the snapshot of a committed state, then make the epoch even."""
+    def draft(self, document: Mapping[str, Any]) -> Draft:
+        """Begin to write the snapshot of a state that is about to be committed, for `complete` to put in place."""
         body = {"format": FORMAT, **document}
-        write_durably(self.folder / SNAPSHOT_FILE, json.dumps(body, sort_keys=True).encode())
-        with self._words() as words:
-            words[SEQ_WORD] = int(document["seq"])
-            words[HEARTBEAT_WORD] = nanoseconds(datetime.fromisoformat(document["published_at"]))
-            words[EPOCH_WORD] = ((words[EPOCH_WORD] | 1) + 1) & _LARGEST_WORD
-        with contextlib.suppress(OSError):  # who waits looks once a second all the same
+        return Draft(self.folder / SNAPSHOT_FILE, self._encode(body))
+
+    def complete(self, document: Mapping[str, Any], draft: Draft | None = None) -> None:
+        """Write the snapshot of a committed state and make the epoch even, both durable on return.
+
+        Gates see it before: a machine that loses power until then comes up with an odd epoch, or with another
+        snapshot than the epoch's, for which gates say PAUSED where the snapshot does and UNKNOWN elsewhere.
+        """
+        draft = draft or self.draft(document)
+        beat = nanoseconds(datetime.fromisoformat(document["published_at"]))
+        with self._opened() as (descriptor, epoch, _):
+            draft.put_in_place()
+            _put(descriptor, SEQ_WORD, int(document["seq"]), beat)
+            _put(descriptor, EPOCH_WORD, ((epoch | 1) + 1) & _LARGEST_WORD)
+            with contextlib.suppress(OSError):  # who waits looks once a second all the same
+                wake_waiters(self.folder)
+        syncing = Beside(self._sync_epoch)
+        try:
+            fsync_folder(self.folder)
+        finally:
+            syncing.wait()
+        head = _Head(document["store_id"], document["seq"], document["head_hash"])
+        self._last = draft.content, head
+
+    def close(self, seq: int, head_hash: str) -> bool:
+        """Make the epoch even where the snapshot is already the one of this position; tells whether it is.
+
+        So ends what was begun for a commit that never came. Nothing has to be written but one word, so that it
+        also works on a full disk.
+        """
+        if self._head() != _Head(self.store_id, seq, head_hash):
+            return False
+        fsync_folder(self.folder)  # whoever put it there may have died before
+        with self._opened() as (descriptor, epoch, told):
+            if told != seq:
+                return False
+            _put(descriptor, EPOCH_WORD, (epoch + (epoch & 1)) & _LARGEST_WORD)
+        self._sync_epoch()
+        with contextlib.suppress(OSError):
             wake_waiters(self.folder)
+        return True
+
+    def _sync_epoch(self) -> None:
+        descriptor = os.open(self.folder / EPOCH_FILE, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def beat(self, instant: datetime) -> None:
         """Say that the source of what was published was alive at an instant."""
@@ -235,11 +253,11 @@ class Publisher:
             self._check(content)
             seq = int(_LAYOUT.unpack(content)[3])
         try:
-            found = read_snapshot(self.folder)
+            found = self._head()
         except SnapshotFault:
             return seq, ""
         is_newest = found.store_id == self.store_id and found.seq >= seq
-        return (found.seq, found.head_hash) if is_newest else (seq, "")
+        return (found.seq, found.hash) if is_newest else (seq, "")
 
     def published_seq(self) -> int | None:
         """Return the seq of a complete publication, or None when it is incomplete or absent."""
@@ -251,14 +269,22 @@ class Publisher:
         try:
             content = (self.folder / EPOCH_FILE).read_bytes()
             self._check(content)
-            found = read_snapshot(self.folder)
+            found = self._head()
         except (OSError, SnapshotFault):
             return None
         _, _, epoch, seq, _, _ = _LAYOUT.unpack(content)
         if epoch & 1:
             return None
         is_whole = found.seq == seq and found.store_id == self.store_id
-        return (seq, found.head_hash) if is_whole else None
+        return (seq, found.hash) if is_whole else None
+
+    def _head(self) -> _Head:
+        """Read what the snapshot stands for; one that this object wrote or read before is not parsed again."""
+        content = content_of(self.folder)
+        if self._last is None or self._last[0] != content:
+            found = parsed(self.folder, content)
+            self._last = content, _Head(found.store_id, found.seq, found.head_hash)
+        return self._last[1]
 
     def _check(self, content: bytes) -> None:
         if len(content) != EPOCH_SIZE_BYTES or content[:8] != _MAGIC:
@@ -280,64 +306,27 @@ class Publisher:
                     view.release()
                     area.flush()
 
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[tuple[int, int, int]]:
+        """Give a descriptor of the epoch file, its epoch and its position.
 
-def read_snapshot(folder: Path) -> Published:
-    """Read the snapshot file; raises SnapshotFault when it is absent or not one."""
-    try:
-        body = json.loads((folder / SNAPSHOT_FILE).read_bytes())
-    except OSError as exc:
-        raise SnapshotFault(f"no snapshot in {folder}: {exc.strerror}") from exc
-    except (ValueError, RecursionError) as exc:
-        raise SnapshotFault(f"the snapshot in {folder} is not JSON") from exc
-    if not isinstance(body, dict) or body.get("format") != FORMAT:
-        raise SnapshotFault(f"the snapshot in {folder} has another format")
-    try:
-        _instant(body["published_at"])
-        return Published(
-            store_id=_typed(body["store_id"], str),
-            environment=_typed(body["environment"], str),
-            seq=_typed(body["seq"], int),
-            head_hash=_typed(body["head_hash"], str),
-            published_at=body["published_at"],
-            automations={k: _holds(v) for k, v in _typed(body["automations"], dict).items()},
-            everything=_holds(body["everything"]),
-            named={k: _holds(v) for k, v in _typed(body["named"], dict).items()},
-            doubt=_typed(body.get("doubt", ""), str),
-            source=_typed(body.get("source", {}), dict),
-            clocks=_typed(body.get("clocks", {}), dict),
-            scopes={k: _typed(v, dict) for k, v in _typed(body.get("scopes", {}), dict).items()},
-        )
-    except (KeyError, TypeError, ValueError) as exc:
-        raise SnapshotFault(f"the snapshot in {folder} lacks or misshapes {exc}") from exc
+        What is written there is seen through every map of the file. A store through a map of our own would
+        hold up all threads of this interpreter while the disk is busy with the page.
+        """
+        descriptor = os.open(self.folder / EPOCH_FILE, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            content = os.pread(descriptor, EPOCH_SIZE_BYTES + 1, 0)
+            self._check(content)
+            _, _, epoch, seq, *_ = _LAYOUT.unpack(content)
+            yield descriptor, epoch, seq
+        finally:
+            os.close(descriptor)
 
 
-def _holds(value: Any) -> list[dict[str, Any]]:
-    for hold in _typed(value, list):
-        _typed(hold["hold_id"], str)
-        _typed(hold["mode"], str)
-        probation = hold["probation"]
-        if probation is not None:
-            _typed(probation["probation_id"], str)
-            _typed(probation["max_runs"], int)
-            _instant(probation["started_at"])
-            if probation["until"] is not None:
-                _instant(probation["until"])
-            for share in _typed(probation.get("shares", []), list):
-                _typed(share["host"], str)
-                _typed(share["folder_id"], str)
-                _typed(share["runs"], int)
-            if probation.get("effects", "write") not in ("read", "write"):
-                raise ValueError(f"{probation['effects']!r:.80}, effects that are none")
-    found: list[dict[str, Any]] = value
-    return found
+def _put(descriptor: int, word: int, *values: int) -> None:
+    """Write words of an epoch file, from one on."""
+    os.pwrite(descriptor, struct.pack(f"={len(values)}Q", *values), word * 8)
 
 
-def _typed(value: Any, wanted: type) -> Any:
-    if not isinstance(value, wanted) or isinstance(value, bool):
-        raise TypeError(f"{value!r:.80} where {wanted.__name__} belongs")
-    return value
-
-
-def _instant(text: Any) -> None:
-    if datetime.fromisoformat(text).tzinfo is None:
-        raise ValueError(f"{text!r:.80}, an instant without offset")
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, sort_keys=True).encode()

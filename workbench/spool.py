@@ -19,7 +19,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workbench.snapshot import fsync_folder, touch_spool_word, wake_waiters
+from workbench.durable import fsync_folder
+from workbench.snapshot import touch_spool_word, wake_waiters
 
 SLOT_BYTES = 4096
 SLOT_COUNT = 64

@@ -13,7 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from workbench.snapshot import TICKET_FOLDER, fsync_folder
+from workbench.durable import fsync_folder
+from workbench.snapshot import TICKET_FOLDER
 
 LOCK_WAIT_SECONDS = 2.0
 """How long a run waits for another process that is taking a ticket; then it is not let through."""

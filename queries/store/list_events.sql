@@ -3,9 +3,9 @@
 -- $until_seq: integer, inclusive, or null for all
 select
     seq,
-    cast(prev_hash as blob) as prev_hash,
-    cast(hash as blob) as hash,
-    cast(body as blob) as body
+    coalesce(cast(prev_hash as blob), x'') as prev_hash,
+    coalesce(cast(hash as blob), x'') as hash,
+    coalesce(cast(body as blob), x'') as body
 from event
 where seq > $after_seq and ($until_seq is null or seq <= $until_seq)
 order by seq

@@ -49,6 +49,7 @@ def test_the_writers_are_counted_and_their_log_verified(
     """Two processes write for a moment; what they say they did is in the log, and the least is told."""
     monkeypatch.setattr(writers, "COUNTS", (2,))
     monkeypatch.setattr(writers, "SECONDS", 0.3)
+    monkeypatch.setattr(writers, "BARE_SECONDS", 0.3)
     rate, fair = writers.measure(tmp_path)
     assert (rate.value or 0) > 0 and 0 <= (fair.value or 0) <= 1
     assert fair.target is not None and fair.target.is_least

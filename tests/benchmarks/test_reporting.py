@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from benchmarks import __main__ as command
 from benchmarks import gate
 from benchmarks.measure import Figure, Target, in_words, of_rounds
-from benchmarks.report import HEADS, document, table
+from benchmarks.report import HEADS, document, markdown, table
 from workbench.gate import Gate, GateAnswer
 
 FIGURES = [
@@ -76,6 +76,16 @@ def test_the_table_and_the_json_of_a_run_agree(
     assert [one["name"] for one in found["figures"]] == ["gate, CLEAR", "gate, PAUSED"]
     assert all(one["value"] > one["bare_value"] > 0 for one in found["figures"])
     assert str(tmp_path / "deep" / "bench.json") in done.stdout
+
+
+def test_the_markdown_has_the_cells_of_the_table() -> None:
+    """What is pasted into the README is cell by cell what was printed."""
+    found = document(FIGURES, loads=[0.5])
+    head, rule, *lines = markdown(found).splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert tuple(cell.strip() for cell in head.strip("|").split("|")) == HEADS
+    assert set(rule) <= set("| -")
+    assert [dict(zip(HEADS, row, strict=True)) for row in cells] == rows_of(table(found))
 
 
 @pytest.mark.parametrize("key", ["value", "ratio", "is_reached", "name"])

@@ -39,7 +39,7 @@ DEADLY = (
     "insert_event",
     "commit",
     "mark_outbox_delivered",
-    "begin",
+    "begin_beside",
     "complete",
     "replace",
     "fsync",
@@ -186,7 +186,7 @@ class Deadly:
 
     def put(self) -> None:
         """Put it into this process."""
-        if self.point in ("begin", "complete"):
+        if self.point in ("begin_beside", "complete"):
             setattr(Publisher, self.point, self._around(getattr(Publisher, self.point)))
         elif self.point in ("replace", "fsync"):
             setattr(os, self.point, self._around(getattr(os, self.point)))

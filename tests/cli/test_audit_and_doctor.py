@@ -68,6 +68,20 @@ def test_the_json_of_a_verification_has_exactly_these_fields() -> None:
     }
 
 
+def test_the_chain_of_a_long_log_can_be_verified_alone() -> None:
+    """`--chain-only` says that nothing else was verified, still finds an altered row, and compares no head notes."""
+    a_store()
+    a_hold()
+    found = run("audit", "verify", "--chain-only")
+    assert (found.code, found.err) == (0, "")
+    assert found.out.startswith(f"chain ok to {last_seq()}, anchored (")
+    assert found.out.endswith("; nothing else was verified\n")
+    head = f"{last_seq()} {events()[-1].hash}"
+    refused(run("audit", "verify", "--chain-only", "--head", head), 2, "are not compared")
+    alter("update event set body = body || ' ' where seq = 4")
+    refused(run("audit", "verify", "--chain-only"), 14, "broken at 4")
+
+
 def test_each_command_leaves_a_checkpoint_that_vouches() -> None:
     """After a pause the log is anchored to its end; with an enrolled key signed, as `--require-anchor` asks."""
     a_store()

@@ -259,10 +259,10 @@ def test_a_recorded_pause_is_never_told_as_failed(
     Gate(tmp_path / "gate").check("ticket-reply")
     right = Store.transact
 
-    def full(store: Store, command: Any, decide: Any) -> Any:
+    def full(store: Store, command: Any, decide: Any, **more: Any) -> Any:
         if command.content["name"] == "observe":
             raise StorageUnavailable("The disk is full. Nothing was recorded.")
-        return right(store, command, decide)
+        return right(store, command, decide, **more)
 
     monkeypatch.setattr(Store, "transact", full)
     receipt = pause(control)
@@ -280,8 +280,8 @@ def test_a_pause_is_told_when_the_store_cannot_be_read_again(
     def dies(*_: Any) -> Any:
         raise StorageUnavailable("The disk is gone.")
 
-    def last(store: Store, command: Any, decide: Any) -> Any:
-        done = right(store, command, decide)
+    def last(store: Store, command: Any, decide: Any, **more: Any) -> Any:
+        done = right(store, command, decide, **more)
         for name in ("state", "deliveries", "head_note"):
             monkeypatch.setattr(Store, name, dies)
         return done

@@ -203,7 +203,7 @@ def test_while_it_cannot_be_published_the_spool_goes_on_holding(
     with broken(monkeypatch), pytest.raises(Spooled):
         pause(control)
     with monkeypatch.context() as patch:
-        patch.setattr(type(control.store.gates), "tell", lambda *_: "the folder is read-only")
+        patch.setattr(type(control.store.gates), "tell", lambda *_, **__: "the folder is read-only")
         control.take_in_spooled()
     assert list(control.state().holds) == ["H-1"]
     assert len(spool_of(control).read().pauses) == 1

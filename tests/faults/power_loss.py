@@ -23,6 +23,7 @@ from workbench.gate import Gate, GateState
 from workbench.records import Event
 from workbench.store.audit import verify_store
 from workbench.store.folding import fold
+from workbench.store.keeping import close_kept
 from workbench.store.store import store_of
 
 TOLD = (0, 10, SPOOLED_CODE)
@@ -104,6 +105,7 @@ def tell_story(
     before = scenes[0].make(root)
     for scene in scenes[1:]:
         scene.prepare(root)
+    close_kept()
     commands: list[Command] = []
     steps: list[Step] = []
     with ExitStack() as stack:
@@ -131,7 +133,7 @@ def _warmed() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "root"
         SCENES["pause"].make(root)
-        line = ["-m", "tests.faults.recorded", "", *SCENES["pause"].line(root)]
+        line = ["-m", "tests.faults.recorded", "", "", *SCENES["pause"].line(root)]
         warm_up(line, settings_in(root).as_environment())
 
 
@@ -164,7 +166,9 @@ def _is_broken(root: Path) -> bool:
 
 
 def _log(root: Path) -> tuple[Event, ...]:
-    return tuple(store_of(settings_in(root), SystemClock()).events())
+    events = store_of(settings_in(root), SystemClock()).events()
+    close_kept()  # the next command finds nobody in the store, unless a reader is told to be there
+    return tuple(events)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""The real command line, showing what its memory map holds before each sync: `python -m tests.faults.recorded "" pause ...`.
+"""The real command line, showing what its memory map holds before each sync: `python -m tests.faults.recorded "" "" pause ...`.
 
-The first word names a seeded bug, or is empty.
+The first word names a seeded bug, or is empty; `alone` after it keeps the command in one thread.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import sys
 
 from tests.faults.recording import SHOWN
-from tests.faults.seeded import BUGS
+from tests.faults.seeded import BUGS, stay_alone
 from workbench.cli import main
 
 _right = mmap.mmap
@@ -28,6 +28,9 @@ class ShownMap(_right):
 if __name__ == "__main__":
     _shown = os.open(SHOWN, os.O_WRONLY)
     mmap.mmap = ShownMap  # type: ignore[misc]
-    if sys.argv[1]:
-        BUGS[sys.argv[1]]()
-    main(sys.argv[2:])
+    bug, how, *words = sys.argv[1:]
+    if how == "alone":
+        stay_alone()
+    if bug:
+        BUGS[bug]()
+    main(words)

@@ -1,6 +1,6 @@
 """Records what real commands do to their folders, step by step: every byte, name and sync.
 
-What is written through a memory map leaves no call. The epoch file is the only file so written, and small:
+What is written through a memory map leaves no call. The epoch file is the only file so written, now and then:
 the recorded command (`tests.faults.recorded`) writes what the map holds to /dev/null just before each sync
 of it, where strace sees it.
 """
@@ -173,7 +173,10 @@ def record(
     seed: str = "",
     point: Point | None = None,
 ) -> list[Step]:
-    """Run one command and return its steps, the last of which says how it ended."""
-    line = ["-m", "tests.faults.recorded", seed, *words]
+    """Run one command and return its steps, the last of which says how it ended.
+
+    Where a point is to be hit it stays in one thread, so that calls are counted alike.
+    """
+    line = ["-m", "tests.faults.recorded", seed, "alone" if point else "", *words]
     ran = run_traced(line, environment, point=point, is_whole=True)
     return [*recorder.steps(ran.calls), Ended(ran.code)]

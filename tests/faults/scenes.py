@@ -22,6 +22,7 @@ from workbench.control.placing import PauseRequest
 from workbench.control.resuming import ResumeRequest
 from workbench.records import Event
 from workbench.settings import KEY_FILE
+from workbench.store.keeping import close_kept
 from workbench.store.keys import make_key
 
 NAMES = (*AGENTS, "order-sync", "stock-watch")
@@ -59,12 +60,13 @@ class Scene:
     exit_codes: frozenset[int] = field(default_factory=lambda: frozenset({0, 10, 11, 15, 17}))
 
     def make(self, root: Path) -> tuple[Event, ...]:
-        """Make the store that the command finds, and return its log."""
+        """Make the store that the command finds, with nobody else in it, and return its log."""
         root.mkdir(parents=True)
         control = a_control(root, SystemClock())
         pause(control, "kind=agent", command_id="before")
         log = tuple(control.store.events())
         self.prepare(root)
+        close_kept()
         return log
 
     def line(self, root: Path) -> list[str]:

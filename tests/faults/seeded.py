@@ -1,10 +1,14 @@
-"""The real command line with one bug put into it: `python -m tests.faults.seeded BUG pause ...`."""
+"""The real command line in one thread, with one bug put into it: `python -m tests.faults.seeded BUG pause ...`.
+
+BUG may be empty. In one thread, as where no other can be had, the same command makes the same calls each time.
+"""
 
 from __future__ import annotations
 
-import mmap
+import _thread
 import os
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +16,8 @@ import apsw
 import click
 
 from workbench.cli import main
-from workbench.store import connection
+from workbench.snapshot import Publisher
+from workbench.store import connection, keeping
 from workbench.store.publishing import GateFolder
 from workbench.store.sqlite import SqliteSession
 
@@ -89,13 +94,13 @@ def publishes_without_a_sync() -> None:
 
 def leaves_the_epoch_to_the_machine() -> None:
     """The epoch word is written, and not synced."""
-    mmap.mmap.flush = lambda *_: None  # type: ignore[method-assign]
+    Publisher._sync_epoch = lambda _: None  # type: ignore[method-assign]
 
 
 def tells_no_gate() -> None:
     """What is recorded is not published, and nobody hears of it."""
-    GateFolder.begin = lambda *_: None  # type: ignore[method-assign]
-    GateFolder.tell = lambda *_: ""  # type: ignore[method-assign]
+    GateFolder.begin = lambda *_, **__: None  # type: ignore[method-assign]
+    GateFolder.tell = lambda *_, **__: ""  # type: ignore[method-assign]
 
 
 kept: list[Any] = []
@@ -114,6 +119,19 @@ BUGS: dict[str, Callable[[], None]] = {
     )
 }
 
+
+def stay_alone() -> None:
+    """Let the command have one thread; connections to the store are closed when it ends."""
+
+    def refused(*_: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    _thread.start_new_thread = refused  # type: ignore[assignment]
+    keeping._closers.append(threading.current_thread())
+
+
 if __name__ == "__main__":
-    BUGS[sys.argv[1]]()
+    stay_alone()
+    if sys.argv[1]:
+        BUGS[sys.argv[1]]()
     main(sys.argv[2:])

@@ -92,7 +92,9 @@ def lay_ground(scene: Scene, folder: Path) -> Ground:
     before = scene.make(root)
     warm = Path(shutil.copytree(root, folder / "warm"))
     _asking_gate(warm)
-    warm_up(["-m", "workbench", *scene.line(warm)], settings_in(warm).as_environment())
+    warm_up(
+        ["-m", "tests.faults.seeded", "", *scene.line(warm)], settings_in(warm).as_environment()
+    )
     trial = Path(shutil.copytree(root, folder / "trial"))
     _asking_gate(trial)
     ran = run_words(scene, trial)
@@ -119,9 +121,9 @@ def _moved(call: Call, old: Path, new: Path) -> Call:
 
 
 def run_words(scene: Scene, root: Path, point: Point | None = None, *, seed: str = "") -> Ran:
-    """Run a scene's command by the real command line, or with a seeded bug in it."""
+    """Run a scene's command by the real command line in one thread, with a seeded bug in it where one is named."""
     line = scene.line(root)
-    words = ["-m", "tests.faults.seeded", seed, *line] if seed else ["-m", "workbench", *line]
+    words = ["-m", "tests.faults.seeded", seed, *line]
     return run_traced(words, settings_in(root).as_environment(), point=point)
 
 

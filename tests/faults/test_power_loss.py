@@ -123,8 +123,8 @@ def sync_points(root: Path) -> list[Point]:
     return [Point(c.name, c.ordinal, "EIO") for c in syncs]
 
 
-COMMIT = Point("fdatasync", 3, "EIO")
-"""The sync of a pause's commit: the third, after those of a new write-ahead log and of its folder."""
+COMMIT = Point("fdatasync", 4, "EIO")
+"""The sync of a pause's commit: the fourth, after those of the epoch, of a new write-ahead log and of its folder."""
 
 
 def test_what_a_failed_sync_was_to_cover_is_not_claimed(story_of: StoryOf, tmp_path: Path) -> None:

@@ -80,7 +80,6 @@ def test_the_points_are_those_of_the_issue(ground_of: GroundOf) -> None:
         "write",
         "fdatasync",
         "fsync",
-        "msync",
         "rename",
         "ftruncate",
     ):
@@ -126,6 +125,29 @@ def test_a_sync_that_is_tried_again_is_read_from_the_calls() -> None:
     assert [call.ordinal for call in again] == [1, 2, 3]
     assert len(retried_syncs(again)) == 1
     assert retried_syncs(list(read_calls(log.format("7 close(3</a/x>) = 0\n")))) == []
+
+
+def test_calls_of_two_threads_are_read_in_the_order_of_their_effects() -> None:
+    """What was under way while another thread called stands where it returned; what closes, where it began."""
+    log = (
+        "7 fsync(3</a/x> <unfinished ...>\n"
+        "8 close(4</a/y> <unfinished ...>\n"
+        "7 <... fsync resumed>) = -1 EIO (Input/output error)\n"
+        '7 openat(AT_FDCWD</w>, "/a/z", O_RDONLY) = 4</a/z>\n'
+        "8 <... close resumed>) = 0\n"
+        "8 fsync(5</a/w> <unfinished ...>\n"
+        "7 fsync(4</a/z>) = 0\n"
+    )
+    found = [
+        (c.pid, c.name, c.ordinal, c.given.partition("<")[0], c.result[:2]) for c in read_calls(log)
+    ]
+    assert found == [
+        (8, "close", 1, "4", "0"),
+        (7, "fsync", 1, "3", "-1"),
+        (7, "openat", 1, "AT_FDCWD", "4<"),
+        (8, "fsync", 1, "5", ""),
+        (7, "fsync", 2, "4", "0"),
+    ]
 
 
 def test_a_call_that_never_returned_is_read_too() -> None:

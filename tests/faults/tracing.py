@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,8 @@ CHANGING = (
 READING = ("read", "pread64")
 FOLLOWED = ("close",)
 SYNCS = ("fsync", "fdatasync")
-_LINE = re.compile(r"(\d+) +(\w+)\((.*?)(?:\) += +(.*)|, *<unfinished \.\.\.>)?$")
+_LINE = re.compile(r"(\d+) +(\w+)\((.*?)(?:\) += +(.*)|(,? *<unfinished \.\.\.>))?$")
+_RESUMED = re.compile(r"(\d+) +<\.\.\. (\w+) resumed>(.*?)\) += +(.*)$")
 
 
 @dataclass(frozen=True)
@@ -172,15 +173,31 @@ def warm_up(words: Sequence[str], environment: Mapping[str, str]) -> None:
 
 
 def read_calls(text: str) -> Iterator[Call]:
-    """Read strace's log; signals and exits are passed over."""
+    """Read strace's log; signals and exits are passed over.
+
+    A call during which another thread made one stands where it returned, and one that closes or that never
+    returned where it began.
+    """
     count: Counter[tuple[int, str]] = Counter()
+    found: list[Call | None] = []
+    begun: dict[int, tuple[int, Call]] = {}
     for line in text.splitlines():
-        match = _LINE.match(line)
-        if match is None:
-            continue
-        pid, name, given, result = int(match[1]), match[2], match[3], match[4] or ""
-        count[pid, name] += 1
-        yield Call(pid, name, count[pid, name], given, "" if result.startswith("?") else result)
+        if resumed := _RESUMED.match(line):
+            place, call = begun.pop(int(resumed[1]))
+            whole = replace(call, given=call.given + resumed[3], result=resumed[4])
+            place = place if call.name == "close" else len(found)
+            found[place : place + 1] = [whole]
+        elif match := _LINE.match(line):
+            pid, name, given, result = int(match[1]), match[2], match[3], match[4] or ""
+            count[pid, name] += 1
+            result = "" if result.startswith("?") else result
+            call = Call(pid, name, count[pid, name], given, result)
+            if match[5]:
+                begun[pid] = len(found), call
+            found.append(None if match[5] else call)
+    for place, call in begun.values():
+        found[place] = call
+    yield from (call for call in found if call is not None)
 
 
 def retried_syncs(calls: Sequence[Call]) -> list[str]:

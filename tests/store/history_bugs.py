@@ -11,7 +11,7 @@ from typing import Any
 from workbench.control import resuming
 from workbench.control.commands import Control
 from workbench.control.placing import standing_hold
-from workbench.store import store as storing
+from workbench.store import recording
 from workbench.store.publishing import GateFolder
 from workbench.store.store import Change, Command, Committed, Store
 
@@ -20,10 +20,12 @@ def decides_on_an_older_state(chance: random.Random) -> None:
     """What is decided on is read before the lock: check, then act."""
     right = Store.transact
 
-    def transact(store: Store, command: Command, decide: Callable[[Any], Change]) -> Committed:
+    def transact(
+        store: Store, command: Command, decide: Callable[[Any], Change], **more: Any
+    ) -> Committed:
         older = store.state()
         time.sleep(chance.random() * 0.02)
-        return right(store, command, lambda _: decide(older))
+        return right(store, command, lambda _: decide(older), **more)
 
     Store.transact = transact  # type: ignore[method-assign]
 
@@ -35,14 +37,16 @@ def takes_a_stale_view(chance: random.Random) -> None:
 
 def acts_again_on_a_known_id(chance: random.Random) -> None:
     """The same command id is another command each time."""
-    storing.repeated = lambda *_, **__: None
+    recording.repeated = lambda *_, **__: None
 
 
 def tells_gates_now_and_then(chance: random.Random) -> None:
     """A command returns before gates were told of it."""
     right = GateFolder.tell
-    GateFolder.begin = lambda *_: None  # type: ignore[method-assign]
-    GateFolder.tell = lambda *given: right(*given) if chance.random() < 0.5 else ""  # type: ignore[method-assign]
+    GateFolder.begin = lambda *_, **__: None  # type: ignore[method-assign]
+    GateFolder.tell = (  # type: ignore[method-assign]
+        lambda *given, **more: right(*given, **more) if chance.random() < 0.5 else ""
+    )
 
 
 def answers_before_it_is_recorded(chance: random.Random) -> None:

@@ -22,7 +22,6 @@ from workbench.gate import admission, source, view
 from workbench.records import Hold
 from workbench.scope import Scope
 from workbench.store import folding, publication, recording
-from workbench.store import store as storing
 from workbench.store.state import State
 
 # Without shrinking: the steps of a failing walk are printed as they were.
@@ -133,7 +132,7 @@ def _is_firm(hold: Hold, state: State) -> bool:
 
 def seed_no_idempotency(patch: pytest.MonkeyPatch) -> None:
     """The same command id acts again."""
-    patch.setattr(storing, "repeated", lambda *_, **__: None)
+    patch.setattr(recording, "repeated", lambda *_, **__: None)
 
 
 def seed_release_by_scope(patch: pytest.MonkeyPatch) -> None:
@@ -194,7 +193,7 @@ def seed_projection_forgets(patch: pytest.MonkeyPatch) -> None:
 
 def seed_outbox_forgets(patch: pytest.MonkeyPatch) -> None:
     """The outbox is not told of a command."""
-    patch.setattr(recording, "_fill_outbox", lambda *_: None)
+    patch.setattr(recording, "outbox_rows", lambda *_: [])
 
 
 def seed_time_releases(patch: pytest.MonkeyPatch) -> None:

@@ -43,9 +43,12 @@ from workbench.store import (
 )
 from workbench.store import store as opening
 from workbench.store.audit import verify_store
+from workbench.store.log import Draft
 from workbench.store.place import filesystem_type, refuse_network_place
+from workbench.store.store import Change, Command
 
 CLOCK = FixedClock(START)
+A_NOTE = Draft(START, "os:test", "note.take", "n")
 
 
 def test_a_store_is_made_once(tmp_path: Path) -> None:
@@ -263,3 +266,54 @@ def test_the_file_needs_no_workbench_to_be_read(tmp_path: Path) -> None:
     assert rows[0][:2] == ("hold.place", "H-1")
     assert rows[0][2].startswith("os:")
     assert tuple(int(n) for n in connection.library_version().split(".")) >= (3, 51, 3)
+
+
+def test_gates_are_told_nothing_before_the_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a command commits, the epoch is odd and the snapshot is still the one before."""
+    control = a_control(tmp_path)
+    before = (tmp_path / "gate" / "snapshot.json").read_bytes()
+    seen: list[tuple[bool, bool]] = []
+    commit = sqlite.SqliteSession.commit
+
+    def watched(session: sqlite.SqliteSession) -> None:
+        epoch = (tmp_path / "gate" / "epoch").read_bytes()[24]
+        is_old = (tmp_path / "gate" / "snapshot.json").read_bytes() == before
+        seen.append((bool(epoch & 1), is_old))
+        commit(session)
+
+    monkeypatch.setattr(sqlite.SqliteSession, "commit", watched)
+    pause(control)
+    assert seen[0] == (True, True)
+    assert Gate(tmp_path / "gate").check("ticket-reply").state is GateState.PAUSED
+
+
+def test_a_commit_that_fails_tells_gates_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written for gates beside the commit is taken away, and the state before is published again."""
+    control = a_control(tmp_path)
+
+    def failing(_: sqlite.SqliteSession) -> None:
+        raise apsw.FullError("disk full")
+
+    monkeypatch.setattr(sqlite.SqliteSession, "commit", failing)
+    with pytest.raises(StorageUnavailable):
+        control.store.transact(Command("c", {"name": "note"}), lambda _: Change([A_NOTE]))
+    assert list((tmp_path / "gate").glob(".snapshot*")) == []
+    answer = Gate(tmp_path / "gate").check("ticket-reply")
+    assert (answer.state, answer.as_of_seq) == (GateState.CLEAR, control.state().seq)
+
+
+def test_after_the_commit_somebody_is_told_once(tmp_path: Path) -> None:
+    """What is to happen beside the publication gets the committed state, and nothing for a repeated command."""
+    store = a_store(tmp_path)
+    told: list[int] = []
+    for _ in range(2):
+        done = store.transact(
+            Command("c", {"name": "note"}),
+            lambda _: Change([A_NOTE]),
+            after_commit=lambda state: told.append(state.seq),
+        )
+    assert (told, done.is_repeat) == ([2], True)

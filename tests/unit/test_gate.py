@@ -16,10 +16,11 @@ import pytest
 
 from tests.store.ground import START, SetClock
 from tests.unit.published import a_document, a_hold, publish
+from workbench.durable import write_durably
 from workbench.gate import Gate, GateState, Paused, Unknown, source, view
 from workbench.gate.asked import AskedRun
 from workbench.presence import read_presences
-from workbench.snapshot import EPOCH_FILE, SNAPSHOT_FILE, Publisher, write_durably
+from workbench.snapshot import EPOCH_FILE, SNAPSHOT_FILE, Publisher
 from workbench.tickets import TicketBook
 
 STARTED = "2026-11-20T09:30:00Z"

@@ -72,7 +72,7 @@ class Commander:
             change = with_endings(state, decide(state, who), store=self.store, now=now)
             return replace(change, seal=who.seal)
 
-        return self.anchored(self.store.transact(command, decided))
+        return self.store.transact(command, decided, after_commit=self.anchor)
 
     def checkpoint(self, state: State) -> str:
         """Return the note of where the log stood, signed where this user has a key."""
@@ -84,23 +84,22 @@ class Commander:
         """Record the pauses that wait in the spool; what cannot be recorded now, gates go on holding."""
         with contextlib.suppress(OSError, WorkbenchError):
             for done in self.intake.take_in(self.clock.now()):
-                self.anchored(done)
+                if not done.is_repeat:
+                    self.anchor(done.state)
 
-    def anchored(self, done: Committed) -> Committed:
-        """Copy the new head outside of the store; a copy that fails fails nothing, and is said once."""
-        folders = self.store.anchor_folders
-        if not folders or done.is_repeat:
-            return done
+    def anchor(self, state: State) -> None:
+        """Copy a new head outside of the store; a copy that fails fails nothing, and is said once."""
+        if not (folders := self.store.anchor_folders):
+            return
         try:
-            note = self.checkpoint(done.state)
-            faults = append_note(folders, done.state.store_id, note=note)
+            note = self.checkpoint(state)
+            faults = append_note(folders, state.store_id, note=note)
         except (OSError, MemoryError, ImportError) as exc:
             # Without memory a library cannot be loaded either.
             faults = [f"no checkpoint could be made: {str(exc) or 'no memory is left'}"]
         for fault in sorted(set(faults) - self._said):
             logging.getLogger(__name__).warning("%s; the command itself is recorded.", fault)
         self._said.update(faults)
-        return done
 
     def trusted_state(self, state: State) -> State:
         """Return the state; raises AuditBroken or Refused where nothing may be opened on it."""

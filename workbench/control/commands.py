@@ -280,7 +280,7 @@ class Control(Commander):
             )
             if found is not None:
                 command, change = found
-                self.anchored(self.store.transact(command, lambda _: change))
+                self.store.transact(command, lambda _: change, after_commit=self.anchor)
 
     def _preview_of(self, state: State, hold: Hold) -> Preview:
         return self._preview(state, Scope.parse(hold.scope), hold.mode, except_hold=hold.hold_id)

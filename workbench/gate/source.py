@@ -35,6 +35,8 @@ from workbench.spool import NOTHING, Spool, Spooled
 
 ODD_WAIT_SECONDS = 0.05
 """How long a publication in progress is waited for (SEMANTICS 4)."""
+ODD_STEP_SECONDS = 0.0002
+"""How often it is looked at meanwhile; what a caller waits for is mostly less than a millisecond."""
 RESTAT_SECONDS = 1.0
 """How often the epoch file's identity is checked, and how fresh `age_seconds` is."""
 
@@ -142,7 +144,7 @@ class Source:
             if time.monotonic() >= deadline:
                 self._look_before_unknown(words)
                 return f"publication incomplete at seq {words[SEQ_WORD]}"
-            time.sleep(0.001)
+            time.sleep(ODD_STEP_SECONDS)
 
     def _accept(self, view: View) -> View | str:
         if published_by(view.words) != store_digest(view.published.store_id):

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from workbench.store.chain import roots_at
 from workbench.store.checkpoint import Checkpoint, read_note
-from workbench.store.merkle import Peaks, grown, root_of
 
 BETWEEN = "\n----\n"
 _TORN = "\n(torn)"
@@ -129,10 +129,21 @@ def compare(
     Each note counts, signed or not: a rewritten log has another root, whoever wrote the note. `public_keys`
     gives the keys that count as signers, each with the event that revoked it, from which on it does not.
     """
-    read, fault = _read(notes, store_id)
+    read, fault = read_points(notes, store_id)
     if fault:
         return Anchored(note_count=len(read), fault=fault)
-    roots = _roots(bodies, {point.size for _, point in read})
+    encoded = (body.encode() for body in bodies)
+    roots = roots_at(encoded, {point.size for _, point in read})
+    return compare_roots(read, roots, public_keys=public_keys)
+
+
+def compare_roots(
+    read: Sequence[tuple[str, Checkpoint]],
+    roots: Mapping[int, bytes],
+    *,
+    public_keys: Mapping[str, int | None],
+) -> Anchored:
+    """Compare notes, smallest first, with the roots of a log at their sizes and at its end, as `compare` does."""
     last = max(roots)
     seen = Anchored(note_count=len(read))
     for where, point in read:
@@ -164,7 +175,7 @@ def _with_note(seen: Anchored, point: Checkpoint, *, counts: bool) -> Anchored:
     )
 
 
-def _read(
+def read_points(
     notes: Iterable[tuple[Path, int, str]], store_id: str
 ) -> tuple[list[tuple[str, Checkpoint]], str]:
     """Return the notes by size, and what is wrong with the first that cannot be one of this log."""
@@ -179,16 +190,3 @@ def _read(
             return found, f"{where} is of another log, {point.store_id}"
         found.append((where, point))
     return sorted(found, key=lambda pair: pair[1].size), ""
-
-
-def _roots(bodies: Iterable[str], sizes: set[int]) -> dict[int, bytes]:
-    """Return the root at each wanted size, and at the end."""
-    peaks: Peaks = ()
-    count = 0
-    roots = {0: root_of(peaks)}
-    for count, body in enumerate(bodies, start=1):
-        peaks = grown(peaks, count - 1, body=body)
-        if count in sizes:
-            roots[count] = root_of(peaks)
-    roots[count] = root_of(peaks)
-    return roots

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from workbench.records import Event
+from workbench.store.chain import Row
 from workbench.store.schema import Drift
 
 WAIT_SECONDS = 10.0
@@ -66,6 +68,9 @@ class Session(Protocol):
 
     def read_events(self, after_seq: int = 0, *, until_seq: int | None = None) -> list[Event]:
         """Return the events of the log in order, each as it is stored, damaged ones with their fault."""
+
+    def read_rows(self) -> Iterator[Row]:
+        """Give the rows of the log in order as they are stored, not read as events; only within the session."""
 
     def meta(self) -> dict[str, str]:
         """Return the facts about the store itself."""

@@ -1,4 +1,4 @@
-"""One connection to the store's file: opened, checked and closed for each call."""
+"""One connection to the store's file: checked at each call, and kept for a moment in case another one follows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import apsw
 
 from workbench.errors import StorageUnavailable
 from workbench.queries import load_query
+from workbench.store.keeping import identity_of, keep, take
 from workbench.store.migrations import refuse_other_version, steps_after
 
 STORE_FILE = "store.sqlite"
@@ -23,22 +24,31 @@ _BUSY_MILLISECONDS = 5000
 def connect(path: Path, what_then: str = "") -> Iterator[apsw.Connection]:
     """Open the store's file; raises StorageUnavailable where it, its schema or what is done with it is at fault.
 
-    `what_then` ends the sentence that says so.
+    `what_then` ends the sentence that says so. A connection over which anything failed is closed, not kept.
     """
-    with connect_any_version(path, what_then) as connection:
+    connection, opened = take(path), identity_of(path)[0]
+    if connection is None:
+        connection = _opened(path, what_then)
+    is_whole = False
+    try:
+        run(connection, "pragma_synchronous_full")
         refuse_other_version(schema_version(connection), str(path))
         yield connection
+        is_whole = not connection.in_transaction
+    except apsw.Error as exc:
+        raise unavailable(path, exc, what_then=what_then) from exc
+    finally:
+        if is_whole:
+            keep(path, connection, opened=opened)
+        else:
+            connection.close()
 
 
 @contextlib.contextmanager
 def connect_any_version(path: Path, what_then: str = "") -> Iterator[apsw.Connection]:
     """Open the store's file whatever its schema; raises StorageUnavailable as `connect` does."""
+    connection = _opened(path, what_then)
     try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    except apsw.Error as exc:
-        raise unavailable(path, exc, what_then=what_then) from exc
-    try:
-        connection.set_busy_timeout(_BUSY_MILLISECONDS)
         run(connection, "pragma_synchronous_full")
         yield connection
     except apsw.Error as exc:
@@ -47,10 +57,25 @@ def connect_any_version(path: Path, what_then: str = "") -> Iterator[apsw.Connec
         connection.close()
 
 
+def _opened(path: Path, what_then: str) -> apsw.Connection:
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    except apsw.Error as exc:
+        raise unavailable(path, exc, what_then=what_then) from exc
+    connection.set_busy_timeout(_BUSY_MILLISECONDS)
+    return connection
+
+
 def run(connection: apsw.Connection, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
     """Run one statement of `queries/store` with its parameters and return its rows."""
+    return list(stream(connection, name, **values))
+
+
+def stream(connection: apsw.Connection, name: str, /, **values: Any) -> Iterator[Any]:
+    """Run one statement of `queries/store` and give its rows one by one."""
     text = load_query(f"store.{name}").sql
-    return list(connection.cursor().execute(text, values))
+    found: Iterator[Any] = connection.cursor().execute(text, values)
+    return found
 
 
 def library_version() -> str:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench.durable import write_durably
 from workbench.errors import AuditBroken, NotFound, StorageUnavailable
 from workbench.records import Event
-from workbench.snapshot import write_durably
 from workbench.store.backend import Session
 
 

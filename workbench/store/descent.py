@@ -16,16 +16,17 @@ WAY_OUT = (
 """What to do about an older or forked copy."""
 
 
-def copy_fault(publisher: Publisher, session: Session) -> str:
+def copy_fault(publisher: Publisher, session: Session, *, known: tuple[int, str]) -> str:
     """Say that gates were told another history than this log holds, or return an empty text.
 
+    `known` is a position of this log and its hash: where gates were told just that, nothing has to be read.
     A folder that cannot be read, or is another store's, says nothing here; publishing names it.
     """
     try:
         seq, told = publisher.told()
     except (OSError, SnapshotFault):
         return ""
-    if seq == 0:
+    if seq == 0 or (seq, told) == known:
         return ""
     own = session.read_events(seq - 1, until_seq=seq)
     if own and (not told or own[0].hash == told):

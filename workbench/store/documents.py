@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +68,7 @@ def _document(state: State, entity: str, key: str) -> dict[str, Any]:
         return dict(state.observed[hold_id, automation_id])
     if entity == "policy":
         return policy_to(state.policies[key])
-    found: dict[str, Any] = plain(asdict(_tables(state)[entity][key]))
+    found: dict[str, Any] = plain(_tables(state)[entity][key])
     if entity == "hold":
         found["covered"] = sorted(state.covered[key])
         if not found["taken_over_by"]:  # rows of older stores do not have it either
@@ -97,7 +97,7 @@ def automation_from(body: Mapping[str, Any]) -> Automation:
 
 def automation_to(record: Automation) -> dict[str, Any]:
     """Return an automation as plain values for an event."""
-    body: dict[str, Any] = plain(asdict(record))
+    body: dict[str, Any] = plain(record)
     return body
 
 
@@ -105,6 +105,8 @@ def plain(value: Any) -> Any:
     """Return a value made of text, numbers, lists and mappings only."""
     if isinstance(value, datetime):
         return to_text(value)
+    if is_dataclass(value):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, Mapping):
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set):

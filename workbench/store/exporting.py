@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from workbench.durable import fsync_folder
 from workbench.errors import Refused, StorageUnavailable
 from workbench.records import HeadNote
-from workbench.snapshot import fsync_folder
 from workbench.store.anchors import BETWEEN, anchor_file, notes_in, read_notes
 from workbench.store.copies import log_lines
 from workbench.store.reported import read_reports

@@ -150,6 +150,7 @@ def _on_place(state: State, event: Event) -> None:
         is_first_run=bool(body.get("is_first_run")),
     )
     state.covered[event.target] = covered
+    state.standing[event.target] = None
     state.hold_changed_seq[event.target] = event.seq
     state.touched.add(("hold", event.target))
 
@@ -173,6 +174,7 @@ def _on_release(state: State, event: Event) -> None:
     state.holds[event.target] = replace(
         found, released_at=event.occurred_at, released_by=event.actor, released_seq=event.seq
     )
+    state.standing.pop(event.target, None)
     state.hold_changed_seq[event.target] = event.seq
     state.touched.add(("hold", event.target))
     keep_choice(

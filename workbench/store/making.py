@@ -16,7 +16,8 @@ from workbench.store import log
 from workbench.store.audit import verify_events
 from workbench.store.folding import fold
 from workbench.store.migrations import SCHEMA_VERSION
-from workbench.store.store import Store, make_spools, project, store_of
+from workbench.store.recording import project
+from workbench.store.store import Store, make_spools, store_of
 
 
 def init_store(settings: Settings, clock: Clock, *, environment: str, actor: str) -> Store:

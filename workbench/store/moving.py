@@ -13,7 +13,8 @@ from workbench.settings import Settings
 from workbench.store.audit import verify_events, verify_store
 from workbench.store.backend import Session
 from workbench.store.folding import fold
-from workbench.store.store import MOVED_TO, Store, project, refuse_moved, store_of
+from workbench.store.recording import project
+from workbench.store.store import MOVED_TO, Store, refuse_moved, store_of
 
 _OF_THE_PLACE = ("schema_version", MOVED_TO)
 """Facts that are about one place rather than about the store."""

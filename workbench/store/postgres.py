@@ -17,6 +17,7 @@ from workbench.records import Event
 from workbench.settings import StoreUrl
 from workbench.store import log
 from workbench.store.backend import NOTHING_RECORDED, WAIT_SECONDS, Changer, Upgrade
+from workbench.store.chain import Row
 from workbench.store.copies import keep_log
 from workbench.store.lock import gate_lock
 from workbench.store.migrations import SCHEMA_VERSION, refuse_other_version
@@ -82,6 +83,13 @@ class PostgresSession:
             log.read_event(seq, prev_hash=prev, hash_text=own, body=body)
             for seq, prev, own, body in rows
         ]
+
+    def read_rows(self) -> Iterator[Row]:
+        """Give the rows of the log in order as they are stored, not read as events; only within the session."""
+        for seq, prev, own, body in run(
+            self._connection, "list_events", after_seq=0, until_seq=None
+        ):
+            yield seq, prev.encode(), own.encode(), body.encode()
 
     def meta(self) -> dict[str, str]:
         """Return the facts about the store itself."""

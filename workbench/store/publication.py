@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from workbench.clock import to_text
-from workbench.records import Event, Hold
+from workbench.records import Automation, Event, Hold
 from workbench.restarts import Probation
 from workbench.scope import KEYS, values_of
 from workbench.store.state import State, scope_of
@@ -43,7 +43,7 @@ def published_document(
         "doubt": doubts[0] if doubts else "",
         "source": dict(source or {}),
         "scopes": {
-            automation_id: {key: list(found) for key in KEYS if (found := values_of(record, key))}
+            automation_id: _scopes_of(record)
             for automation_id, record in sorted(state.automations.items())
             if not record.is_retired
         },
@@ -55,6 +55,20 @@ def published_document(
         "everything": [entry(hold, "") for hold in standing if scope_of(hold.scope).is_everything],
         "named": _named(standing, entry),
     }
+
+
+_known_scopes: dict[str, tuple[Automation, dict[str, list[str]]]] = {}
+"""automation id -> the record that was published last, and its values: states share records that did not change."""
+
+
+def _scopes_of(record: Automation) -> dict[str, list[str]]:
+    """Return the values that a scope can name of an automation."""
+    known = _known_scopes.get(record.automation_id)
+    if known is not None and known[0] is record:
+        return known[1]
+    values = {key: list(found) for key in KEYS if (found := values_of(record, key))}
+    _known_scopes[record.automation_id] = record, values
+    return values
 
 
 def _holds_by_automation(state: State, standing: list[Hold]) -> dict[str, list[Hold]]:
@@ -82,7 +96,7 @@ def _named(
 
 
 def _entry(state: State, folder_id: str, hold: Hold, automation_id: str) -> dict[str, Any]:
-    probation = state.open_probation(hold.hold_id, automation_id)
+    probation = state.open_probation(hold.hold_id, automation_id) if state.probations else None
     found = None if probation is None else _published(probation, folder_id)
     return {"hold_id": hold.hold_id, "mode": str(hold.mode), "probation": found}
 

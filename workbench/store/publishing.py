@@ -8,7 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from workbench.clock import Clock
+from workbench.durable import Beside, Draft
 from workbench.identity import source_of
 from workbench.snapshot import Publisher, SnapshotFault, read_snapshot
 from workbench.store.backend import Session
@@ -19,12 +22,49 @@ from workbench.store.state import State
 from workbench.tickets import TicketBook
 
 
+class Begun:
+    """A publication that waits for its commit: the epoch is odd, and synced beside the recording.
+
+    Whoever began it waits for it before the commit, and tells or drops it afterwards, all under one lock.
+
+    Attributes:
+        told_seq: position that gates were told before.
+    """
+
+    def __init__(self, publisher: Publisher, seq: int) -> None:
+        """Make the epoch odd for the position that the store will have; raises what the publisher raises."""
+        self.publisher = publisher
+        self.told_seq = publisher.told()[0]
+        self.document: dict[str, Any] = {}
+        self.draft: Draft | None = None
+        self._opening: Beside = publisher.begin_beside(seq)
+
+    def write(self, document: dict[str, Any]) -> None:
+        """Begin to write the snapshot."""
+        self.document = document
+        self.draft = self.publisher.draft(document)
+
+    def wait(self) -> None:
+        """Wait until the odd epoch is durable; raises OSError where it is not."""
+        self._opening.wait()
+
+    def complete(self) -> None:
+        """Tell gates what was made ready."""
+        self.publisher.complete(self.document, self.draft)
+
+    def drop(self) -> None:
+        """Take away what was written for nothing; the epoch stays odd until it is known what the store holds."""
+        if self.draft is not None:
+            self.draft.drop()
+
+
 class GateFolder:
     """The gate folder that this host's automations read."""
 
     def __init__(self, folder: Path, clock: Clock, *, source: Path | None = None) -> None:
         """Remember the folder, and the file that it is told from where the store is one."""
         self._source = source
+        self._known: Publisher | None = None
         self.folder = folder
         self.clock = clock
 
@@ -34,35 +74,56 @@ class GateFolder:
 
     def copy_fault(self, session: Session, state: State) -> str:
         """Say that gates were told another history than this store holds, or return an empty text."""
-        return copy_fault(self._publisher(state), session)
+        return copy_fault(self._publisher(state), session, known=(state.seq, state.head_hash))
 
-    def begin(self, session: Session, state: State) -> None:
-        """Make the epoch odd; where that fails the publication after the commit says so."""
-        if session.gate_fault:
-            return
+    def begin(self, session: Session, state: State, *, until_seq: int) -> Begun | None:
+        """Begin to publish what the store will hold at a position, from the state before; None where that fails.
+
+        The publication after the commit says then why.
+        """
+        if session.gate_fault or not state.store_id:
+            return None
         with contextlib.suppress(OSError, SnapshotFault):
             publisher = self._publisher(state)
-            if copy_fault(publisher, session):
-                return  # gates stay with the newer store, undisturbed
+            if self.copy_fault(session, state):
+                return None  # gates stay with the newer store, undisturbed
             publisher.prepare()
-            publisher.begin(state.seq)
+            return Begun(publisher, until_seq)
+        return None
 
-    def tell(self, session: Session, state: State) -> str:
+    def write(self, begun: Begun | None, state: State) -> None:
+        """Let what was begun write the snapshot of a state that is about to be committed."""
+        if begun is not None:
+            begun.write(self._document(state, begun.publisher.identity()[1]))
+
+    def ready(self, begun: Begun | None) -> Begun | None:
+        """Wait until a commit may follow; None where the epoch could not be made odd, as `begin` does."""
+        if begun is None:
+            return None
+        try:
+            begun.wait()
+        except OSError:
+            begun.drop()
+            return None
+        return begun
+
+    def tell(self, session: Session, state: State, *, begun: Begun | None = None) -> str:
         """Publish a committed state; returns why gates could not be told, or an empty text."""
         if session.gate_fault:
             return session.gate_fault
         publisher = self._publisher(state)
         try:
-            if fault := copy_fault(publisher, session):
+            if begun is not None:
+                self._make_books(state, publisher.identity()[1], told_seq=begun.told_seq)
+                begun.complete()
+                return ""
+            if fault := self.copy_fault(session, state):
                 return fault
             publisher.prepare()
             folder_id = publisher.identity()[1]
             self._make_books(state, folder_id, told_seq=publisher.told()[0])
             publisher.begin(state.seq)
-            source = source_of(self._source) if self._source else None
-            now = self.clock.now()
-            document = published_document(state, now, source=source, folder_id=folder_id)
-            publisher.complete({**document, "clocks": read_clocks()})
+            publisher.complete(self._document(state, folder_id))
         except (OSError, SnapshotFault) as exc:
             return f"the gate folder {self.folder} cannot be written: {exc}"
         return ""
@@ -90,6 +151,14 @@ class GateFolder:
                 with contextlib.suppress(OSError):
                     TicketBook(self.folder, probation.probation_id, share).create()
 
+    def close(self, session: Session, state: State) -> bool:
+        """Make the epoch even where gates have exactly this state and only the epoch is odd; tells whether it is."""
+        if session.gate_fault:
+            return False
+        with contextlib.suppress(OSError, SnapshotFault):
+            return self._publisher(state).close(state.seq, state.head_hash)
+        return False
+
     def beat(self, state: State) -> str:
         """Say that the source of what gates were told is alive now; returns why not, or an empty text."""
         try:
@@ -110,5 +179,17 @@ class GateFolder:
         """Make the folder another one than it was; the caller has it locked. Raises OSError or SnapshotFault."""
         self._publisher(state).renumber()
 
+    def _document(self, state: State, folder_id: str) -> dict[str, Any]:
+        source, now = source_of(self._source) if self._source else None, self.clock.now()
+        document = published_document(state, now, source=source, folder_id=folder_id)
+        return {**document, "clocks": read_clocks()}
+
     def _publisher(self, state: State) -> Publisher:
-        return Publisher(self.folder, state.store_id)
+        """Return what publishes for a store; it remembers what it published last."""
+        if self._known is None or self._known.store_id != state.store_id:
+            self._known = Publisher(self.folder, state.store_id, encode=_encoded)
+        return self._known
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)

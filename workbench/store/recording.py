@@ -1,4 +1,4 @@
-"""What a command asks for, what it decided, and how that becomes events, projection and outbox rows."""
+"""What a command is, what it decides, and how that is written: events, outbox and projection of one transaction."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from workbench.store.documents import documents_of
 from workbench.store.folding import apply
 from workbench.store.publication import desired_by
 from workbench.store.state import State
+
+OutboxRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -61,45 +63,52 @@ class Committed:
 def project(session: Session, state: State) -> None:
     """Write the projection rows that the newest events touched."""
     for (entity, key), document in documents_of(state, sorted(state.touched)).items():
-        body = log.canonical(document)
-        session.write_projection(entity, key, body=body)
+        session.write_projection(entity, key, body=log.canonical(document))
 
 
-def record(session: Session, state: State, *, command: Command, change: Change) -> list[Event]:
-    """Append a command's events with its mark, and bring projection and outbox along."""
+def take_in(
+    state: State, command: Command, *, change: Change, store_id: str
+) -> tuple[list[Event], list[OutboxRow]]:
+    """Take a command's events with its mark into the state; returns them and the rows of the outbox."""
     mark = {"id": command.command_id, "digest": command.digest, **change.seal}
-    store_id = state.store_id or session.meta()["store_id"]
-    events = []
+    events: list[Event] = []
+    outbox: list[OutboxRow] = []
     for draft in change.drafts:
         signed = replace(draft, payload={**(draft.payload or {}), "command": mark})
         body = log.body_of(signed, seq=state.seq + 1, store_id=store_id)
         prev_hash = state.head_hash or log.genesis(store_id)
-        event = log.parse_event(
-            body, prev_hash=prev_hash, hash_text=log.chain_hash(prev_hash, body)
-        )
-        session.insert_event(event)
+        own_hash = log.chain_hash(prev_hash, body)
+        event = log.parse_event(body, prev_hash=prev_hash, hash_text=own_hash)
         apply(state, event)
-        _fill_outbox(session, state, event)
         events.append(event)
-    project(session, state)
-    if change.before_commit is not None:
-        change.before_commit()
-    return events
+        outbox += outbox_rows(state, event)
+    return events, outbox
 
 
-def _fill_outbox(session: Session, state: State, event: Event) -> None:
-    for automation_id, (hold_id, desired) in sorted(desired_by(state, event).items()):
-        row = {
+def outbox_rows(state: State, event: Event) -> list[OutboxRow]:
+    """Return what an event that was just taken in asks of automations, one row each."""
+    return [
+        {
             "decided_seq": event.seq,
             "automation_id": automation_id,
             "hold_id": hold_id,
             "desired": desired,
         }
+        for automation_id, (hold_id, desired) in sorted(desired_by(state, event).items())
+    ]
+
+
+def write(session: Session, state: State, *, events: list[Event], outbox: list[OutboxRow]) -> None:
+    """Write events and outbox, and bring the projection along."""
+    for event in events:
+        session.insert_event(event)
+    for row in outbox:
         session.insert_outbox(row)
+    project(session, state)
 
 
 def repeated(command: Command, state: State, *, session: Session) -> Committed | None:
-    """Return what a command id gave before, or None; raises Conflict where its content was another."""
+    """Return what a command gave before, None for a new one; raises Conflict where its id had other content."""
     known = state.commands.get(command.command_id)
     if known is None:
         return None

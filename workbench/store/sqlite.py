@@ -13,11 +13,12 @@ from typing import Any
 
 import apsw
 
+from workbench.durable import fsync_folder
 from workbench.errors import Refused, StorageUnavailable, StoreMissing
 from workbench.records import Event
-from workbench.snapshot import fsync_folder
 from workbench.store import log
 from workbench.store.backend import NOTHING_RECORDED, WAIT_SECONDS, Changer, Upgrade
+from workbench.store.chain import Row
 from workbench.store.connection import (
     STORE_FILE,
     apply_steps,
@@ -25,6 +26,7 @@ from workbench.store.connection import (
     connect_any_version,
     run,
     schema_version,
+    stream,
 )
 from workbench.store.lock import lease, store_lock
 from workbench.store.migrations import SCHEMA_VERSION, refuse_other_version
@@ -72,6 +74,10 @@ class SqliteSession:
             log.read_event(seq, prev_hash=_text(prev), hash_text=_text(own), body=_text(body))
             for seq, prev, own, body in rows
         ]
+
+    def read_rows(self) -> Iterator[Row]:
+        """Give the rows of the log in order as they are stored, not read as events; only within the session."""
+        return stream(self._connection, "list_events", after_seq=0, until_seq=None)
 
     def meta(self) -> dict[str, str]:
         """Return the facts about the store itself."""
@@ -133,8 +139,24 @@ class SqliteSession:
         run(self._connection, "insert_outbox", **row)
 
     def mark_delivered(self, seq: int, delivered_at: str) -> None:
-        """Note that what was decided up to a position has been published."""
-        run(self._connection, "mark_outbox_delivered", seq=seq, delivered_at=delivered_at)
+        """Note that what was decided up to a position has been published.
+
+        Not synced by itself: a note that power takes away is made again by the next command, as one that fails.
+        """
+        with self._unsynced():
+            run(self._connection, "mark_outbox_delivered", seq=seq, delivered_at=delivered_at)
+
+    @contextlib.contextmanager
+    def _unsynced(self) -> Iterator[None]:
+        """Write without a sync of its own; within a transaction it is the commit that is synced."""
+        if self._connection.in_transaction:
+            yield
+            return
+        run(self._connection, "pragma_synchronous_normal")
+        try:
+            yield
+        finally:
+            run(self._connection, "pragma_synchronous_full")
 
 
 class SqliteWatch:
@@ -310,6 +332,6 @@ def _remove(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _text(stored: bytes | None) -> str:
+def _text(stored: bytes) -> str:
     # Read as bytes, so that a row damaged into something that is not UTF-8 does not hide the others.
-    return (stored or b"").decode("utf-8", "replace")
+    return stored.decode("utf-8", "replace")

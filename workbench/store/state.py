@@ -35,6 +35,7 @@ class State:
 
     Attributes:
         event_count: events taken in; with `peaks`, the Merkle tree over their bodies.
+        standing: ids of the holds that are not released, oldest first, so that no question looks at all there were.
         covered: hold id -> ids that it covers; grows while the hold stands and never shrinks, so that
             an edit of the registry un-pauses nothing.
         observed: (hold id, automation id) -> instants recorded of the pause at that automation.
@@ -71,6 +72,7 @@ class State:
     owners: dict[str, Owner] = field(default_factory=dict)
     categories: dict[str, Category] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
+    standing: dict[str, None] = field(default_factory=dict)
     covered: dict[str, set[str]] = field(default_factory=dict)
     observed: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     probations: dict[str, Probation] = field(default_factory=dict)
@@ -123,7 +125,8 @@ class State:
 
     def standing_holds(self) -> list[Hold]:
         """Return the unreleased holds, oldest first."""
-        return [hold for hold in self.holds.values() if hold.released_seq is None]
+        found = (self.holds[hold_id] for hold_id in self.standing)
+        return [hold for hold in found if hold.released_seq is None]
 
     def holds_on(self, automation_id: str) -> list[Hold]:
         """Return the unreleased holds that cover an automation, registered or not."""

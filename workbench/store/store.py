@@ -12,19 +12,23 @@ from typing import Any
 import orjson
 
 from workbench.clock import Clock, from_text, to_text
+from workbench.durable import Beside
 from workbench.errors import Refused, StorageUnavailable
 from workbench.records import Event, HeadNote
 from workbench.settings import Settings, own_host_name
 from workbench.snapshot import store_digest
 from workbench.spool import Spool, SpoolFault
+from workbench.store import recording
 from workbench.store.anchors import newest_notes
 from workbench.store.attesting import signature_words
 from workbench.store.backend import WAIT_SECONDS, Backend, Changer, Session
 from workbench.store.documents import Documents
 from workbench.store.folding import fold
 from workbench.store.hosts import Hosts, hosts_of
-from workbench.store.publishing import GateFolder
-from workbench.store.recording import Change, Command, Committed, project, record, repeated
+from workbench.store.publishing import Begun, GateFolder
+from workbench.store.recording import Change as Change
+from workbench.store.recording import Command as Command
+from workbench.store.recording import Committed as Committed
 from workbench.store.schema import Drift
 from workbench.store.sqlite import SqliteBackend
 from workbench.store.state import State
@@ -137,37 +141,70 @@ class Store:
         notes = newest_notes(self.anchor_folders, state.store_id)
         return replace(state.head, place=self.place, signature=signature_words(state, notes))
 
-    def transact(self, command: Command, decide: Callable[[State], Change]) -> Committed:
+    def transact(
+        self,
+        command: Command,
+        decide: Callable[[State], Change],
+        *,
+        after_commit: Callable[[State], None] | None = None,
+    ) -> Committed:
         """Append what a command decides, durably and once, then publish it to gates.
 
+        `after_commit` is called with the committed state, in a thread beside the publication.
         Raises Conflict when the command id was used with other content, Refused when `decide` refuses,
         StorageUnavailable when nothing could be recorded. Once committed nothing is raised: what could
         not be told to gates is in the result.
         """
         with self.backend.writing() as session:
             session.begin()
+            begun: Begun | None = None
             try:
                 refuse_moved(session)
                 state = self.read_state(session).copy()
-                repeat = repeated(command, state, session=session)
-                if repeat is not None:
+                if (repeat := recording.repeated(command, state, session=session)) is not None:
                     session.rollback()
                     return replace(repeat, publication_fault=self._publish(session, state))
-                events = record(session, state, command=command, change=decide(state))
-                self.gates.begin(session, state)
+                change = decide(state)
+                begun = self.gates.begin(session, state, until_seq=state.seq + len(change.drafts))
+                events = self._record(session, state, command, change=change, begun=begun)
+                begun = self.gates.ready(begun)
                 session.commit()
             except BaseException:
+                if begun is not None:
+                    begun.drop()
                 with contextlib.suppress(*self.backend.failures):
                     session.rollback()
                 with contextlib.suppress(*self.backend.failures, StorageUnavailable):
                     self._publish_where_behind(session)
                 raise
-            return Committed(tuple(events), state, False, self._publish(session, state))
+            self._known = state
+            beside = Beside(lambda: after_commit(state)) if after_commit else None
+            fault = self._publish(session, state, begun)
+            if beside is not None:
+                beside.wait()
+            return Committed(tuple(events), state, False, fault)
+
+    def _record(
+        self,
+        session: Session,
+        state: State,
+        command: Command,
+        *,
+        change: Change,
+        begun: Begun | None,
+    ) -> list[Event]:
+        """Take a change into the state and write it, while the snapshot for gates is being written."""
+        store_id = state.store_id or session.meta()["store_id"]
+        events, outbox = recording.take_in(state, command, change=change, store_id=store_id)
+        self.gates.write(begun, state)
+        recording.write(session, state, events=events, outbox=outbox)
+        if change.before_commit is not None:
+            change.before_commit()
+        return events
 
     def repair_publication(self, wait_seconds: float = WAIT_SECONDS) -> str:
         """Publish again where a writer died in between; returns why not, or an empty text."""
-        state = self.state()
-        if self.gates.is_told(state):
+        if self.gates.is_told(self.state()):
             return ""
         try:
             with self.backend.writing(wait_seconds) as session:
@@ -177,25 +214,21 @@ class Store:
 
     def read_state(self, session: Session) -> State:
         """Return the fold, not to be changed; events that this object folded before are not read again."""
-        known = self._known
-        if known is not None:
+        if (known := self._known) is not None:
             newer = session.read_events(known.seq - 1)
             if newer and (newer[0].seq, newer[0].hash) == (known.seq, known.head_hash):
                 found = fold(newer[1:], known.copy()) if len(newer) > 1 else known
                 self._known = found
                 return found
-        found = fold(session.read_events())
-        self._known = found
+        self._known = found = fold(session.read_events())
         return found
 
     def publication_fault(self, state: State) -> str:
         """Return why gates do not have this state, or an empty text where they do."""
         if fault := self.copy_fault(state):
             return fault
-        behind = (
-            f"the gate folder {self.gate_folder} does not have the newest state, event {state.seq}"
-        )
-        return "" if self.gates.is_told(state) else behind
+        behind = f"does not have the newest state, event {state.seq}"
+        return "" if self.gates.is_told(state) else f"the gate folder {self.gate_folder} {behind}"
 
     def copy_fault(self, state: State) -> str:
         """Say that gates were told another history than this store holds, or return an empty text."""
@@ -204,15 +237,16 @@ class Store:
 
     def _publish_where_behind(self, session: Session) -> str:
         state = self.read_state(session)
-        return "" if self.gates.is_told(state) else self._publish(session, state)
+        if self.gates.is_told(state) or self.gates.close(session, state):
+            return ""
+        return self._publish(session, state)
 
-    def _publish(self, session: Session, state: State) -> str:
+    def _publish(self, session: Session, state: State, begun: Begun | None = None) -> str:
         """Tell gates and note the delivery; returns why they could not be told, or an empty text."""
-        now = (
-            self.clock.now()
-        )  # taken before: a gate may have seen it, and said so, when `tell` returns
+        # Taken before: a gate may have seen it, and said so, when `tell` returns.
+        now = self.clock.now()
         try:
-            if fault := self.gates.tell(session, state):
+            if fault := self.gates.tell(session, state, begun=begun):
                 return fault
         except self.backend.failures as exc:
             return f"gates could not be told, for the store went away after it had recorded: {exc}"
@@ -273,18 +307,3 @@ def _json(body: object) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-__all__ = [
-    "MOVED_TO",
-    "Change",
-    "Command",
-    "Committed",
-    "Store",
-    "backend_of",
-    "make_spools",
-    "open_store",
-    "project",
-    "refuse_moved",
-    "store_of",
-]

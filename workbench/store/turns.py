@@ -25,7 +25,10 @@ class Turn:
         self._is_settled = threading.Event()
         self._is_ours = False
         self._is_over = False
-        threading.Thread(target=self._queue, name="store lock", daemon=True).start()
+        try:
+            threading.Thread(target=self._queue, name="store lock", daemon=True).start()
+        except RuntimeError:  # no thread can be had: whoever waits tries now and then
+            self._is_settled.set()
 
     def has_come(self, seconds: float) -> bool:
         """Wait for the lock, at most so long; tells whether it is ours."""
