@@ -228,4 +228,6 @@ def test_what_still_says_running_is_told_apart() -> None:
         "gone": "gone from its engine",
         "silent": "says running, no step of it is loaded",
     }
-    assert "1 of them still running by the engine's word, without a step since" in found.check.sentence
+    assert (
+        "1 of them still running by the engine's word, without a step since" in found.check.sentence
+    )
