@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 
 from tests.cli.ground import events, inert, refused, run
@@ -9,9 +12,11 @@ from tests.delivery.shell import ENGINES, a_fleet
 from tests.engines.fake_engine import Tricks
 from workbench.engines.switching import CallResult
 from workbench.errors import EngineError
+from workbench.opening import open_control
 from workbench.settings import Settings
 
 PAUSE = ("pause", "kind=workflow", "-r", "wrong amounts", "--yes")
+RELEASE = ("resume", "H-1", "--full", "--break-glass", "x", "--yes")
 
 
 def paused(engine) -> set[str]:  # type: ignore[no-untyped-def]
@@ -52,6 +57,44 @@ def test_a_resume_says_what_starts_and_brings_it_back(monkeypatch: pytest.Monkey
     assert "would start: orders: 2 runs start" in found.out
     assert paused(engine) == {"attic"}
     assert [e.action for e in events()].count("receipt.close") == 2
+
+
+def test_a_resume_waits_for_the_server_that_delivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another process has the lease the resume waits for it, and says no failure when all is brought back."""
+    engine = a_fleet(monkeypatch)
+    assert run(*PAUSE).code == 0
+    store = open_control(Settings.from_environment()).store
+    has_it = threading.Event()
+
+    def serve_for_a_while() -> None:
+        with store.backend.leasing("deliver-main") as is_ours:
+            assert is_ours
+            has_it.set()
+            time.sleep(1.0)
+
+    server = threading.Thread(target=serve_for_a_while)
+    server.start()
+    assert has_it.wait(60)
+    found = run(*RELEASE)
+    server.join()
+    assert found.code == 0, found.said
+    assert paused(engine) == set()
+
+
+def test_a_server_that_brings_nothing_back_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the wait the resume says who delivers, exits with 10, and the release stands."""
+    monkeypatch.setattr("workbench.control.engine_fleet.BRING_BACK_SECONDS", 0.5)
+    engine = a_fleet(monkeypatch)
+    assert run(*PAUSE).code == 0
+    store = open_control(Settings.from_environment()).store
+    with store.backend.leasing("deliver-main") as is_ours:
+        assert is_ours
+        found = run(*RELEASE)
+    assert found.code == 10
+    assert "main is delivered to by another process" in found.out
+    assert paused(engine) == {"orders", "invoices"}
+    assert run("serve", "--once").code == 0
+    assert paused(engine) == set()
 
 
 def test_an_engine_that_does_not_obey_is_not_called_paused(

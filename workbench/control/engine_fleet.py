@@ -11,6 +11,7 @@ from workbench.clock import Clock
 from workbench.control.engine_port import FleetPort, Joining, NoEngines
 from workbench.control.engine_targets import with_engines
 from workbench.delivery.fleet import Fleet
+from workbench.delivery.wanted import is_still_wanted
 from workbench.delivery.worker import SOON_SECONDS, Worker
 from workbench.engines.addresses import read_addresses
 from workbench.engines.switching import CatchUp, Firing
@@ -72,8 +73,7 @@ class ControlFleet:
         asked = (CatchUp(catch_up),) if catch_up else tuple(CatchUp)
         told = {policy: self._firings(ids, policy) for policy in asked}
         return tuple(
-            f"{firing.name}: {firing.sentence}{_by_choice(told, firing.target_id)}"
-            for firing in told[asked[-1]]
+            f"{_said(firing)}{_by_choice(told, firing.target_id)}" for firing in told[asked[-1]]
         )
 
     def catch_up_faults(self, automation_ids: Iterable[str], catch_up: str) -> tuple[str, ...]:
@@ -99,16 +99,29 @@ class ControlFleet:
         while True:
             looks = worker.once()
             waiting = [f"{name}: {why}" for name, why in sorted(self.fleet.faults.items())]
-            waiting += [f"{name} is delivered to by another process" for name in worker.others]
+            theirs = self._not_yet(worker.others)
+            waiting += [f"{name} is delivered to by another process" for name in theirs]
             waiting += [
                 f"{name}: {look.fault or look.unresumed}"
                 for name, look in sorted(looks.items())
                 if look.fault or look.unresumed
             ]
             is_going_on = any(look.unresumed and not look.paced_seconds for look in looks.values())
-            if not is_going_on or time.monotonic() > end:
+            if not (is_going_on or theirs) or time.monotonic() > end:
                 return tuple(waiting)
             time.sleep(SOON_SECONDS)
+
+    def _not_yet(self, engine_ids: Iterable[str]) -> list[str]:
+        """Return the engines that another process has not brought back yet where no hold wants them."""
+        state, now = self.fleet.store.state(), self.fleet.clock.now()
+        standing = {hold.hold_id for hold in state.standing_holds()}
+        free = {
+            engine_id
+            for (engine_id, _), body in state.receipts.items()
+            if not is_still_wanted(state, body["automation_ids"], instant=now)
+            and (body["automation_ids"] or body["hold_id"] not in standing)
+        }
+        return sorted(free & {*engine_ids})
 
     def _joined(
         self, targets: tuple[Target, ...], hold: Hold, worker: Worker | None
@@ -118,6 +131,12 @@ class ControlFleet:
         return with_engines(
             targets, hold, state=self.fleet.store.state(), engine_ids=ids, looks=looks
         )
+
+
+def _said(firing: Firing) -> str:
+    """Return a forecast with the name of its target, once."""
+    named = firing.sentence.startswith(firing.name)
+    return firing.sentence if named else f"{firing.name}: {firing.sentence}"
 
 
 def _by_choice(told: Mapping[CatchUp, Sequence[Firing]], target_id: str) -> str:
