@@ -33,6 +33,8 @@ def test_a_pause_is_confirmed_by_the_engine(monkeypatch: pytest.MonkeyPatch) -> 
     assert found.out.count(" quiet ") >= 2
     assert "NOT stopped" not in found.out
     assert "their engines pause 2 of 2" in found.out
+    told = run("status").out
+    assert "NOT stopped" not in told and "paused" in told
     assert paused(engine) == {"orders", "invoices"}
 
 
@@ -108,6 +110,7 @@ def test_an_engine_that_does_not_obey_is_not_called_paused(
     assert found.code == 10
     assert "0 of 2 automations confirmed" in found.out
     assert "UNCONFIRMED" in found.out
+    assert "held, UNCONFIRMED in its engine" in run("status").out
     assert "main: is not paused" in found.out
     assert "stop by hand" in found.out
 

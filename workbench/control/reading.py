@@ -102,7 +102,7 @@ def status(store: Store, now: datetime) -> Status:
         covering = [h.hold_id for h in state.holds_on(automation_id)]
         if automation.is_retired and not covering:
             continue
-        word = _state_word(automation, covering, live)
+        word = _state_word(state, automation, covering=covering, live=live)
         guards = [v for v in holds if v.hold.hold_id in covering and v.hold.is_first_run]
         first_run = first_run_words(guards[0].lacks) if guards else ""
         rows.append(AutomationStatus(automation, word, tuple(covering), first_run))
@@ -113,14 +113,26 @@ def status(store: Store, now: datetime) -> Status:
     return Status(store.head_of(state), now, tuple(rows), holds, flagged, fault, hosts)
 
 
-def _state_word(automation: Automation, covering: list[str], live: set[tuple[str, str]]) -> str:
+def _state_word(
+    state: State, automation: Automation, *, covering: list[str], live: set[tuple[str, str]]
+) -> str:
     if not covering:
         return "running"
     if not automation.asks_gate:
-        return "held, NOT stopped"
+        return _word_of_engine(state, automation, covering)
     if all((hold_id, automation.automation_id) in live for hold_id in covering):
         return "narrow restart"
     return "paused"
+
+
+def _word_of_engine(state: State, automation: Automation, covering: list[str]) -> str:
+    """Say of what asks no gate whether its engine was read back as paused; without an engine nothing stops it."""
+    seen = [state.observed.get((hold_id, automation.automation_id), {}) for hold_id in covering]
+    if any(one.get("engine_confirmed_at") and not one.get("engine_cannot") for one in seen):
+        return "paused"
+    if any(one.get("engine_delivered_at") for one in seen):
+        return "held, UNCONFIRMED in its engine"
+    return "held, NOT stopped"
 
 
 def flags(state: State, holds: tuple[HoldView, ...], *, now: datetime) -> tuple[str, ...]:

@@ -66,7 +66,11 @@ def draw_headline(model: ControlModel) -> str:
         css, big = "wb-held", f"{model.stopped_count} of {total} paused"
         sub = f"By {counted(len(model.holds), 'hold')}: {', '.join(v.hold.hold_id for v in model.holds)}."
     facts = (
-        (model.not_stopped_count, "held and NOT stopped: does not ask the gate", "wb-chip-warn"),
+        (
+            model.not_stopped_count,
+            "held and NOT stopped: no gate or engine confirms it",
+            "wb-chip-warn",
+        ),
         (model.unconfirmed_count, f"of {model.watched_id} not confirmed yet", "wb-chip-warn"),
         (model.overdue_count, "overdue, still paused", "wb-chip-overdue"),
         (model.narrow_count, "in a narrow restart", "wb-chip-held"),

@@ -75,7 +75,7 @@ class ControlModel(traitlets.HasTraits):
     @property
     def not_stopped_count(self) -> int:
         """Return how many automations are under a hold that does not stop them."""
-        return sum(bool(row.hold_ids) and not row.automation.asks_gate for row in self.statuses)
+        return sum(row.state.startswith("held") for row in self.statuses)
 
     @property
     def unconfirmed_count(self) -> int:

@@ -22,7 +22,9 @@ def write_summary(model: ControlModel) -> str:
         lines.append(f"NOT READ: {model.read_problem}")
     lines.append(f"{model.stopped_count} of {counted(len(model.statuses), 'automation')} paused")
     if model.not_stopped_count:
-        lines.append(f"{model.not_stopped_count} held and NOT stopped: they do not ask the gate")
+        lines.append(
+            f"{model.not_stopped_count} held and NOT stopped: no gate or engine confirms it"
+        )
     if model.unconfirmed_count:
         lines.append(f"{model.unconfirmed_count} of {model.watched_id} not confirmed yet")
     lines += [view.sentence for view in model.hosts if view.host.is_silent]
