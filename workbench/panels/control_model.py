@@ -65,7 +65,7 @@ class ControlModel(traitlets.HasTraits):
     @property
     def stopped_count(self) -> int:
         """Return how many automations a hold stops now."""
-        return sum(row.state == "paused" and row.automation.asks_gate for row in self.statuses)
+        return sum(row.state == "paused" for row in self.statuses)
 
     @property
     def narrow_count(self) -> int:
