@@ -19,7 +19,7 @@ from workbench.control import Control
 from workbench.control.enrolling_keys import Enrolment, enrol_key
 from workbench.control.signing import file_signer
 from workbench.store import log
-from workbench.store.anchors import anchor_file, append_note
+from workbench.store.anchors import BETWEEN, anchor_file, append_note
 from workbench.store.audit import AuditResult, verify_store
 from workbench.store.checkpoint import Checkpoint, note_of, read_note
 from workbench.store.exporting import export_log
@@ -218,6 +218,22 @@ def test_a_torn_note_vouches_for_nothing_and_is_no_finding(tmp_path: Path) -> No
     assert (torn.is_ok, torn.anchored.size < torn.event_count) == (True, True)
     pause(control, "automation=ticket-reply")
     assert "(torn)" in path.read_text()
+    result = verdict(control, elsewhere, key)
+    assert (result.is_ok, result.anchored.signed_size) == (True, result.event_count)
+    export_log(control.store, tmp_path / "out", anchors=(elsewhere,))
+    assert verify_export(tmp_path / "out", "--trust-key", key.public_hex)[0] == 0
+
+
+def test_a_note_whose_first_sector_was_lost_is_passed_over_too(tmp_path: Path) -> None:
+    """Where power took the first part of a note and left its end, zeros stand for it: that is a torn note as well."""
+    control, elsewhere, key = anchored(tmp_path, "signed")
+    path = anchor_file(elsewhere, control.store.meta()["store_id"])
+    notes = path.read_bytes().removesuffix(BETWEEN.encode()).split(BETWEEN.encode())
+    notes[-1] = bytes(40) + notes[-1][40:]
+    path.write_bytes(b"".join(note + BETWEEN.encode() for note in notes))
+    torn = verdict(control, elsewhere, key)
+    assert (torn.is_ok, torn.anchored.size < torn.event_count) == (True, True)
+    pause(control, "automation=ticket-reply")
     result = verdict(control, elsewhere, key)
     assert (result.is_ok, result.anchored.signed_size) == (True, result.event_count)
     export_log(control.store, tmp_path / "out", anchors=(elsewhere,))

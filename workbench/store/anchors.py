@@ -91,13 +91,18 @@ def read_notes(folders: Sequence[Path], store_id: str) -> Iterator[tuple[Path, i
     for path in anchor_files(folders, store_id):
         text = path.read_text(encoding="utf-8", errors="replace")
         for number, note in enumerate(text.split(BETWEEN)[:-1], start=1):
-            if not note.endswith(_TORN):
+            if _is_whole(note):
                 yield path, number, note
 
 
 def notes_in(content: str) -> list[str]:
     """Return the notes of an anchor file's content, without those whose write was cut short."""
-    return [note for note in content.split(BETWEEN)[:-1] if not note.endswith(_TORN)]
+    return [note for note in content.split(BETWEEN)[:-1] if _is_whole(note)]
+
+
+def _is_whole(note: str) -> bool:
+    """Tell whether a note was written to its end; where power went, zeros may stand for its first sector alone."""
+    return not note.endswith(_TORN) and "\0" not in note
 
 
 def newest_notes(folders: Sequence[Path], store_id: str) -> list[str]:

@@ -105,7 +105,7 @@ def check_notes(
         content = path.read_text("utf-8", errors="replace")
         inside = map(html.unescape, re.findall(r'wb-note">([^<]*)<', content))
         for note in inside if path.suffix == ".html" else content.split("\n----\n")[:-1]:
-            if note.endswith("\n(torn)"):  # its write was cut short: it vouches for nothing
+            if note.endswith("\n(torn)") or "\0" in note:  # cut short: it vouches for nothing
                 continue
             text, _, tail = note.removesuffix("\n").partition("\n\n")
             try:
