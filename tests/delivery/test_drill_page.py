@@ -80,7 +80,7 @@ def test_differences_come_first_and_are_marked(engine: FakeEngine) -> None:  # n
     assert rows[name]["declared_pause"] == "cancelled" != rows[name]["observed_pause"]
     assert any(str(row["is_it"]).startswith("not tried: ") for row in drill.rows)
     html = drill.effects.html
-    assert f"1 of {len(rows)} classes of work did otherwise" in html
+    assert f"Of {len(rows)} classes of work: 1 did otherwise than declared" in html
     assert html.index(DIFFERS) < html.index(AS_DECLARED)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +15,8 @@ from workbench.delivery.drilling import Drilled, Pace
 from workbench.delivery.fleet import Fleet
 from workbench.delivery.judging import DrillOutcome
 from workbench.engines.addresses import read_addresses
-from workbench.errors import EngineError
+from workbench.engines.switching import Effect, OnPause
+from workbench.errors import EngineError, ReportIncomplete
 from workbench.opening import open_control
 from workbench.records import Kind, Mode
 from workbench.settings import Settings
@@ -72,6 +74,8 @@ def command(engine_id: str, **options: Any) -> int:
             ask(f"Start probe work in {engine_id} and pause it ({options['mode']})?")
     pace = Pace(watch_seconds=options["watch"], after_seconds=options["after"])
     request = DrillRequest(engine_id, Mode(options["mode"]), Kind(options["kind"]), pace)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)  # so that what was started is cleaned up
     with fleet:
         drilled = run_drill(control, fleet, request=request)
     if options["is_json"]:
@@ -80,30 +84,42 @@ def command(engine_id: str, **options: Any) -> int:
         )
     else:
         click.echo(drilled_text(drilled))
-    if options["is_page"]:
-        _show_page(control, settings, request, is_quiet=options["is_json"])
+    is_whole = not options["is_page"] or _show_page(
+        control, settings, request, is_quiet=options["is_json"]
+    )
     if not options["is_json"]:
         closing_line(control)
-    return EngineError.exit_code if drilled.outcome is DrillOutcome.FAILED else 0
+    if drilled.outcome is DrillOutcome.FAILED:
+        return EngineError.exit_code
+    return 0 if is_whole else ReportIncomplete.exit_code
+
+
+def _stop(number: int, _: object) -> None:
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def _show_page(
     control: Control, settings: Settings, request: DrillRequest, *, is_quiet: bool
-) -> None:
-    """Make the page of the drill that was just recorded, and say where it is."""
+) -> bool:
+    """Make the page of the drill that was just recorded, and say where it is; tells whether it is whole."""
     # Only now, for it takes seconds: the drill is recorded first.
     from workbench.reports.drill import make_drill_page
 
     state = control.state()
-    page = make_drill_page(
-        settings,
-        engine_id=request.engine_id,
-        mode=str(request.mode),
-        head=state.head,
-        checkpoint=control.checkpoint(state),
-    )
+    try:
+        page = make_drill_page(
+            settings,
+            engine_id=request.engine_id,
+            mode=str(request.mode),
+            head=state.head,
+            checkpoint=control.checkpoint(state),
+        )
+    except ReportIncomplete as exc:
+        click.echo(f"{exc.message} Next: {exc.then}", err=True)
+        return False
     if not is_quiet:
         click.echo(f"  page                 {page}")
+    return True
 
 
 def drilled_text(drilled: Drilled) -> str:
@@ -114,9 +130,7 @@ def drilled_text(drilled: Drilled) -> str:
             e.work_class,
             e.on_pause,
             e.on_resume,
-            f"DECLARED {odd[e.work_class].on_pause}, {odd[e.work_class].on_resume}"
-            if e.work_class in odd
-            else "as declared",
+            _mark(e, odd.get(e.work_class)),
         )
         for e in drilled.effects
     ]
@@ -133,6 +147,13 @@ def drilled_text(drilled: Drilled) -> str:
     lines += [f"  DOUBT: {one_line(sentence)}" for sentence in drilled.findings]
     lines += [f"  clean up by hand: {one_line(sentence)}" for sentence in drilled.left]
     return "\n".join(lines)
+
+
+def _mark(seen: Effect, declared: Effect | None) -> str:
+    """Say how what was seen of a class stands to what is declared."""
+    if declared is not None:
+        return f"DECLARED {declared.on_pause}, {declared.on_resume}"
+    return "not seen" if seen.on_pause is OnPause.UNKNOWN else "as declared"
 
 
 def _after(drilled: Drilled, name: str, otherwise: str) -> str:

@@ -83,12 +83,27 @@ def _drilled(control: Control, engine: Engine, request: DrillRequest) -> Drilled
                 f"Another process delivers to {request.engine_id} now, so it cannot be drilled.",
                 next_step="stop `workbench serve` for the drill, then start it again",
             )
+        for hold in _left_behind(control, request.engine_id):
+            _release(control, hold)
         return drill.run()
+
+
+def _left_behind(control: Control, engine_id: str) -> list[Hold]:
+    """Return holds of drills that were broken off; the lease shows that nobody else drills this engine."""
+    return [
+        hold
+        for hold in control.state().standing_holds()
+        if hold.purpose is Purpose.DRILL and hold.scope == _scope(engine_id)
+    ]
+
+
+def _scope(engine_id: str) -> str:
+    return f"automation=drill-{engine_id}"
 
 
 def _place(control: Control, request: DrillRequest) -> Hold:
     asked = PauseRequest(
-        f"automation=drill-{request.engine_id}",
+        _scope(request.engine_id),
         f"drill of {request.engine_id} in mode {request.mode}",
         mode=request.mode,
         purpose=Purpose.DRILL,

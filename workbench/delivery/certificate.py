@@ -66,6 +66,7 @@ def certificate_draft(drilled: Drilled, *, kind: str, actor: str, environment: s
         "is_passed": drilled.outcome is DrillOutcome.PASSED,
         "outcome": str(drilled.outcome),
         "not_held": [str(one) for one in drilled.not_held],
+        "declared": [_effect(effect) for effect in drilled.declared],
         "effects": [_effect(effect) for effect in drilled.effects],
         "differences": [_difference(one) for one in drilled.differences],
         "leaks": list(drilled.leaks),

@@ -65,6 +65,7 @@ class Drilled:
 
     Attributes:
         command_at: when the pause was given; the times below are measured from it.
+        declared: what the engine declares of the mode, for each class.
         undeclared: those of `not_held` that were seen to go on and are not declared to.
         leaks: probe runs that started after the pause had been read back, of classes not declared to go on.
         not_held: classes of work that the mode should stop and that start or go on all the same.
@@ -88,14 +89,24 @@ class Drilled:
     cannot: tuple[tuple[WorkClass, str], ...]
     left: tuple[str, ...]
     findings: tuple[str, ...] = ()
+    declared: tuple[Effect, ...] = ()
 
     @property
     def outcome(self) -> DrillOutcome:
-        """Return whether the pause was read back and held all, did as declared, or failed."""
+        """Return whether the pause was read back and held all, did as declared, or failed.
+
+        A drill in which nothing was seen of running work shows nothing, so it failed.
+        """
         is_worse = self.undeclared or any(map(judging.is_worse, self.differences))
-        if self.confirmed_at is None or self.leaks or is_worse:
+        is_blind = WorkClass.RUNNING in self.not_seen or not self.effects
+        if self.confirmed_at is None or self.leaks or is_worse or is_blind:
             return DrillOutcome.FAILED
         return DrillOutcome.AS_DECLARED if self.not_held else DrillOutcome.PASSED
+
+    @property
+    def not_seen(self) -> tuple[WorkClass, ...]:
+        """Return the classes that were started and of which nobody can tell what the pause did."""
+        return judging.not_seen(self.effects)
 
     @property
     def in_words(self) -> str:
@@ -128,6 +139,12 @@ class Drill:
                 f"{self.hand.engine_id} can start no probe work, so it cannot be drilled.",
                 next_step="drill by hand and keep the record, or give its adapter `start` and `clean_up`",
             )
+        least = getattr(self.engine, "least_watch_seconds", 0.0)
+        if self.pace.watch_seconds < least:
+            raise Refused(
+                f"Its probes wait up to {least:g} s, so a watch of {self.pace.watch_seconds:g} s sees nothing.",
+                next_step=f"`workbench drill {self.hand.engine_id} --watch {least:g}` or longer",
+            )
         health = self.engine.probe()
         try:
             watched, command_at, part = self._story(starter)
@@ -155,6 +172,7 @@ class Drill:
             cannot=tuple((w.work_class, w.cannot) for w in self._works if w.cannot),
             left=left,
             findings=health.findings,
+            declared=declared,
         )
 
     def _story(self, starter: ProbeStarter) -> tuple[Watched, datetime, Part]:
@@ -186,14 +204,19 @@ class Drill:
         raise EngineError(f"{self.hand.engine_id} could start no probe work at all: {why}")
 
     def _until_at_work(self) -> Sample:
-        """Return the sample in which the running run is at work, or the last one before patience ends."""
+        """Return the sample in which the running run is at work; raises EngineError where it never is."""
         running = next((w.run_id for w in self._works if w.work_class is WorkClass.RUNNING), "")
         left = self.pace.settle_seconds
         while True:
             sample = self._sample()
             row = sample.rows.get(running)
-            if not running or left <= 0 or (row and row.status == RunStatus.RUNNING):
+            if not running or (row and row.status == RunStatus.RUNNING):
                 return sample
+            if left <= 0:
+                raise EngineError(
+                    f"{self.hand.engine_id}: no worker took the probe run within "
+                    f"{self.pace.settle_seconds:g} s ({row.raw_status if row else 'not there'}), so nothing was paused."
+                )
             self.pace.sleep(self.pace.sample_seconds)
             left -= self.pace.sample_seconds
 

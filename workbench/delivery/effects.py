@@ -22,6 +22,8 @@ ENDED = frozenset(
         RunStatus.SKIPPED,
     }
 )
+BEGUN = (WorkClass.RUNNING, WorkClass.RETRYING, WorkClass.WAITING)
+"""Classes of work that has started once when the pause comes."""
 _AT_WORK = frozenset({RunStatus.RUNNING, RunStatus.SUCCEEDED, RunStatus.CRASHED})
 
 
@@ -149,6 +151,8 @@ def _on_pause(work: ProbeWork, watched: Watched) -> OnPause:
         return OnPause.CANCELLED
     if row.status == RunStatus.SKIPPED and row.started_at is None:
         return OnPause.DROPPED
+    if work.work_class in BEGUN and row.started_at is None:
+        return OnPause.UNKNOWN  # it was never at work, so nothing held it
     if work.work_class is WorkClass.RUNNING:
         if row.status in ENDED:
             was_over = watched.before.rows[work.run_id].status in ENDED

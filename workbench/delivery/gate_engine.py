@@ -94,9 +94,13 @@ class GateEngine:
     engine = GATE
 
     def __init__(self, folder: Path, *, clock: Clock, step_seconds: float = _STEP_SECONDS) -> None:
-        """Start nothing yet; `step_seconds` is how long a probe's step lasts, three of them a probe's wait."""
+        """Start nothing yet; `step_seconds` is how long a probe's step lasts, three of them a probe's wait.
+
+        A watch shorter than `least_watch_seconds` would end before what waits has asked.
+        """
         self._folder, self._clock, self._step_seconds = folder, clock, step_seconds
         self._gate = Gate(folder)
+        self.least_watch_seconds = (STEP_COUNT + 1) * step_seconds
         self._probes: list[_Probe] = []
         self._journals = Path(tempfile.mkdtemp(prefix="workbench-gate-drill-"))
 

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -113,9 +114,17 @@ class Probe:
         time.sleep(seconds)
 
 
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it is gone: nobody else would."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
 def main(words: list[str]) -> int:
     """Run one probe from the command line."""
     folder, journal, automation_id, run_id, work_class, seconds = words
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     probe = Probe(Gate(Path(folder)), Path(journal), automation_id=automation_id, run_id=run_id)
     acts: dict[str, Callable[[float], None]] = {
         "running": probe.steps,

@@ -58,6 +58,11 @@ def undeclared(
     return tuple(one for one in classes_not_held(mode, (), seen=seen) if one not in known)
 
 
+def not_seen(seen: Iterable[Effect]) -> tuple[WorkClass, ...]:
+    """Return the classes of which a drill saw nothing."""
+    return tuple(e.work_class for e in seen if e.on_pause is OnPause.UNKNOWN)
+
+
 def is_worse(one: Difference) -> bool:
     """Tell whether what was seen is worse than declared; a difference that is not plainly better is."""
     return not (_is_pause_as_good(one) and _is_resume_as_good(one))

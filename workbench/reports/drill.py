@@ -38,6 +38,7 @@ TONES = {
 DIFFERS = "DIFFERS"
 AS_DECLARED = "as declared"
 NOT_TRIED = "not tried"
+NOT_SEEN = "not seen"
 
 
 class PauseDrillParameters(BaseModel):
@@ -137,10 +138,7 @@ class PauseDrill:
         """Declared against observed, a row for each class of work, differences first and marked."""
         rows = sorted(self.rows, key=lambda row: row["is_it"] != DIFFERS)
         frame = pd.DataFrame(rows, columns=list(_COLUMNS))
-        count = sum(row["is_it"] == DIFFERS for row in rows)
-        said = f"{count} of {len(rows)} classes of work did otherwise than declared." if count else (
-            "Every class of work that could be tried did what is declared."
-        )  # fmt: skip
+        said = _in_words([str(row["is_it"]) for row in rows])
         return join(
             [
                 heading("Declared against observed", anchor="effects"),
@@ -202,10 +200,11 @@ class PauseDrill:
 
     def _rows(self) -> Iterator[dict[str, str | None]]:
         odd = {one["work_class"]: one["declared"] for one in self.body["differences"]}
+        known = {one["work_class"]: one for one in self.body.get("declared", ())} | odd
         for seen in self.body["effects"]:
             name = seen["work_class"]
-            said = odd.get(name, seen)
-            yield _row(name, said, seen, DIFFERS if name in odd else AS_DECLARED)
+            mark = NOT_SEEN if seen["on_pause"] == "unknown" else AS_DECLARED
+            yield _row(name, known.get(name, {}), seen, DIFFERS if name in odd else mark)
         for one in self.body["cannot"]:
             yield _row(one["work_class"], {}, {}, f"{NOT_TRIED}: {one['why']}")
 
@@ -231,6 +230,18 @@ def _row(
         "observed_resume": _plain(seen.get("on_resume")),
         "is_it": mark,
     }
+
+
+def _in_words(marks: list[str]) -> str:
+    """Sum the comparison up, what differs first."""
+    counts = [
+        (marks.count(DIFFERS), "did otherwise than declared"),
+        (marks.count(NOT_SEEN), "were started and not seen well enough to tell"),
+        (marks.count(AS_DECLARED), "did what is declared"),
+        (sum(mark.startswith(NOT_TRIED) for mark in marks), "could not be tried"),
+    ]
+    said = "; ".join(f"{count} {words}" for count, words in counts if count)
+    return f"Of {len(marks)} classes of work: {said}."
 
 
 def _plain(word: str | None) -> str | None:
