@@ -19,7 +19,8 @@ last_step as (
     select
         source_id,
         run_id,
-        max(case when finished_at < $as_of then finished_at else started_at end) as step_at
+        max(case when finished_at < $as_of then finished_at else started_at end) as step_at,
+        max(case when finished_at < $as_of then 0 else 1 end) as open_step_count
     from step
     where list_contains($automation_ids, automation_id)
         and started_at >= $since
@@ -36,6 +37,7 @@ select
     case when run.finished_at < $as_of then run.finished_at end as finished_at,
     case when run.finished_at >= $as_of then 'running' else run.status end as status,
     last_step.step_at,
+    coalesce(last_step.open_step_count, 0) > 0 as has_open_step,
     coalesce(run.vanished_at < $as_of, false) as is_vanished
 from run
 inner join receipt on receipt.automation_id = run.automation_id

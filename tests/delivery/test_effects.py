@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from workbench.delivery.effects import (
+    BEGUN,
     Sample,
     Watched,
     differences,
@@ -16,6 +17,7 @@ from workbench.delivery.effects import (
     merged,
     observed_effects,
 )
+from workbench.delivery.judging import not_seen
 from workbench.engines.rows import RunRow
 from workbench.engines.switching import Effect, Evidence, OnPause, OnResume, ProbeWork, WorkClass
 
@@ -115,3 +117,14 @@ def test_only_a_contradiction_is_a_difference() -> None:
     assert merged([declared], [other]) == (other,)
     assert merged([declared], []) == (declared,)
     assert merged([declared], [unsure])[0].on_pause is OnPause.WAITS
+
+
+def test_what_was_never_at_work_was_not_held() -> None:
+    """A run that no worker took shows nothing of the pause: unknown, not waits."""
+    for work_class in BEGUN:
+        idle = sample(20, row("queued"))
+        assert (
+            seen(work_class, sample(0, row("queued")), [idle, idle], [idle])[0] is OnPause.UNKNOWN
+        )
+    found = Effect(WorkClass.RUNNING, OnPause.UNKNOWN, OnResume.UNKNOWN, Evidence.OBSERVED)
+    assert not_seen([found]) == (WorkClass.RUNNING,)

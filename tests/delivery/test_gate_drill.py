@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -160,3 +162,54 @@ def test_a_line_that_is_being_written_is_left_for_later(engine: GateEngine) -> N
     assert len(probe.acts()) == count
     assert engine.runs_by_id([work.run_id], SystemClock().now())[0].status == RunStatus.CRASHED
     engine.close()
+
+
+def test_a_watch_that_is_too_short_is_refused(quick: None) -> None:
+    """A watch that ends before what waits has asked would call everything held: nothing is started."""
+    refused(
+        run("drill", "gate", "--yes", "--no-page", "--watch", "1"), 3, "sees nothing", "--watch 2.4"
+    )
+    assert events("hold.place") == []
+
+
+def test_a_drill_that_was_broken_off_spoils_no_later_one(quick: None) -> None:
+    """Its hold is released, as a drill's, by the next drill of the same."""
+    words = ("pause", "automation=drill-gate", "-r", "x", "--yes", "--unregistered", "--no-wait")
+    assert run(*words, "--purpose", "drill").code in (0, 10)
+    found = run(*DRILL)
+    assert found.code == 0, found.said
+    assert run("hold", "list", "--json").document == []
+
+
+def test_probes_end_with_whoever_started_them(tmp_path: Path) -> None:
+    """Seeded death: the process that drills is killed with -9, and no probe goes on asking."""
+    a_store()
+    script = (
+        "import sys, time; from pathlib import Path; from workbench.clock import SystemClock;"
+        "from workbench.delivery.gate_engine import GateEngine; from workbench.engines.switching import WorkClass;"
+        "e = GateEngine(Path(sys.argv[1]), clock=SystemClock(), step_seconds=60);"
+        "e.start(WorkClass.RUNNING); print(e._probes[0].child.pid, flush=True); time.sleep(600)"
+    )
+    driller = subprocess.Popen(
+        [sys.executable, "-c", script, os.environ["WORKBENCH_GATE"]],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert driller.stdout is not None
+    probe = int(driller.stdout.readline())
+    assert is_alive(probe)
+    driller.kill()
+    driller.wait()
+    driller.stdout.close()
+    until = time.monotonic() + 60
+    while is_alive(probe) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not is_alive(probe)
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs; one that ended and that nobody reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -176,6 +176,7 @@ def test_all_engines_are_read_and_a_dead_one_does_not_stop_the_others(
         ((), 2, "Name one engine, or give --all alone."),
         (("nightly", "--all"), 2, "Name one engine, or give --all alone."),
         (("Not An Id", "--url", "http://127.0.0.1:9"), 2, "no valid id"),
+        (("nightly", "--kind", "prefect"), 2, "--kind belongs to --url"),
         (("other",), 4, "--url URL --kind KIND"),
         (("other", "--url", "http://127.0.0.1:9"), 17, "of kind 'other'; there are"),
         (("other", "--url", "http://127.0.0.1:9/api", "--kind", "prefect"), 16, "127.0.0.1:9"),

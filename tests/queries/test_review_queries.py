@@ -367,6 +367,7 @@ def test_in_flight_at_a_pause_is_what_began_before_its_receipt_and_had_not_ended
     assert _column(first, "finished_at") == [at("10:31"), None, None, None]
     assert _column(first, "status") == ["succeeded", "running", "running", "running"]
     assert _column(first, "step_at") == [None, at("10:29:50"), at("10:30:10"), None]
+    assert _column(first, "has_open_step") == [False, False, True, False]
     assert _column(first, "is_vanished") == [False, False, False, True]
     second = found[found["hold_id"] == "H-2"]
     assert _column(second, "run_id") == ["frozen", "future", "gone", "after"]

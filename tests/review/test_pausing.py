@@ -203,26 +203,32 @@ def test_the_figure_marks_what_leaked() -> None:
 
 def test_what_still_says_running_is_told_apart() -> None:
     """A run without a step since the receipt is frozen; one that goes on, vanished or has no steps is not called so."""
-    ids = ("frozen", "busy", "gone", "silent")
+    ids = ("frozen", "busy", "gone", "silent", "long")
     tables = calm_tables()
     for run_id in ids:
         tables = with_rows(tables, "review.runs", runs_of("triage", [("10:29", "running", run_id)]))
+    held = runs_of("triage", [("10:29", "held", "held")], finished_at=None)
+    tables = with_rows(tables, "review.runs", held)
     tables = with_rows(
         tables,
         "review.pause_in_flight",
         rows(
             """
-            hold_id | source_id | run_id | automation_id | step_at  | is_vanished
-            H-1     | engine    | frozen | triage        | 10:29:40 | no
-            H-1     | engine    | busy   | triage        | 10:31:00 | no
-            H-1     | engine    | gone   | triage        | 10:29:40 | yes
-            H-0     | engine    | silent | triage        | 10:31:00 | no
+            hold_id | source_id | run_id | automation_id | step_at  | has_open_step | is_vanished
+            H-1     | engine    | frozen | triage        | 10:29:40 | no            | no
+            H-1     | engine    | busy   | triage        | 10:31:00 | no            | no
+            H-1     | engine    | gone   | triage        | 10:29:40 | no            | yes
+            H-1     | engine    | long   | triage        | 10:29:50 | yes           | no
+            H-1     | engine    | held   | triage        | 10:29:50 | no            | no
+            H-0     | engine    | silent | triage        | 10:31:00 | no            | no
             """
         ),
     )
     found = check_pause(ground(tables))
     told = found.section.tables["Runs in flight at the pause"].set_index("run_id")["now"]
+    assert told["held"] == "held by its engine"
     assert dict(told[list(ids)]) == {
+        "long": "in a step that began before the pause",
         "frozen": "says running, no step since the pause",
         "busy": "still at work after the pause",
         "gone": "gone from its engine",

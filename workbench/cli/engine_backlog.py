@@ -22,12 +22,16 @@ class Compared:
     """One forecast and what came of it.
 
     Attributes:
-        fired_count: runs that were due in the pause and started after the resume; None where that is not loaded.
+        fired_count: runs that were due before the resume and started after it; None where that is not loaded.
+        went_on_count: runs that were at work when the pause came and had not ended at the resume.
+        until: end of the time that is looked at.
         loaded_until_at: how far the engine's history is loaded; None where it never was.
     """
 
     forecast: Forecast
     fired_count: int | None
+    went_on_count: int
+    until: datetime
     loaded_until_at: datetime | None
 
     @property
@@ -37,10 +41,16 @@ class Compared:
             return f"{NOT_LOADED}: `workbench sync {self.forecast.engine_id}`"
         if self.forecast.count is None:
             return "could not be told before"
-        if self.fired_count == self.forecast.count:
+        if not self.forecast.automation_ids:
+            return "cannot be compared: no automation is bound to it"
+        least, most = self.fired_count, self.fired_count + self.went_on_count
+        if least > self.forecast.count:
+            return f"{least - self.forecast.count} MORE than forecast"
+        if most >= self.forecast.count:
             return "as forecast"
-        more = self.fired_count - self.forecast.count
-        return f"{abs(more)} {'MORE' if more > 0 else 'fewer'} than forecast"
+        fewer = f"{self.forecast.count - most} fewer than forecast"
+        is_over = self.loaded_until_at is not None and self.loaded_until_at >= self.until
+        return fewer if is_over else f"{fewer} so far: loaded until {when(self.loaded_until_at)}"
 
 
 @click.command("backlog")
@@ -58,7 +68,7 @@ def backlog(engine_id: str, within: int, is_json: bool) -> None:
     settings = Settings.from_environment()
     clock = settings.clock()
     store = open_store(settings, clock)
-    known = list(forecasts(store.events(), engine_id))
+    known = forecasts(store.events(), engine_id)
     with Warehouse.open(settings.home, clock).snapshot() as snapshot:
         found = [_compared(snapshot, one, timedelta(minutes=within)) for one in known]
     if is_json:
@@ -68,7 +78,11 @@ def backlog(engine_id: str, within: int, is_json: bool) -> None:
     if not found:
         click.echo("Nothing was brought back in an engine yet.")
         return
-    click.echo(table(["resumed", "engine", "workflow", "forecast", "fired", ""], map(_row, found)))
+    click.echo(
+        table(
+            ["resumed", "engine", "workflow", "forecast", "fired", "went on", ""], map(_row, found)
+        )
+    )
 
 
 def _compared(snapshot: WarehouseSnapshot, one: Forecast, within: timedelta) -> Compared:
@@ -77,17 +91,19 @@ def _compared(snapshot: WarehouseSnapshot, one: Forecast, within: timedelta) -> 
         for mark in snapshot.watermarks()
         if (mark.source_id, mark.table_name) == (one.engine_id, "run")
     ]
-    until = max(marks, default=None)
-    if until is None or until <= one.resumed_at:
-        return Compared(one, None, until)
+    loaded, until = max(marks, default=None), one.resumed_at + within
+    if loaded is None or loaded <= one.resumed_at:
+        return Compared(one, None, 0, until, loaded)
     rows = snapshot.query(
         "engine.fired_backlog",
+        source_id=one.engine_id,
         automation_ids=list(one.automation_ids),
         paused_at=one.paused_at,
         resumed_at=one.resumed_at,
-        until=one.resumed_at + within,
+        until=until,
     )
-    return Compared(one, int(rows["fired_count"].sum()), until)
+    fired, went_on = (int(rows[name].sum()) for name in ("fired_count", "went_on_count"))
+    return Compared(one, fired, went_on, until, loaded)
 
 
 def _row(one: Compared) -> tuple[str, ...]:
@@ -98,6 +114,7 @@ def _row(one: Compared) -> tuple[str, ...]:
         one_line(told.name),
         "?" if told.count is None else str(told.count),
         "?" if one.fired_count is None else str(one.fired_count),
+        "?" if one.fired_count is None else str(one.went_on_count),
         one.in_words,
     )
 
@@ -115,6 +132,7 @@ def _document(one: Compared) -> dict[str, Any]:
         "forecast_count": told.count,
         "forecast": told.sentence,
         "fired_count": one.fired_count,
+        "went_on_count": one.went_on_count,
         "loaded_until_at": one.loaded_until_at,
         "in_words": one.in_words,
     }

@@ -40,7 +40,7 @@ def command(
 
     Under a narrow restart only runs are let through: name yours with --run, before each step if you like.
     With a COMMAND it runs as that run, or not at all; its own exit code is passed on. A hold that comes
-    meanwhile stops it where it asks again: the same line without a COMMAND. It never outlives this command,
+    meanwhile stops it where it asks again: the same line without a COMMAND. It ends with this command,
     even one that is killed.
     """
     _check_age(max_age_seconds)

@@ -159,7 +159,8 @@ def revoke(key_id: str, reason: str, yes: bool) -> None:
     control = open_control(settings)
     click.echo(store_line(control.head_note(), settings))
     if not yes:
-        ask(f"Revoke key {key_id} for good?")
+        lacking = () if reason.strip() else ("--reason", "TEXT")
+        ask(f"Revoke key {key_id} for good?", *lacking)
     key = revoke_key(control, key_id, reason=reason)
     click.echo(f"Key {key.key_id} of {key.person} counts no more, from event {key.revoked_seq}.")
     closing_line(control)

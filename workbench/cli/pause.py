@@ -107,7 +107,7 @@ def _pause(settings: Settings, options: dict[str, object]) -> int:
             _show_what_comes(control, scope, mode, is_unregistered=bool(options["unregistered"]))
     request = _request(options)
     if not is_sure:
-        _be_sure(is_json)
+        _be_sure(is_json, reason=request.reason)
     wait = 0.0 if options["no_wait"] else CONFIRM_WAIT_SECONDS
     receipt = control.pause(request, command_id=_text(options["command_id"]), wait_seconds=wait)
     _refuse_released(receipt)
@@ -127,7 +127,7 @@ def _spool(settings: Settings, options: dict[str, object], cause: StorageUnavail
     if not is_sure and not is_json:
         show_what_is_known(settings, _text(options["scope"]), cause=cause)
     elif not is_sure:
-        _be_sure(is_json)
+        _be_sure(is_json, reason=_text(options["reason"]))
     asker = Asker(_text(options["role"]) or None, settings.clock().now())
     error = pause_without_store(
         settings,
@@ -267,14 +267,15 @@ def _reason(given: str, is_quiet: bool) -> str:
     return answer
 
 
-def _be_sure(is_json: bool) -> None:
+def _be_sure(is_json: bool, *, reason: str) -> None:
     """Ask before a pause; a program that wants JSON is not asked, a person who does says `--yes`."""
+    lacking = () if reason.strip() else ("--reason", "TEXT")
     if not is_json:
-        ask("Pause these?")
+        ask("Pause these?", *lacking)
     elif sys.stdin.isatty():
         raise UsageFault(
             "With `--json` nothing is asked, so nothing was paused.",
-            next_step=typed_again("--yes"),
+            next_step=typed_again(*lacking, "--yes"),
         )
 
 

@@ -38,10 +38,14 @@ def one_line(text: str) -> str:
     return printable(text).replace("\n", " ")
 
 
-def ask(question: str) -> None:
-    """Ask on the terminal; raises UsageFault where nobody is there to answer, Abort at a no."""
+def ask(question: str, *lacking: str) -> None:
+    """Ask on the terminal; raises UsageFault where nobody is there to answer, Abort at a no.
+
+    `lacking` are words that the command needs besides when nobody is asked, such as a reason.
+    """
     if not sys.stdin.isatty():
-        raise UsageFault("Nobody is at the terminal to confirm.", next_step=typed_again("--yes"))
+        again = typed_again(*lacking, "--yes")
+        raise UsageFault("Nobody is at the terminal to confirm.", next_step=again)
     click.confirm(one_line(question), abort=True)
 
 

@@ -18,13 +18,15 @@ from workbench.errors import EngineError, NotFound, UsageFault
 from workbench.settings import Settings, notify_socket
 from workbench.store.store import open_store
 
+PERIOD_SECONDS = 15.0
+
 
 @click.command()
 @click.option("--once", is_flag=True, help="Go over each engine once and end (a timer or cron).")
 @click.option(
     "--period",
     type=click.FloatRange(1, 3600),
-    default=15.0,
+    default=PERIOD_SECONDS,
     show_default=True,
     help="Seconds between two looks at an engine where all is as wanted.",
 )
@@ -39,8 +41,11 @@ def command(once: bool, period: float, unit: str | None) -> int:
     A hold that is recorded meanwhile is delivered at once. One process delivers to an engine at a time,
     whatever host it runs on; the others wait to take over. Exit code with --once: 0 all is as wanted, 16 not.
     """
-    if once and unit:
-        raise UsageFault("Say --once or --unit, or neither.", next_step="`workbench serve`")
+    if unit and (once or period != PERIOD_SECONDS):
+        raise UsageFault(
+            "Say --unit alone: the unit serves at its usual period.",
+            next_step="`workbench serve --unit system`",
+        )
     settings = Settings.from_environment()
     if unit:
         click.echo(unit_text(SERVE, settings, is_for_user=unit == "user"), nl=False)

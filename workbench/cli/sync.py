@@ -10,6 +10,7 @@ import click
 
 from workbench.cli.present import as_json, demo_words, one_line, when
 from workbench.clock import from_text
+from workbench.delivery.stumbling import STUMBLES, stumble
 from workbench.engines.addresses import read_addresses
 from workbench.engines.binding import RegistryBinding
 from workbench.engines.connecting import connect, kinds
@@ -57,10 +58,10 @@ def command(
     for address in addresses:
         try:
             reports.append(_read(settings, address, automations, begin))
-        except EngineError as exc:
+        except STUMBLES as exc:
             if not is_all:
                 raise
-            faults.append(f"{address.engine_id}: {exc.message}")
+            faults.append(f"{address.engine_id}: {stumble(exc)}")
     if is_json:
         found = [asdict(report) for report in reports]
         click.echo(as_json(found if is_all else found[0]))
@@ -83,6 +84,8 @@ def _chosen(
     """Return where to read; raises UsageError for a choice that names nothing, NotFound for an engine nobody named."""
     if is_all == (engine_id is not None) or (is_all and (url or kind)):
         raise click.UsageError("Name one engine, or give --all alone.")
+    if kind and not url:
+        raise click.UsageError("--kind belongs to --url; the file of engines says its own.")
     known = read_addresses(settings.engines_file)
     if engine_id is None:
         if not known:

@@ -26,15 +26,16 @@ _SANDBOX = (
 def unit_text(unit: Path, settings: Settings, *, is_for_user: bool) -> str:
     """Return a unit for the whole host, run as this user, or for the manager of this user.
 
-    It names store, gate, home folder and file of engines as they are set now, never a password: that stays in
+    It names store, gate, folders, host and file of engines as they are set now, never a password: that stays in
     ~/.pgpass, or in the file that the file of engines names.
     """
     named = {
+        **settings.as_environment(),
         "WORKBENCH_STORE": settings.place,
-        "WORKBENCH_GATE": str(settings.gate),
-        "WORKBENCH_HOME": str(settings.home),
         "WORKBENCH_ENGINES": str(settings.engines_file),
     }
+    for moment in ("WORKBENCH_CLOCK", "WORKBENCH_UNATTENDED"):
+        named.pop(moment, None)
     user = [] if is_for_user else [f"User={getpass.getuser()}"]
     filled = {
         "COMMAND": f"{quoted(sys.executable).replace('$', '$$')} -m workbench",

@@ -124,6 +124,11 @@ def way_to_ready(state: State, hold: Hold, *, now: datetime) -> str:
             f"`workbench drill {engine} --kind {kind}` in the staging store, then here "
             f"`workbench engine certify {engine} --from STAGING-STORE`"
         )
+    elif any(lack.startswith(DRILL) for lack in lacking):
+        steps.append(
+            f"say `asks_gate = true` or an `engine` of {automation_id} in the registry and type "
+            "`workbench registry apply FILE`"
+        )
     if any(lack.startswith("of its checklist") for lack in lacking):
         steps.append("fill in its checklist and type `workbench registry apply FILE`")
     if any(lack.startswith("reviewed runs") for lack in lacking) or not steps:

@@ -133,18 +133,7 @@ class Drill:
 
     def run(self) -> Drilled:
         """Carry it out; raises Refused where the engine has no probe work, EngineError where it does not answer."""
-        starter = self.engine
-        if not isinstance(starter, ProbeStarter):
-            raise Refused(
-                f"{self.hand.engine_id} can start no probe work, so it cannot be drilled.",
-                next_step="drill by hand and keep the record, or give its adapter `start` and `clean_up`",
-            )
-        least = getattr(self.engine, "least_watch_seconds", 0.0)
-        if self.pace.watch_seconds < least:
-            raise Refused(
-                f"Its probes wait up to {least:g} s, so a watch of {self.pace.watch_seconds:g} s sees nothing.",
-                next_step=f"`workbench drill {self.hand.engine_id} --watch {least:g}` or longer",
-            )
+        starter = self._starter()
         health = self.engine.probe()
         try:
             watched, command_at, part = self._story(starter)
@@ -174,6 +163,22 @@ class Drill:
             findings=health.findings,
             declared=declared,
         )
+
+    def _starter(self) -> ProbeStarter:
+        """Return what starts probe work; raises Refused where nothing does, or the watch is too short to see it."""
+        starter = self.engine
+        if not isinstance(starter, ProbeStarter):
+            raise Refused(
+                f"{self.hand.engine_id} can start no probe work, so it cannot be drilled.",
+                next_step="drill by hand and keep the record, or give its adapter `start` and `clean_up`",
+            )
+        least = getattr(self.engine, "least_watch_seconds", 0.0)
+        if self.pace.watch_seconds < least:
+            raise Refused(
+                f"Its probes wait up to {least:g} s, so a watch of {self.pace.watch_seconds:g} s sees nothing.",
+                next_step=f"`workbench drill {self.hand.engine_id} --watch {least:g}` or longer",
+            )
+        return starter
 
     def _story(self, starter: ProbeStarter) -> tuple[Watched, datetime, Part]:
         self._works = [starter.start(one) for one in WorkClass if one not in NEW_WORK]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -186,7 +187,7 @@ class GateEngine:
         seconds = self._step_seconds * (1 if work_class is WorkClass.RUNNING else STEP_COUNT)
         child = subprocess.Popen(
             [sys.executable, "-m", "workbench.delivery.gate_probe", str(self._folder), str(journal),
-             name, run_id, str(work_class), str(seconds)],
+             name, run_id, str(work_class), str(seconds), str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -1,8 +1,9 @@
 """One made-up run of a drill of the gate: a process of its own that asks, works, waits or retries, and notes each act.
 
-    python -m workbench.delivery.gate_probe GATE_FOLDER JOURNAL AUTOMATION_ID RUN_ID WORK_CLASS SECONDS
+    python -m workbench.delivery.gate_probe GATE_FOLDER JOURNAL AUTOMATION_ID RUN_ID WORK_CLASS SECONDS PARENT
 
-Standard library and the gate alone, as an automation that asks. SECONDS is how long a step or a wait lasts.
+Standard library and the gate alone, as an automation that asks. SECONDS is how long a step or a wait lasts; it
+ends with the process PARENT.
 """
 
 from __future__ import annotations
@@ -123,8 +124,8 @@ def _end_with(parent: int) -> None:
 
 def main(words: list[str]) -> int:
     """Run one probe from the command line."""
-    folder, journal, automation_id, run_id, work_class, seconds = words
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    folder, journal, automation_id, run_id, work_class, seconds, parent = words
+    threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
     probe = Probe(Gate(Path(folder)), Path(journal), automation_id=automation_id, run_id=run_id)
     acts: dict[str, Callable[[float], None]] = {
         "running": probe.steps,

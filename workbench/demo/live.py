@@ -64,15 +64,20 @@ class Live:
     def command(self, words: Sequence[str], *, shown: str) -> Said:
         """Run the real command in a process of its own, and show how a person types it."""
         self.screen.typed(f"workbench {shown}")
-        ended = subprocess.run(
-            [sys.executable, "-m", "workbench", *words],
-            env=child_environment(self.place.settings),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_SECONDS,
-            check=False,
-        )
+        try:
+            ended = subprocess.run(
+                [sys.executable, "-m", "workbench", *words],
+                env=child_environment(self.place.settings),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=COMMAND_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as exc:
+            raise DemoFailed(
+                f"`workbench {shown}` took longer than {COMMAND_SECONDS:g} s."
+            ) from exc
         return Said(ended.returncode, ended.stdout, ended.stderr)
 
     def watch(self, seconds: float, *, is_over: Callable[[], bool] = lambda: False) -> None:

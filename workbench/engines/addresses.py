@@ -19,6 +19,8 @@ from workbench.engines.interface import EngineAddress
 from workbench.errors import BadSettings
 from workbench.scope import SLUG
 
+GATE = "gate"
+"""Name under which the gate alone is drilled; no engine can have it."""
 _TEXTS = ("kind", "url", "user", "password_file", "token_file")
 
 
@@ -42,6 +44,8 @@ def _address(path: Path, name: str, table: Any) -> EngineAddress:
     where = f"{path}: [engines.{name}]"
     if not SLUG.fullmatch(name):
         raise BadSettings(f"{where}: {name!r} is no valid id (letters a-z, digits, . _ -).")
+    if name == GATE:
+        raise BadSettings(f"{where}: {name!r} is the gate itself; give the engine another name.")
     if not isinstance(table, dict):
         raise BadSettings(f"{where} must be a table.")
     options = table.get("options", {})

@@ -126,6 +126,8 @@ def _notes(ground: Ground, audit: PauseAudit) -> list[str]:
 
 FROZEN = "says running, no step since the pause"
 AT_WORK = "still at work after the pause"
+HELD = "held by its engine"
+IN_STEP = "in a step that began before the pause"
 UNSEEN = "says running, no step of it is loaded"
 GONE = "gone from its engine"
 OVER = "ended after the pause"
@@ -142,7 +144,9 @@ def in_flight(ground: Ground, audit: PauseAudit) -> pd.DataFrame:
     known = known[known["hold_id"] == audit.hold["hold_id"]]
     keys = ["source_id", "run_id"]
     found = runs.merge(
-        known[[*keys, "step_at", "is_vanished"]].rename(columns={"step_at": "last_step_at"}),
+        known[[*keys, "step_at", "has_open_step", "is_vanished"]].rename(
+            columns={"step_at": "last_step_at"}
+        ),
         on=keys,
         how="left",
     )
@@ -157,8 +161,12 @@ def _now(run: pd.Series[Any]) -> str:
         return OVER
     if run["is_vanished"] is True:
         return GONE
+    if run["status"] in ("held", "waiting"):
+        return HELD
     if pd.isna(run["last_step_at"]):
         return UNSEEN
+    if run["has_open_step"] is True:
+        return IN_STEP if run["last_step_at"] <= run["receipt_at"] else AT_WORK
     return FROZEN if run["last_step_at"] <= run["receipt_at"] else AT_WORK
 
 

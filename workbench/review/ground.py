@@ -46,7 +46,7 @@ COLUMNS: Mapping[str, str] = {
     "review.watermarks": "source_id table_name loaded_until_at checked_at age_seconds",
     "review.serving_sources": "table_name source_id provider",
     "review.pause_in_flight": "hold_id source_id run_id automation_id receipt_at started_at finished_at status step_at"
-    " is_vanished",
+    " has_open_step is_vanished",
     "review.pause_reach": "hold_id automation_id recorded_at receipt_at watched_until_at start_count last_start_at"
     " write_count last_write_at",
     CHAIN: "is_ok event_count finding",

@@ -133,9 +133,13 @@ def propose(ground: Ground, checks: tuple[Check, ...], *, escalations: tuple[str
 
 
 def _one_engine(ground: Ground) -> str:
-    """Return the engine that runs all of the automations, or an empty text."""
+    """Return the engine that runs all of the automations and was read before, or an empty text.
+
+    A registry may name what no adapter reads; `sync` of that would fail.
+    """
     engines = {one.engine for one in ground.automations.values()}
-    return engines.pop() if len(engines) == 1 else ""
+    read = {"prefect", *ground.table("watermarks")["source_id"]}
+    return engines.pop() if len(engines) == 1 and engines <= read else ""
 
 
 def narrow_ids(ground: Ground, kind: VerdictKind) -> tuple[str, ...]:

@@ -64,17 +64,20 @@ class Desk:
 def run_line(screen: Screen, line: str, *, place: Place) -> Said:
     """Show a command as a person types it and run exactly that in a process of its own."""
     screen.typed(f"workbench {line}")
-    ended = subprocess.run(
-        [sys.executable, "-m", "workbench", *shlex.split(line)],
-        env=child_environment(place.settings, COLUMNS=str(screen.width)),
-        cwd=place.folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,  # in the order in which a terminal shows them
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
-    )
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "workbench", *shlex.split(line)],
+            env=child_environment(place.settings, COLUMNS=str(screen.width)),
+            cwd=place.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # in the order in which a terminal shows them
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as exc:
+        raise DemoFailed(f"`workbench {line}` took longer than {COMMAND_SECONDS:g} s.") from exc
     return Said(ended.returncode, ended.stdout, "")
 
 
