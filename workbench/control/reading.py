@@ -128,7 +128,8 @@ def _state_word(
 def _word_of_engine(state: State, automation: Automation, covering: list[str]) -> str:
     """Say of what asks no gate whether its engine was read back as paused; without an engine nothing stops it."""
     seen = [state.observed.get((hold_id, automation.automation_id), {}) for hold_id in covering]
-    if any(one.get("engine_confirmed_at") and not one.get("engine_cannot") for one in seen):
+    gone = ("engine_cannot", "engine_lost")
+    if any(one.get("engine_confirmed_at") and not any(map(one.get, gone)) for one in seen):
         return "paused"
     if any(one.get("engine_delivered_at") for one in seen):
         return "held, UNCONFIRMED in its engine"

@@ -137,7 +137,10 @@ def _part(
 def observed(
     state: State, wants: Sequence[Want], *, parts: Mapping[str, Part], now: datetime
 ) -> list[Draft]:
-    """Return the events of what was seen for the first time of each hold at each automation."""
+    """Return the events of what was seen for the first time of each hold at each automation.
+
+    A pause that cannot be had, and one that was read back and is gone again, come and go: each change is an event.
+    """
     by_hold: dict[str, dict[str, Any]] = {}
     for want in wants:
         part = parts[want.automation_id]
@@ -150,6 +153,10 @@ def observed(
             }
             if bool(known.get("engine_cannot")) != part.is_final:
                 new["engine_cannot"] = part.why[:300] if part.is_final else ""
+            # Why may read otherwise at every pass, such as a count of runs; that alone is nothing new.
+            is_lost = bool(known.get("engine_confirmed_at")) and not part.confirmed_at
+            if bool(known.get("engine_lost")) != is_lost:
+                new["engine_lost"] = (part.why or "not read back as paused")[:300] * is_lost
             if new:
                 by_hold.setdefault(hold_id, {})[want.automation_id] = new
     return [
