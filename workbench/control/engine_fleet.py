@@ -114,12 +114,10 @@ class ControlFleet:
     def _not_yet(self, engine_ids: Iterable[str]) -> list[str]:
         """Return the engines that another process has not brought back yet where no hold wants them."""
         state, now = self.fleet.store.state(), self.fleet.clock.now()
-        standing = {hold.hold_id for hold in state.standing_holds()}
         free = {
             engine_id
             for (engine_id, _), body in state.receipts.items()
             if not is_still_wanted(state, body["automation_ids"], instant=now)
-            and (body["automation_ids"] or body["hold_id"] not in standing)
         }
         return sorted(free & {*engine_ids})
 
