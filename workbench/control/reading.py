@@ -9,6 +9,7 @@ from workbench.control.countersigning import waiting
 from workbench.control.cut_off import cut_off_flags
 from workbench.control.drill_words import drill_words
 from workbench.control.first_run import way_to_ready
+from workbench.control.shut_out import shut_out
 from workbench.control.usage import Counter, Use, limit_reached
 from workbench.control.views import (
     AutomationStatus,
@@ -167,6 +168,7 @@ def flags(state: State, holds: tuple[HoldView, ...], *, now: datetime) -> tuple[
     return (
         *found,
         *_not_to_be_had(state),
+        *shut_out(state, now=now),
         *_taken_over(state),
         *_asked(state, now),
         *([unkeyed] if unkeyed else []),
