@@ -179,6 +179,30 @@ def test_a_drill_leaves_nothing_behind(place: Place) -> None:
     assert place.paused() == before
 
 
+def test_a_drill_opens_nothing_that_a_safe_mode_paused(place: Place) -> None:
+    """A workflow without an automation stays paused while the safe mode stands, and is brought back after it."""
+    place.engine.add("unregistered")
+    hold = place.hold("*")
+    place.go()
+    drill(place)
+    assert "unregistered" in place.paused()
+    assert place.control.state().standing_holds() == [hold]
+    release(place, hold)
+    place.go()
+    assert place.paused() == {"attic"}
+
+
+def test_a_drill_brings_back_what_it_paused_alone(place: Place) -> None:
+    """What was released meanwhile at a rate of its own is the worker's to bring back, not the drill's."""
+    hold = place.hold("automation=orders")
+    place.go()
+    release(place, hold)
+    drill(place)
+    assert "orders" in place.paused()
+    place.go()
+    assert "orders" not in place.paused()
+
+
 def test_a_drill_that_breaks_off_still_cleans_up(place: Place) -> None:
     """The engine falls silent in the middle: the hold is released and the probe work removed."""
     count = []
@@ -194,6 +218,7 @@ def test_a_drill_that_breaks_off_still_cleans_up(place: Place) -> None:
         drill(place)
     assert "probe" not in place.engine.jobs
     assert place.control.state().standing_holds() == []
+    assert place.control.state().receipts == {}
 
 
 def test_an_engine_without_probes_is_refused(place: Place) -> None:

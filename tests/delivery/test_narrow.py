@@ -38,6 +38,36 @@ def test_what_asks_the_gate_is_opened_in_its_engine(monkeypatch: pytest.MonkeyPa
     assert {job.name for job in engine.jobs.values() if job.is_paused} == {"invoices"}
 
 
+def test_under_a_safe_mode_it_is_said_that_the_engine_stays_paused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Exit code 10, who is let through, what keeps the engine shut and the way out; status flags it as long as it is so."""
+    engine = a_fleet(monkeypatch, asks="true")
+    monkeypatch.setattr("workbench.cli.pause.CONFIRM_WAIT_SECONDS", 0.5)
+    run("pause", "*", "-r", "x", "--yes")
+    narrow = ("resume", "H-1", "--only", "automation=orders", "--runs", "2")
+    found = run(*narrow, "--break-glass", "x", "--yes")
+    said = "main: orders is let through, but H-1 on `*` keeps all of main paused"
+    assert found.code == 10, found.said
+    assert said in found.out
+    assert "`workbench resume H-1 --full`" in found.out
+    assert {job.name for job in engine.jobs.values() if job.is_paused} == {"invoices", "orders"}
+    assert said in run("status").out
+    run("pause", "automation=invoices", "-r", "x", "--yes", "--no-wait")
+    assert run("resume", "H-1", "--full", "--break-glass", "x", "--yes").code == 0
+    assert {job.name for job in engine.jobs.values() if job.is_paused} == {"invoices"}
+    assert "let through" not in run("status").out
+
+
+def test_where_no_engine_is_switched_nothing_is_said_of_one(tmp_path: Path) -> None:
+    """An engine that is read from alone keeps nothing shut."""
+    bound = an_automation("a", engine="read-only")
+    control = a_control(tmp_path, automations=[bound])
+    hold = control.pause(PauseRequest("*", "x"), wait_seconds=0).hold
+    control.resume_narrow(ResumeRequest(hold.hold_id, "automation=a", 2, break_glass_reason="x"))
+    assert not [flag for flag in control.status().flags if "let through" in flag]
+
+
 def test_in_a_mixed_part_only_those_that_ask_are_let_through(tmp_path: Path) -> None:
     """The others are not in the restart, stay held, and are named."""
     control = a_control(

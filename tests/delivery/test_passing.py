@@ -12,7 +12,7 @@ import pytest
 from tests.delivery.place import JOBS, Place, a_place
 from tests.engines.fake_engine import Tricks
 from tests.store.ground import break_glass
-from workbench.engines.switching import CallResult
+from workbench.engines.switching import CallResult, NativeCall, Reading
 from workbench.errors import EngineError
 from workbench.records import Mode
 from workbench.store.audit import verify_store
@@ -113,6 +113,38 @@ def test_an_answer_without_effect_is_not_believed(place: Place) -> None:
     place.engine.tricks = Tricks()
     assert place.go().parts["orders"].confirmed_at
     assert "orders" in place.paused()
+
+
+def test_what_nobody_answered_is_not_delivered(place: Place) -> None:
+    """A call without an answer and without an effect is no delivery; its neighbour's yes is one, for it alone."""
+
+    def lost(call: NativeCall) -> CallResult | None:
+        return CallResult.UNKNOWN if call.target_id == "job:orders" else None
+
+    place.engine.tricks = Tricks(before=lost)
+    hold = place.hold("kind=workflow")
+    parts = place.go().parts
+    assert (parts["orders"].delivered_at, parts["orders"].confirmed_at) == (None, None)
+    assert parts["invoices"].delivered_at
+    assert "engine_delivered_at" not in place.control.state().observed.get(
+        (hold.hold_id, "orders"), {}
+    )
+    place.engine.tricks = Tricks()
+    part = place.go().parts["orders"]
+    assert part.delivered_at and part.confirmed_at
+
+
+def test_a_lost_reply_that_is_read_back_was_delivered_then(place: Place) -> None:
+    """The call took effect and its answer was lost: it is delivered when it was read back, not when it was sent."""
+
+    def later(reading: Reading) -> Reading:
+        place.clock.move(1)
+        return replace(reading, observed_at=place.clock.now())
+
+    place.engine.tricks = Tricks(after=lambda _: CallResult.UNKNOWN, reads=later)
+    place.hold("automation=orders")
+    part = place.go().parts["orders"]
+    assert part.delivered_at and part.delivered_at == part.confirmed_at
 
 
 def test_a_lost_reply_is_settled_by_reading_back(place: Place) -> None:

@@ -158,6 +158,43 @@ def test_a_target_of_others_that_they_open_is_no_drift(place: Place) -> None:
     assert place.paused() == set()
 
 
+def test_runs_stopped_over_an_unanswered_resume_are_let_go(place: Place) -> None:
+    """A resume is not answered, opens late, a run begins, and a second freeze stops it: its release lets it go on."""
+    hold = place.hold("automation=orders", Mode.FREEZE)
+    place.go()
+    place.engine.tricks = Tricks(before=lambda _: CallResult.UNKNOWN)
+    place.control.resume_full(break_glass(hold.hold_id))
+    place.go()
+    place.engine.tricks = Tricks()
+    place.engine.flip("orders", False, "system")
+    run_id = place.engine.begin("orders")
+    again = place.hold("automation=orders", Mode.FREEZE)
+    place.go()
+    assert place.engine.work[run_id].is_suspended
+    assert place.control.state().receipts["fake", "job:orders"]["altered_run_ids"] == [run_id]
+    place.control.resume_full(break_glass(again.hold_id))
+    place.go()
+    assert not place.engine.work[run_id].is_suspended
+    assert place.paused() == {"attic"}
+    assert place.control.state().receipts == {}
+    assert verify_store(place.control.store).is_ok
+
+
+def test_an_intent_over_another_keeps_what_was_found_first(place: Place) -> None:
+    """Two freezes that nobody answered: the runs of both are ours, and the newer one may still take effect."""
+    runs = [place.engine.begin("orders")]
+    place.hold("automation=orders", Mode.FREEZE)
+    place.engine.tricks = Tricks(before=lambda _: CallResult.UNKNOWN)
+    place.go()
+    first = place.control.state().intents["fake", "job:orders"]
+    runs.append(place.engine.begin("orders"))
+    place.go()
+    intent = place.control.state().intents["fake", "job:orders"]
+    assert intent["run_ids"] == runs
+    assert intent["before"] == first["before"]
+    assert intent["begun_at"] > first["begun_at"]
+
+
 def test_the_forecast_tells_of_the_runs_alone(place: Place) -> None:
     """What would start of a target that stays paused is no more than the runs that we stopped."""
     from tests.delivery.test_serving import fleet_of

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from workbench.clock import Clock
 from workbench.control.engine_port import FleetPort, Joining, NoEngines
 from workbench.control.engine_targets import with_engines
+from workbench.control.shut_out import shut_out
 from workbench.delivery.fleet import Fleet
 from workbench.delivery.wanted import is_still_wanted
 from workbench.delivery.worker import SOON_SECONDS, Worker
@@ -92,7 +93,8 @@ class ControlFleet:
         if not state.receipts and not state.intents:
             return ()
         with self.fleet:
-            return self._brought_back(self.fleet.worker())
+            waiting = self._brought_back(self.fleet.worker())
+        return *waiting, *shut_out(self.fleet.store.state(), now=self.fleet.clock.now())
 
     def _brought_back(self, worker: Worker) -> tuple[str, ...]:
         end = time.monotonic() + BRING_BACK_SECONDS
@@ -114,12 +116,10 @@ class ControlFleet:
     def _not_yet(self, engine_ids: Iterable[str]) -> list[str]:
         """Return the engines that another process has not brought back yet where no hold wants them."""
         state, now = self.fleet.store.state(), self.fleet.clock.now()
-        standing = {hold.hold_id for hold in state.standing_holds()}
         free = {
             engine_id
             for (engine_id, _), body in state.receipts.items()
             if not is_still_wanted(state, body["automation_ids"], instant=now)
-            and (body["automation_ids"] or body["hold_id"] not in standing)
         }
         return sorted(free & {*engine_ids})
 

@@ -49,14 +49,14 @@ def _recorded(state: State, hold_id: str, automation_id: str) -> Part:
         text = known.get(f"engine_{name}")
         return from_text(text) if text else None
 
-    cannot = known.get("engine_cannot", "")
-    return Part(
-        at("delivered_at"), at("confirmed_at"), at("quiet_at"), cannot, is_final=bool(cannot)
-    )
+    cannot, lost = known.get("engine_cannot", ""), known.get("engine_lost", "")
+    if why := cannot or lost:  # what was read back once holds no longer
+        return Part(at("delivered_at"), why=why, is_final=bool(cannot))
+    return Part(at("delivered_at"), at("confirmed_at"), at("quiet_at"))
 
 
 def _given_up(state: State, engine_id: str, automation_id: str) -> str:
-    """Return the newest un-pausing by others that has not been answered by a receipt or a pass."""
+    """Say that others un-paused it as often as is put up with, who did so last included, or return an empty text."""
     for (engine, target), times in state.drifts.items():
         body = state.receipts.get((engine, target))
         is_of_it = engine == engine_id and body and automation_id in body["automation_ids"]

@@ -9,6 +9,7 @@ from workbench.control.countersigning import waiting
 from workbench.control.cut_off import cut_off_flags
 from workbench.control.drill_words import drill_words
 from workbench.control.first_run import way_to_ready
+from workbench.control.shut_out import shut_out
 from workbench.control.usage import Counter, Use, limit_reached
 from workbench.control.views import (
     AutomationStatus,
@@ -128,7 +129,8 @@ def _state_word(
 def _word_of_engine(state: State, automation: Automation, covering: list[str]) -> str:
     """Say of what asks no gate whether its engine was read back as paused; without an engine nothing stops it."""
     seen = [state.observed.get((hold_id, automation.automation_id), {}) for hold_id in covering]
-    if any(one.get("engine_confirmed_at") and not one.get("engine_cannot") for one in seen):
+    gone = ("engine_cannot", "engine_lost")
+    if any(one.get("engine_confirmed_at") and not any(map(one.get, gone)) for one in seen):
         return "paused"
     if any(one.get("engine_delivered_at") for one in seen):
         return "held, UNCONFIRMED in its engine"
@@ -166,6 +168,7 @@ def flags(state: State, holds: tuple[HoldView, ...], *, now: datetime) -> tuple[
     return (
         *found,
         *_not_to_be_had(state),
+        *shut_out(state, now=now),
         *_taken_over(state),
         *_asked(state, now),
         *([unkeyed] if unkeyed else []),

@@ -194,12 +194,20 @@ class Drill:
             during = self._samples(self.pace.watch_seconds)
             quiet = self.hand.engine.state(scopes)
         finally:
+            own = self._own_targets(scopes)
             self.release(hold)
-            resume(self.hand, frozenset(), catch_up=CatchUp.ALL)
+            resume(self.hand, frozenset(), catch_up=CatchUp.ALL, only=own)
         after = self._samples(self.pace.after_seconds)
         if part.confirmed_at and part.quiet_at is None and not any(r.running_ids for r in quiet):
             part = Part(part.delivered_at, part.confirmed_at, max(r.observed_at for r in quiet))
         return Watched(before, during, after, part.confirmed_at), command_at, part
+
+    def _own_targets(self, scopes: Sequence[EngineScope]) -> frozenset[str]:
+        """Return what the drill itself paused or may have paused, for the rest is not its own to bring back."""
+        state, keys = self.hand.state(), {scope.key for scope in scopes}
+        paused = {at for at, body in state.receipts.items() if keys & {*body["automation_ids"]}}
+        meant = {at for at, intent in state.intents.items() if intent["scope"] in keys}
+        return frozenset(t for name, t in paused | meant if name == self.hand.engine_id)
 
     def _scopes(self) -> list[EngineScope]:
         keys = dict.fromkeys(work.scope_key for work in self._works if work.scope_key)

@@ -13,6 +13,7 @@ from workbench.delivery.wanted import Want
 from workbench.engines.switching import (
     CallOutcome,
     CallResult,
+    NativeCall,
     Plan,
     Reading,
     Verification,
@@ -88,7 +89,7 @@ def parts_of(
         if one.result is CallResult.REFUSED
         for target in call.target_ids
     }
-    delivered = max((one.ended_at for one in outcomes), default=None)
+    delivered = _delivered(calls, outcomes)
     found = {}
     for want in wants:
         part = _part(want, plan, checked=checked, failed=failed, delivered=delivered)
@@ -98,13 +99,25 @@ def parts_of(
     return found
 
 
+def _delivered(
+    calls: Sequence[NativeCall], outcomes: Sequence[CallOutcome]
+) -> dict[str, datetime | None]:
+    """Return by target when the engine said yes to the last of its calls; None where it did not to one of them."""
+    found: dict[str, datetime | None] = {}
+    for call, one in zip(calls, outcomes, strict=True):
+        for target in call.target_ids:
+            before, is_yes = found.get(target, one.ended_at), one.result is CallResult.DONE
+            found[target] = max(before, one.ended_at) if is_yes and before else None
+    return found
+
+
 def _part(
     want: Want,
     plan: Plan,
     *,
     checked: Verification,
     failed: Mapping[str, str],
-    delivered: datetime | None,
+    delivered: Mapping[str, datetime | None],
 ) -> Part:
     readings: Mapping[str, Reading] = {r.target_id: r for r in checked.readings}
     unmet = checked.unmet
@@ -117,8 +130,9 @@ def _part(
     read_at = max(reading.observed_at for reading in own)
     refused = [failed[target] for target in ids if target in failed]
     lacking = [unmet[target] for target in ids if target in unmet]
+    said_at = [delivered.get(target, read_at) for target in ids]  # nothing was left to be sent
     part = Part(
-        delivered_at=None if refused else delivered or read_at,
+        delivered_at=None if None in said_at else max(at for at in said_at if at),
         in_flight_count=sum(len(reading.running_ids) for reading in own),
         frozen_count=sum(len(reading.frozen_ids) for reading in own),
         why="; ".join([*lacking, *refused][:1]),
@@ -137,7 +151,10 @@ def _part(
 def observed(
     state: State, wants: Sequence[Want], *, parts: Mapping[str, Part], now: datetime
 ) -> list[Draft]:
-    """Return the events of what was seen for the first time of each hold at each automation."""
+    """Return the events of what was seen for the first time of each hold at each automation.
+
+    A pause that cannot be had, and one that was read back and is gone again, come and go: each change is an event.
+    """
     by_hold: dict[str, dict[str, Any]] = {}
     for want in wants:
         part = parts[want.automation_id]
@@ -150,6 +167,10 @@ def observed(
             }
             if bool(known.get("engine_cannot")) != part.is_final:
                 new["engine_cannot"] = part.why[:300] if part.is_final else ""
+            # Why may read otherwise at every pass, such as a count of runs; that alone is nothing new.
+            is_lost = bool(known.get("engine_confirmed_at")) and not part.confirmed_at
+            if bool(known.get("engine_lost")) != is_lost:
+                new["engine_lost"] = (part.why or "not read back as paused")[:300] * is_lost
             if new:
                 by_hold.setdefault(hold_id, {})[want.automation_id] = new
     return [

@@ -43,16 +43,21 @@ class Left:
     paced_seconds: float = 0.0
 
 
-def resume(hand: Hand, wanted: Set[str], *, catch_up: CatchUp) -> Left:
+def resume(
+    hand: Hand, wanted: Set[str], *, catch_up: CatchUp, only: Set[str] | None = None
+) -> Left:
     """Bring back the targets that are free, and say what is not yet.
 
-    `wanted` are targets that a hold wants paused; `catch_up` counts where the resume chose none. Raises
-    EngineError where the engine cannot be read.
+    `wanted` are targets that a hold wants paused; `catch_up` counts where the resume chose none; `only` keeps to
+    some targets, all others are somebody else's to bring back. Raises EngineError where the engine cannot be read.
     """
-    hand.record(stray_receipts(hand, wanted))
+    strays = stray_receipts(hand, wanted)
+    hand.record([one for one in strays if only is None or one.target in only])
     groups: dict[Choice, dict[str, Receipt]] = {}
     state = hand.state()
     for receipt in _free(hand, wanted):
+        if only is not None and receipt.target_id not in only:
+            continue
         choice = choice_of(state, hand.engine_id, target=receipt.target_id)
         groups.setdefault(choice, {})[receipt.target_id] = receipt
     ordered = sorted(groups.items(), key=lambda one: one[0].rate_per_minute or 0)

@@ -60,8 +60,13 @@ def wanted_of(state: State, engine_id: str, *, instant: datetime) -> tuple[Want,
 
 
 def is_still_wanted(state: State, automation_ids: Iterable[str], *, instant: datetime) -> bool:
-    """Tell whether a hold still pauses any of these, whatever the registry says of their engine by now."""
-    known = ((one, state.automations.get(one)) for one in automation_ids)
+    """Tell whether a hold still pauses any of these, whatever the registry says of their engine by now.
+
+    What no automation stands for was paused in safe mode, and is wanted paused while any safe mode stands.
+    """
+    known = [(one, state.automations.get(one)) for one in automation_ids]
+    if not known:
+        return any(scope_of(hold.scope).is_everything for hold in state.standing_holds())
     return any(
         state.paused_by(one, instant)
         or (state.holds_on(one) and not (automation and automation.asks_gate))

@@ -20,18 +20,28 @@ def on_delivery_begin(state: State, event: Event) -> None:
     state.engine_versions[event.target] = body["version"]
     for row in body["before"]:
         runs = [call["run_id"] for call in body["calls"] if call["target_id"] == row["target_id"]]
-        state.intents.setdefault(
-            (event.target, row["target_id"]),
-            {
-                "name": row["name"],
-                "was_paused": row["is_paused"] is not False,
-                "before": row["settings"],
-                "mode": body["mode"],
-                "run_ids": [run_id for run_id in runs if run_id],
-                "scope": row["scope"],
-                "begun_at": to_text(event.occurred_at),
-            },
-        )
+        key = event.target, row["target_id"]
+        intent = {
+            "name": row["name"],
+            "was_paused": row["is_paused"] is not False,
+            "before": row["settings"],
+            "mode": body["mode"],
+            "run_ids": [run_id for run_id in runs if run_id],
+            "scope": row["scope"],
+            "begun_at": to_text(event.occurred_at),
+        }
+        known = state.intents.get(key)
+        state.intents[key] = intent if known is None else _over(known, intent)
+
+
+def _over(known: Mapping[str, Any], intent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an intent over one that was not answered: the target is as the first found it, the runs are of both."""
+    return {
+        **intent,
+        "was_paused": known["was_paused"],
+        "before": known["before"],
+        "run_ids": list(dict.fromkeys([*known["run_ids"], *intent["run_ids"]])),
+    }
 
 
 def on_delivery_end(state: State, event: Event) -> None:

@@ -239,8 +239,9 @@ def _on_observe(state: State, event: Event) -> None:
         known.update(
             {key: value for key, value in instants.items() if value and not known.get(key)}
         )
-        if "engine_cannot" in instants:  # unlike an instant it may come and go
-            known["engine_cannot"] = instants["engine_cannot"]
+        for name in ("engine_cannot", "engine_lost"):  # unlike an instant they may come and go
+            if name in instants:
+                known[name] = instants[name]
         state.touched.add(("target", f"{event.target}/{automation_id}"))
 
 
