@@ -13,8 +13,9 @@ from tests.cli.ground import events, refused, run
 from tests.delivery.place import JOBS, Place, a_place
 from tests.delivery.shell import a_fleet
 from tests.store.ground import break_glass
-from workbench.delivery import resuming
-from workbench.engines.switching import CatchUp
+from workbench.delivery import kept, resuming
+from workbench.delivery.pacing import within_rate
+from workbench.engines.switching import CatchUp, Firing
 from workbench.errors import UsageFault
 from workbench.records import Mode
 from workbench.store.audit import verify_store
@@ -75,6 +76,22 @@ def test_a_backlog_larger_than_the_rate_goes_alone(place: Place) -> None:
         place.go()
         place.clock.move(61)
     assert place.paused() == {"attic"}
+
+
+def test_what_no_forecast_tells_of_is_a_minute_s_worth(place: Place) -> None:
+    """An adapter that says nothing of a target may let any number go: it goes alone; runs that are named count one each."""
+    free = kept.receipts_of(place.control.state(), "fake")
+    plan = place.engine.plan_resume(tuple(free.values()), CatchUp.ALL)
+    silent = replace(plan, forecast=())
+    paced = within_rate(silent, free, rate=4, already=0)
+    assert [*paced.counts.values()] == [4]
+    assert len(paced.later) == len(free) - 1
+    names = tuple(one.partition(":")[2] for one in free)
+    group = Firing("run:group", "three runs", 0, "they go on", names)
+    paced = within_rate(replace(plan, forecast=(group,)), free, rate=4, already=0)
+    assert paced.counts == dict.fromkeys(free, 1)
+    paced = within_rate(replace(silent, calls=()), free, rate=4, already=0)
+    assert paced.counts == dict.fromkeys(free, 1)
 
 
 def starts_of(root: Path, seed: int) -> tuple[list[tuple[datetime, int]], int]:

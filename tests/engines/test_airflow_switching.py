@@ -285,6 +285,10 @@ def test_backfills_are_targets_of_their_own(engine: Airflow, server: FakeAirflow
     assert [call.target_id for call in plan.calls] == ["dag:orders", "backfill:3"]
     assert plan.members["orders"] == ("dag:orders", "backfill:3", "backfill:4")
     resume = engine.plan_resume(receipts, CatchUp.ALL)
+    told = {firing.target_id: firing for firing in resume.forecast}
+    assert set(told) == {"dag:orders", "backfill:3"}
+    assert told["backfill:3"].count is None
+    assert "does not tell how many runs" in told["backfill:3"].sentence
     carry_out(engine, resume)
     assert engine.verify(resume).unmet == {}
     assert [one["is_paused"] for one in server.backfills] == [False, True, False]

@@ -639,6 +639,27 @@ def test_a_resume_that_is_refused_halfway_is_still_ours(
     assert not ground.reading("orders").is_paused
 
 
+def test_a_limit_whose_deletion_was_lost_is_deleted_later(
+    ground: Ground, server: PrefectServer
+) -> None:
+    """The switch is open and our limit is left: nobody else is blamed, and the next resume deletes it and no more."""
+    _, receipts = ground.pause("orders")
+    plan = ground.engine.plan_resume(receipts, CatchUp.ALL)
+    path = f"/v2/concurrency_limits/{HOLD_LIMIT}{server.deployment('orders')['id']}"
+    server.overrides[path] = lambda _: httpx.Response(503, json={})
+    assert set(ground.carry_out(plan)) == {CallResult.DONE, CallResult.UNKNOWN}
+    server.overrides.clear()
+    assert not ground.reading("orders").is_paused
+    assert len(server.limits) == 1
+    again = ground.engine.plan_resume(receipts, CatchUp.ALL)
+    assert not again.cannot
+    assert [call.method for call in again.calls] == ["DELETE"]
+    assert "left over" in again.forecast[0].sentence
+    assert ground.carry_out(again) == [CallResult.DONE]
+    assert server.limits == []
+    assert ground.engine.verify(again).unmet == {}
+
+
 def test_without_limits_half_a_stop_is_made_and_said(ground: Ground, server: PrefectServer) -> None:
     """Who may make no limits still stops the schedules, and reading back says what starts all the same."""
     plan = ground.engine.plan_pause(ground.scope("orders"), Mode.DRAIN)

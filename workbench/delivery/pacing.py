@@ -73,7 +73,7 @@ def within_rate(plan: Plan, free: Mapping[str, Receipt], *, rate: int, already: 
     for target in free:
         if target in plan.cannot:
             continue
-        count = told.get(target, 1)
+        count = told.get(target) or _untold(plan, target, rate)
         if already and already + count > rate:
             later.add(target)
             continue
@@ -84,3 +84,10 @@ def within_rate(plan: Plan, free: Mapping[str, Receipt], *, rate: int, already: 
         forecast=tuple(firing for firing in plan.forecast if firing.target_id not in later),
     )
     return Paced(cut, counts, frozenset(later))
+
+
+def _untold(plan: Plan, target: str, rate: int) -> int:
+    """Return what counts for a target without a forecast: one for a run, a minute's worth for all else that opens."""
+    is_opened = any(target in call.target_ids for call in plan.calls)
+    is_run = any(target.partition(":")[2] in firing.run_ids for firing in plan.forecast)
+    return rate if is_opened and not is_run else 1

@@ -80,7 +80,7 @@ def plan_of_resume(
             continue
         found, firing = _resumed(client, look, receipt=receipt, reading=reading, catch_up=catch_up)
         calls += found
-        forecast += [firing] if firing else []
+        forecast.append(firing)
     wanted = {receipt.target_id for receipt in receipts}
     return Plan(
         "airflow",
@@ -97,12 +97,12 @@ def plan_of_resume(
 
 def _resumed(
     client: AirflowClient, look: Look, *, receipt: Receipt, reading: Reading, catch_up: CatchUp
-) -> tuple[list[NativeCall], Firing | None]:
+) -> tuple[list[NativeCall], Firing]:
     """Return the calls that bring one target back, and what starts then."""
     if receipt.target_id.startswith("pool:"):
         return [open_pool(reading, int(receipt.before["slots"]), stage=THEN)], _of_pool(reading)
     if receipt.target_id.startswith("backfill:"):
-        return [unpause_backfill(reading, stage=THEN)], None
+        return [unpause_backfill(reading, stage=THEN)], _of_backfill(reading)
     backlog = _backlog(client, look, reading=reading, catch_up=catch_up)
     ended = [end_run(reading.target_id, one, stage=FIRST) for one in backlog.dropped]
     return [*ended, unpause(reading, stage=THEN)], _firing(reading, backlog, catch_up=catch_up)
@@ -207,6 +207,12 @@ def _firing(reading: Reading, backlog: Backlog, *, catch_up: CatchUp) -> Firing:
     ]
     sentence = f"{reading.name} {', '.join(filter(None, said))}"
     return Firing(reading.target_id, reading.name, count, sentence, backlog.kept, cannot)
+
+
+def _of_backfill(reading: Reading) -> Firing:
+    """Return a forecast without a number: Airflow makes the runs of a backfill bit by bit, and tells of no total."""
+    said = f"{reading.name} goes on with what it has left, and Airflow does not tell how many runs that is"
+    return Firing(reading.target_id, reading.name, None, said)
 
 
 def _of_pool(reading: Reading) -> Firing:

@@ -38,6 +38,13 @@ def plan_resume(
         suspended = _let_go(api, receipt, drawn)
         if receipt.target_id not in found.runs:
             drawn.cannot[receipt.target_id] = f"{receipt.name} is not at {api.place} any more"
+        elif _is_half_open(found, receipt):
+            drawn.calls.append(_limit_away(receipt))
+            said = (
+                f"{receipt.name}: is open already, and our limit that was left over is taken away"
+            )
+            ids = tuple(suspended)
+            drawn.forecast.append(Firing(receipt.target_id, receipt.name, len(ids), said, ids))
         elif why := _changed_since(found, receipt):
             drawn.cannot[receipt.target_id] = why
         else:
@@ -89,6 +96,17 @@ def _planned_again(run: Row, target_id: str) -> NativeCall:
     )
 
 
+def _is_half_open(found: Found, receipt: Receipt) -> bool:
+    """Tell whether a deployment is open and our limit stands unused: our resume got no further than the switch.
+
+    Whoever else opens it leaves our limit on it, or takes it away by deploying again.
+    """
+    kind, _, key = receipt.target_id.partition(":")
+    now = found.reading(receipt.target_id).settings
+    is_open = kind == "deployment" and not is_held(now) and not is_paused(receipt.target_id, now)
+    return is_open and f"{HOLD_LIMIT}{key}" in found.sight.limits
+
+
 def _changed_since(found: Found, receipt: Receipt) -> str:
     """Say what others did to a target's switch since we set it, or an empty text."""
     kind, place = receipt.target_id.partition(":")[0], found.sight.place
@@ -136,10 +154,15 @@ def _opening_calls(found: Found, receipt: Receipt) -> list[NativeCall]:
         NativeCall(f"{target_id}.resume", target_id, "PATCH", path_of(target_id), body, sentence, 2)
     ]
     if kind == "deployment" and f"{HOLD_LIMIT}{key}" in found.sight.limits:
-        path = f"{LIMITS}{quoted(HOLD_LIMIT + key)}"
-        said = f"{receipt.name}: takes our limit away"
-        calls.append(NativeCall(f"{target_id}.limit", target_id, "DELETE", path, None, said, 3))
+        calls.append(_limit_away(receipt))
     return calls
+
+
+def _limit_away(receipt: Receipt) -> NativeCall:
+    target_id = receipt.target_id
+    path = f"{LIMITS}{quoted(HOLD_LIMIT + target_id.partition(':')[2])}"
+    said = f"{receipt.name}: takes our limit away"
+    return NativeCall(f"{target_id}.limit", target_id, "DELETE", path, None, said, 3)
 
 
 def _opening(found: Found, receipt: Receipt) -> tuple[dict[str, Any], str]:
