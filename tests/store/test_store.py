@@ -40,6 +40,7 @@ from workbench.store import (
     connection,
     lock,
     open_store,
+    publishing,
     sqlite,
 )
 from workbench.store import store as opening
@@ -318,6 +319,23 @@ def test_after_the_commit_somebody_is_told_once(tmp_path: Path) -> None:
             after_commit=lambda state: told.append(state.seq),
         )
     assert (told, done.is_repeat) == ([2], True)
+
+
+def test_a_pause_reaches_gates_though_the_file_cannot_be_named_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store's file that cannot be looked at just then loses no pause: it is recorded, and gates are told."""
+    control = a_control(tmp_path)
+
+    def failing(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(publishing, "source_of", failing)
+    receipt = pause(control)
+    assert not receipt.publication_fault
+    assert [event.action for event in control.store.events()].count("hold.place") == 1
+    answer = Gate(tmp_path / "gate").check("ticket-reply")
+    assert (answer.state, answer.as_of_seq) == (GateState.PAUSED, control.state().seq)
 
 
 def test_what_follows_a_commit_and_hangs_holds_up_no_other_writer(tmp_path: Path) -> None:
