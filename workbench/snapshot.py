@@ -164,10 +164,14 @@ class Publisher:
 
         Gates see it before: a machine that loses power until then comes up with an odd epoch, or with another
         snapshot than the epoch's, for which gates say PAUSED where the snapshot does and UNKNOWN elsewhere.
+        Raises SnapshotFault, and puts nothing in place, where gates know a later position meanwhile.
         """
         draft = draft or self.draft(document)
         beat = nanoseconds(datetime.fromisoformat(document["published_at"]))
-        with self._opened() as (descriptor, epoch, _):
+        with self._opened() as (descriptor, epoch, told):
+            if told > document["seq"]:  # whoever comes late, by whatever way, takes no pause back
+                draft.drop()
+                raise SnapshotFault(f"gates know event {told} already")
             draft.put_in_place()
             _put(descriptor, SEQ_WORD, int(document["seq"]), beat)
             _put(descriptor, EPOCH_WORD, ((epoch | 1) + 1) & _LARGEST_WORD)

@@ -25,8 +25,10 @@ from workbench.gate import Gate, GateState
 from workbench.policy import Policy, default_policy
 from workbench.records import CHECKLIST, Automation, Kind, Owner, Purpose
 from workbench.registry import Registry
-from workbench.store import readiness, trusting
+from workbench.store import making, readiness, trusting
+from workbench.store.folding import fold
 from workbench.store.log import Draft
+from workbench.store.signoffs import policy_of
 from workbench.store.store import Change, Command
 
 WHOLE = dict.fromkeys(CHECKLIST, "said")
@@ -391,3 +393,25 @@ def test_other_environments_are_not_guarded(tmp_path: Path) -> None:
     control = Control(a_store(tmp_path, clock), clock)
     control.apply_registry(registry(*production(*NEW), an_automation("tried")))
     assert control.state().holds == {}
+
+
+def test_a_log_from_before_drills_were_asked_for_keeps_its_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an older version released without a drill stays released; only a store made since asks for one."""
+    with monkeypatch.context() as older:
+        older.setattr(making, "PRODUCTION", "")
+        ann, bo = a_company(tmp_path / "old", "ann", "bo", is_gate_drilled=False)
+    assert "asks_drills" not in ann.store.events()[0].payload
+    ann.apply_registry(registry(*production(*NEW)))
+    reviewed(bo, 1, 2, 3)
+    ann.resume_full(RELEASE)
+    state = fold(ann.store.events())
+    assert (state.standing_holds(), state.refused) == ([], {})
+    assert Gate(tmp_path / "old" / "gate").check("new-agent").state is GateState.CLEAR
+    agrees(ann)
+    (cy,) = a_company(tmp_path / "new", "cy", is_gate_drilled=False)
+    assert policy_of(cy.state()) == default_policy("production")
+    assert policy_of(ann.state()) == replace(default_policy("production"), is_drill_required=False)
+    staging = a_store(tmp_path / "staging")
+    assert "asks_drills" not in staging.events()[0].payload

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -121,11 +122,43 @@ def check_a_key_in_anothers_name(root: Path) -> None:
     agrees(ann)
 
 
+def check_time_makes_no_one_person_of_two(root: Path) -> None:
+    """When the other person's key has expired nobody enrols alone before its revocation stands in the log."""
+    (ann,) = a_house(root, "ann")
+    _, bos = a_person(ann, root, "bo")
+    until = ann.clock.now() + timedelta(hours=1)
+    bo = enrol_key(ann, Enrolment(bos, "bo", "ops-lead", until))
+    wanted = Enrolment(a_person(ann, root, "cy")[1], "cy", "ops-lead")
+    clock_of(ann).move(3600)
+    for _ in range(2):  # before and after the log has seen that time
+        with pytest.raises(Refused, match=f"signs any more .{bo.key_id} of bo has expired") as no:
+            enrol_key(ann, wanted)
+        assert f"`workbench key revoke {bo.key_id} --reason TEXT`, then `workbench" in no.value.then
+        ann.transact(Command("seen", {}), lambda s, who: Change([note_by(ann)]))
+    with pytest.raises(Refused, match="has expired") as no:
+        apply_policy(ann, WEAK)
+    assert "--reason TEXT`, then enrol another person's key" in no.value.then
+    body = {"public_hex": "ab" * 32, "person": "mallory", "role": "ops-lead"}
+    draft = Draft(ann.clock.now(), "ann", "key.enrol", "feed", payload=body)
+    ann.transact(Command("past", body), lambda s, who: Change([draft]))
+    assert "feed" not in ann.state().keys
+    revoke_key(ann, bo.key_id, reason="left, and the key has ended")
+    enrol_key(ann, wanted)
+    assert ann.store.events()[-1].reason == "cy as ops-lead, enrolled by ann alone"
+    agrees(ann)
+
+
+def note_by(control: Control) -> Draft:
+    """Return an event that changes nothing but what time the log has seen."""
+    return Draft(control.clock.now(), "ann", "note", "x")
+
+
 CHECKS = (
     check_a_weaker_policy,
     check_the_fold_takes_no_weaker_policy,
     check_a_request_wears_out,
     check_a_key_in_anothers_name,
+    check_time_makes_no_one_person_of_two,
 )
 
 

@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -32,9 +34,10 @@ from workbench.control import Control
 from workbench.errors import Refused, StorageUnavailable
 from workbench.gate import Gate, GateState, Paused
 from workbench.settings import Settings
-from workbench.snapshot import EPOCH_FILE, Publisher
+from workbench.snapshot import EPOCH_FILE, SNAPSHOT_FILE, Publisher
 from workbench.store import mirroring, moving
-from workbench.store.lock import gate_lock
+from workbench.store.postgres import PostgresSession
+from workbench.store.sqlite import SqliteBackend, SqliteSession
 from workbench.store.store import store_of
 from workbench.tickets import TicketBook
 
@@ -229,9 +232,49 @@ def test_a_mirror_takes_turns_with_writers(place: Path, monkeypatch: pytest.Monk
     mirror.once()
     before = beat_of(own.gate)
     monkeypatch.setattr(mirroring, "LOCK_SECONDS", 0.05)
-    with gate_lock(own.gate), pytest.raises(StorageUnavailable, match=f"pid {os.getpid()}"):
+    with (
+        mirror.store.backend.publishing(own.gate),
+        pytest.raises(StorageUnavailable, match=f"pid {os.getpid()}"),
+    ):
         mirror.once()
     assert beat_of(own.gate) == before
+
+
+def test_a_late_mirror_takes_back_no_pause(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mirror that a slow disk holds up, while a writer commits, never puts an older state over the newer one."""
+    control = a_control(place, SystemClock())
+    mirror = a_mirror(settings_in(place), SystemClock())
+    is_held, may_go, late = threading.Event(), threading.Event(), threading.local()
+    replace_file = os.replace
+
+    def replace_late(source: Any, target: Any) -> None:
+        if getattr(late, "is_mirror", False) and str(target).endswith(SNAPSHOT_FILE):
+            is_held.set()
+            may_go.wait(20)
+        replace_file(source, target)
+
+    def mirror_once() -> None:
+        late.is_mirror = True
+        mirror.once()
+
+    thread = threading.Thread(target=mirror_once)
+    session = SqliteSession if isinstance(control.store.backend, SqliteBackend) else PostgresSession
+    commit = session.commit
+
+    def commit_meanwhile(self: Any) -> None:
+        if not thread.ident:
+            thread.start()  # the epoch is odd: a mirror that did not wait would publish again
+            is_held.wait(0.5)
+        commit(self)
+
+    monkeypatch.setattr(os, "replace", replace_late)
+    monkeypatch.setattr(session, "commit", commit_meanwhile)
+    receipt = pause(control)
+    may_go.set()
+    thread.join(20)
+    assert not receipt.publication_fault
+    found = Gate(settings_in(place).gate).check("ticket-reply")
+    assert (found.state, found.as_of_seq) == (GateState.PAUSED, control.head_note().seq)
 
 
 def test_a_mirror_of_another_store_is_refused(place: Path, other_place: Path) -> None:

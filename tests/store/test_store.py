@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ from workbench.store import (
     connection,
     lock,
     open_store,
+    publishing,
     sqlite,
 )
 from workbench.store import store as opening
@@ -317,3 +319,60 @@ def test_after_the_commit_somebody_is_told_once(tmp_path: Path) -> None:
             after_commit=lambda state: told.append(state.seq),
         )
     assert (told, done.is_repeat) == ([2], True)
+
+
+def test_a_pause_reaches_gates_though_the_file_cannot_be_named_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store's file that cannot be looked at just then loses no pause: it is recorded, and gates are told."""
+    control = a_control(tmp_path)
+
+    def failing(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(publishing, "source_of", failing)
+    receipt = pause(control)
+    assert not receipt.publication_fault
+    assert [event.action for event in control.store.events()].count("hold.place") == 1
+    answer = Gate(tmp_path / "gate").check("ticket-reply")
+    assert (answer.state, answer.as_of_seq) == (GateState.PAUSED, control.state().seq)
+
+
+def test_what_follows_a_commit_and_hangs_holds_up_no_other_writer(tmp_path: Path) -> None:
+    """An anchor folder that does not answer lets others record and gates hear; only its own command waits for it."""
+    control = a_control(tmp_path)
+    has_begun, may_go = threading.Event(), threading.Event()
+
+    def hang(_: object) -> None:
+        has_begun.set()
+        may_go.wait(30)
+
+    held = Control(control.store, control.clock)
+    held.anchor = hang  # type: ignore[method-assign]
+    thread = threading.Thread(target=pause, args=(held, "automation=ticket-reply"))
+    thread.start()
+    try:
+        assert has_begun.wait(10)
+        other = Control(opening.store_of(settings_in(tmp_path), CLOCK), CLOCK)
+        assert pause(other, "automation=order-sync").hold.hold_id == "H-2"
+        assert Gate(tmp_path / "gate").check("order-sync").state is GateState.PAUSED
+        assert thread.is_alive()
+    finally:
+        may_go.set()
+        thread.join(10)
+
+
+def test_what_follows_a_commit_and_fails_takes_nothing_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever is raised after the commit, the command is recorded and says so."""
+    store = a_store(tmp_path)
+
+    def fail(_: object) -> None:
+        raise RuntimeError("no anchor")
+
+    done = store.transact(
+        Command("c", {"name": "note"}), lambda _: Change([A_NOTE]), after_commit=fail
+    )
+    assert (done.state.seq, store.state().seq, done.publication_fault) == (2, 2, "")
+    assert "RuntimeError('no anchor'); the command itself is recorded" in caplog.text

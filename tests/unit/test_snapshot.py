@@ -40,6 +40,21 @@ def test_a_publication_is_even_when_complete_and_odd_before(tmp_path: Path) -> N
     assert read_snapshot(tmp_path).seq == 2
 
 
+def test_who_comes_late_puts_nothing_over_a_newer_position(tmp_path: Path) -> None:
+    """What was begun for an older position, and is completed after a newer one, changes nothing and leaves nothing."""
+    publisher, late = publish(tmp_path), Publisher(tmp_path, "st-1")
+    late.begin(2)
+    draft = late.draft(a_document(2))
+    publisher.begin(3)
+    publisher.complete(a_document(3))
+    before = (tmp_path / EPOCH_FILE).read_bytes(), sorted(tmp_path.iterdir())
+    for own in (draft, None):
+        with pytest.raises(SnapshotFault, match="event 3 already"):
+            late.complete(a_document(2), own)
+    assert ((tmp_path / EPOCH_FILE).read_bytes(), sorted(tmp_path.iterdir())) == before
+    assert read_snapshot(tmp_path).seq == 3
+
+
 def test_the_epoch_file_is_never_replaced(tmp_path: Path) -> None:
     """Many publications leave the same inode with the same size: open maps stay true."""
     publisher = publish(tmp_path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.control.signing import Who, key_of
 from workbench.errors import Refused
 from workbench.records import EnrolledKey, TwoPersonRequest
-from workbench.store.countersigning import POLICY, request_id, request_state, second_fault
+from workbench.store.countersigning import KEY, POLICY, request_id, request_state, second_fault
 from workbench.store.log import Draft
 from workbench.store.state import State
 from workbench.store.store import Change
@@ -47,18 +47,44 @@ def refuse_alone(state: State, wish: Wish, *, doer: EnrolledKey, now: datetime) 
         return
     found = state.requests.get(wish.request_id)
     is_asked = found is not None and not request_state(state, found, now=now)
-    others = "" if len(persons(state)) > 1 else "; enrol another person's key first"
+    about = f"{wish.about[0].upper()}{wish.about[1:]} needs two persons: {why}"
+    reached = max(now, state.newest_at or now)
+    if len(persons(state, reached)) > 1:
+        asked = f"another person types {wish.do}"
+        raise Refused(
+            f"{about}.",
+            next_step=asked if is_asked else f"{wish.ask}, then another person {wish.do}",
+        )
+    if over := _expired(state, doer, reached):
+        whose = ", ".join(f"{key.key_id} of {key.person}" for key in over)
+        revoke = ", ".join(f"`workbench key revoke {k.key_id} --reason TEXT`" for k in over)
+        raise Refused(
+            f"{about}; no other person's key signs any more ({whose} has expired).",
+            next_step=f"{revoke}, then {_alone(wish)}",
+        )
     raise Refused(
-        f"{wish.about[0].upper()}{wish.about[1:]} needs two persons: {why}{others}.",
-        next_step=f"another person types {wish.do}"
-        if is_asked and not others
-        else f"{wish.ask}, then another person {wish.do}",
+        f"{about}; enrol another person's key first.",
+        next_step=f"{wish.ask}, then another person {wish.do}",
     )
 
 
-def persons(state: State) -> set[str]:
-    """Return the persons who have a key that signs."""
-    return {key.person for key in state.keys.values() if key.is_live(state.newest_at)}
+def _expired(state: State, doer: EnrolledKey, reached: datetime) -> list[EnrolledKey]:
+    """Return other persons' keys that only time took: revoking them is recorded, with a reason."""
+    return [
+        key
+        for key in state.keys.values()
+        if key.person != doer.person and key.revoked_seq is None and not key.is_live(reached)
+    ]
+
+
+def _alone(wish: Wish) -> str:
+    """Return how somebody goes on who is alone on record."""
+    return wish.do if wish.action == KEY else "enrol another person's key and ask anew"
+
+
+def persons(state: State, reached: datetime) -> set[str]:
+    """Return the persons who have a key that signs at an instant."""
+    return {key.person for key in state.keys.values() if key.is_live(reached)}
 
 
 def decide_request(state: State, wish: Wish, *, who: Who, now: datetime) -> Change:

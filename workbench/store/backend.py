@@ -148,6 +148,14 @@ class Backend(Protocol):
     def writing(self, wait_seconds: float = WAIT_SECONDS) -> AbstractContextManager[Session]:
         """Open a session as the only writer; raises StorageUnavailable naming who is in the way."""
 
+    def publishing(
+        self, gate_folder: Path, wait_seconds: float = WAIT_SECONDS
+    ) -> AbstractContextManager[None]:
+        """Have a gate folder to oneself, by the lock that writers hold while they tell it.
+
+        Raises StorageUnavailable naming who is in the way.
+        """
+
     def watching(self) -> AbstractContextManager[Watch]:
         """Begin to watch; raises StorageUnavailable where the store cannot be reached any more."""
 

@@ -31,9 +31,10 @@ def weakened(state: State, policy: Policy) -> tuple[str, ...]:
 def is_for_another(state: State, signer: EnrolledKey, *, person: str, role: str) -> bool:
     """Tell whether an enrolment needs a second person: in another's name or role, once there are two.
 
-    The one person of a young store enrols the second alone, and the list of keys says so.
+    The one person of a young store enrols the second alone, and the list of keys says so. A key whose time is
+    over counts here until somebody revokes it: time alone makes no one person of two.
     """
-    persons = {key.person for key in state.keys.values() if key.is_live(state.newest_at)}
+    persons = {key.person for key in state.keys.values() if key.revoked_seq is None}
     is_own = (person, role) == (signer.person, signer.role)
     return policy_of(state).signoffs_required > 0 and len(persons) > 1 and not is_own
 

@@ -86,6 +86,7 @@ def apply(state: State, event: Event) -> None:
 
 def _on_init(state: State, event: Event) -> None:
     state.environment = event.payload["environment"]
+    state.asks_drills = bool(event.payload.get("asks_drills"))
 
 
 def _on_automation(state: State, event: Event) -> None:

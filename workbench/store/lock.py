@@ -21,13 +21,15 @@ _STEP_SECONDS = 0.1
 
 
 @contextlib.contextmanager
-def store_lock(folder: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
+def store_lock(
+    folder: Path, wait_seconds: float = WAIT_SECONDS, *, what_then: str = "nothing was recorded"
+) -> Iterator[None]:
     """Hold the store's lock; raises StorageUnavailable naming who holds it when it is not free in time.
 
     SQLite's own busy handler sleeps and retries, which let one writer commit 9,456 times while another
     got one commit; behind this lock they take turns.
     """
-    words = f"The store in {folder}", "nothing was recorded"
+    words = f"The store in {folder}", what_then
     with _held(folder / LOCK_FILE, wait_seconds, words):
         yield
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench.clock import Clock, to_text
 from workbench.errors import AuditBroken, Refused
+from workbench.policy import PRODUCTION
 from workbench.records import Event
 from workbench.settings import Settings
 from workbench.snapshot import Publisher, SnapshotFault
@@ -25,7 +26,12 @@ def init_store(settings: Settings, clock: Clock, *, environment: str, actor: str
     store_id = f"st-{uuid.uuid4().hex[:12]}"
     content = {"name": "store init", "environment": environment}
     mark = {"id": f"init-{store_id}", "digest": log.digest(content)}
-    payload = {"environment": environment, "schema": SCHEMA_VERSION, "command": mark}
+    payload: dict[str, Any] = {"environment": environment, "schema": SCHEMA_VERSION}
+    if environment == PRODUCTION:
+        payload["asks_drills"] = (
+            True  # logs from before this rule are read by the rule that they had
+        )
+    payload["command"] = mark
     draft = log.Draft(clock.now(), actor, "store.init", store_id, payload=payload)
     body = log.body_of(draft, seq=1, store_id=store_id)
     prev_hash = log.genesis(store_id)

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from workbench.errors import StorageUnavailable
 from workbench.snapshot import SnapshotFault
 from workbench.store.backend import Session
-from workbench.store.lock import gate_lock
 from workbench.store.reporting import HostReporter
 from workbench.store.state import State
 from workbench.store.store import Store, refuse_moved
@@ -89,7 +88,7 @@ class Mirror:
     def _turn(self, session: Session) -> int:
         """Publish what is new, then beat: the store has just answered."""
         gates = self.store.gates
-        with gate_lock(gates.folder, LOCK_SECONDS):
+        with self.store.backend.publishing(gates.folder, LOCK_SECONDS):
             refuse_moved(session)
             state = self.store.read_state(session)
             fault = gates.copy_fault(session, state)

@@ -6,6 +6,7 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,12 @@ class PostgresBackend:
                 reconnect=connect,
                 gate_fault=gate_fault,
             )
+
+    def publishing(
+        self, gate_folder: Path, wait_seconds: float = WAIT_SECONDS
+    ) -> AbstractContextManager[None]:
+        """Hold the lock of the gate folder, as the writers on this host do."""
+        return gate_lock(gate_folder, wait_seconds)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[PostgresWatch]:

@@ -180,7 +180,13 @@ class GateFolder:
         self._publisher(state).renumber()
 
     def _document(self, state: State, folder_id: str) -> dict[str, Any]:
-        source, now = source_of(self._source) if self._source else None, self.clock.now()
+        source = None
+        if self._source:
+            with contextlib.suppress(
+                OSError
+            ):  # gates then go by the heartbeat, and a pause reaches them
+                source = source_of(self._source)
+        now = self.clock.now()
         document = published_document(state, now, source=source, folder_id=folder_id)
         return {**document, "clocks": read_clocks()}
 

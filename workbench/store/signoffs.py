@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -30,8 +31,11 @@ _PLAN = (
 
 
 def policy_of(state: State) -> Policy:
-    """Return the policy in force: the one applied last, or the environment's default."""
-    return state.policies.get(state.environment) or default_policy(state.environment)
+    """Return the policy in force: the one applied last, or the environment's default when the store was made."""
+    if applied := state.policies.get(state.environment):
+        return applied
+    usual = default_policy(state.environment)
+    return usual if state.asks_drills else replace(usual, is_drill_required=False)
 
 
 def plan_of(target: str, payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -221,6 +221,12 @@ class SqliteBackend:
         ):
             yield SqliteSession(connection)
 
+    def publishing(
+        self, gate_folder: Path, wait_seconds: float = WAIT_SECONDS
+    ) -> AbstractContextManager[None]:
+        """Hold the store's lock: it is what a writer holds, from before its commit until gates are told."""
+        return store_lock(self.folder, wait_seconds, what_then=f"{gate_folder} was told nothing")
+
     @contextlib.contextmanager
     def watching(self) -> Iterator[SqliteWatch]:
         """Begin to watch the file."""

@@ -38,6 +38,7 @@ class State:
         standing: ids of the holds that are not released, oldest first, so that no question looks at all there were.
         covered: hold id -> ids that it covers; grows while the hold stands and never shrinks, so that
             an edit of the registry un-pauses nothing.
+        asks_drills: made when drills were asked for without a policy; older logs were not.
         observed: (hold id, automation id) -> instants recorded of the pause at that automation.
         let_through: probation id -> ids that it still lets through; shrinks when an automation is edited
             out of its scope or retired and never grows, so that no later edit opens it again.
@@ -63,6 +64,7 @@ class State:
 
     store_id: str = ""
     environment: str = ""
+    asks_drills: bool = False
     seq: int = 0
     head_hash: str = ""
     event_count: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -150,11 +151,27 @@ class Store:
     ) -> Committed:
         """Append what a command decides, durably and once, then publish it to gates.
 
-        `after_commit` is called with the committed state, in a thread beside the publication.
+        `after_commit` is called with the committed state, in a thread beside the publication; what it raises is
+        logged. It is waited for when other writers may go on: a folder of its that hangs holds up nobody else.
         Raises Conflict when the command id was used with other content, Refused when `decide` refuses,
         StorageUnavailable when nothing could be recorded. Once committed nothing is raised: what could
         not be told to gates is in the result.
         """
+        done, beside = self._transact(command, decide, after_commit)
+        if beside is not None:
+            try:
+                beside.wait()
+            except Exception as exc:  # noqa: BLE001  # the command is recorded, whatever this was
+                logging.getLogger(__name__).warning("%r; the command itself is recorded.", exc)
+        return done
+
+    def _transact(
+        self,
+        command: Command,
+        decide: Callable[[State], Change],
+        after_commit: Callable[[State], None] | None,
+    ) -> tuple[Committed, Beside | None]:
+        """Do so in this writer's turn; returns what is done beside it, to be waited for after the turn."""
         with self.backend.writing() as session:
             session.begin()
             begun: Begun | None = None
@@ -163,7 +180,7 @@ class Store:
                 state = self.read_state(session).copy()
                 if (repeat := recording.repeated(command, state, session=session)) is not None:
                     session.rollback()
-                    return replace(repeat, publication_fault=self._publish(session, state))
+                    return replace(repeat, publication_fault=self._publish(session, state)), None
                 change = decide(state)
                 begun = self.gates.begin(session, state, until_seq=state.seq + len(change.drafts))
                 events = self._record(session, state, command, change=change, begun=begun)
@@ -180,9 +197,7 @@ class Store:
             self._known = state
             beside = Beside(lambda: after_commit(state)) if after_commit else None
             fault = self._publish(session, state, begun)
-            if beside is not None:
-                beside.wait()
-            return Committed(tuple(events), state, False, fault)
+            return Committed(tuple(events), state, False, fault), beside
 
     def _record(
         self,
