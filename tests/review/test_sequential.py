@@ -22,7 +22,7 @@ from workbench.review.sequential import (
     reading,
     spoken_reading,
 )
-from workbench.review.statistics import lower_bound, upper_bound
+from workbench.review.statistics import upper_bound
 
 RATES = st.floats(0.005, 0.9)
 COUNTS = st.tuples(st.integers(0, 60), st.integers(0, 200))
@@ -153,12 +153,13 @@ def test_the_counts_that_abort_are_the_fewest(rate: float, runs: int) -> None:
 
 @given(st.integers(0, 40), st.integers(0, 200))
 def test_bounds_for_all_looks_are_wider_than_those_for_one(failures: int, clean: int) -> None:
-    """They enclose the rate and the exact one-sided bounds of the same counts."""
+    """They enclose the rate and the exact one-sided bounds of the same counts, from below and from above."""
     runs = failures + clean
     low, high = rate_bounds(failures, runs, alpha=0.05)
     if runs:
         assert low <= failures / runs <= high
-    assert low <= lower_bound(failures, runs) + 1e-9
+    # What fails from below is what does not fail from above.
+    assert low <= 1 - upper_bound(clean, runs) + 1e-9
     assert high >= upper_bound(failures, runs) - 1e-9
 
 
@@ -198,7 +199,7 @@ def test_a_worse_baseline_is_the_reference_and_its_doubt_is_paid_for() -> None:
     found = guardrail_of((100, 1000), tolerated=TOLERATED, least_run_count=59)
     assert found.rate == upper_bound(100, 1000, confidence=0.99)
     assert found.alpha == pytest.approx(0.04) and found.limit == pytest.approx(25)
-    assert "99% upper bound of 100 failures in 1,000 baseline runs" in found.source
+    assert "99 % upper bound of 100 failures in 1,000 baseline runs" in found.source
 
 
 @pytest.mark.parametrize("rate", [0.06, 0.1, 0.4])
@@ -229,7 +230,7 @@ def test_where_everything_failed_before_nothing_aborts() -> None:
     [
         (5, 15, "says abort: 5 of 20 runs failed, and the e-value of a rate above 5.0 % (tolerated) is 46.0"),
         (0, 20, "says stay narrow: the e-value of a rate above 5.0 % (tolerated) is 0.073, below the 20"),
-        (0, 200, "is clean: the failure rate lies between 0.0 % and 4.1 % whenever one looks"),
+        (0, 200, "is clean: the failure rate lies between 0.0 % and 4.1 % (95 %, whenever one looks)"),
         (40, 0, "is over 1,000,000, at least the 20 that abort"),
     ],
 )  # fmt: skip

@@ -97,7 +97,7 @@ def guardrail_of(
     bound = upper_bound(failure_count, run_count, confidence=1 - share)
     if bound <= tolerated.rate:
         return tolerated
-    said = f"exact {1 - share:.0%} upper bound of {failure_count} failures in {run_count:,} baseline runs"
+    said = f"exact {100 * (1 - share):.0f} % upper bound of {failure_count} failures in {run_count:,} baseline runs"
     return Guardrail(bound, tolerated.alpha - share, tolerated.alternative_rate, said)
 
 
@@ -188,7 +188,8 @@ def spoken_reading(found: Reading, guardrail: Guardrail) -> str:
     if found.state is GuardState.ABORT:
         failed = f"{found.failure_count} of {counted(found.run_count, 'run')} failed"
         return f"The guardrail says abort: {failed}, and {bet}, at least the {guardrail.limit:.0f} that abort."
-    rate = f"between {percent(found.low)} and {percent(found.high)} whenever one looks"
+    sure = f"{100 * (1 - guardrail.alpha):.0f} %"
+    rate = f"between {percent(found.low)} and {percent(found.high)} ({sure}, whenever one looks)"
     if found.state is GuardState.CLEAN:
         return f"The guardrail is clean: the failure rate lies {rate}, not above {against}."
     return (
@@ -209,12 +210,18 @@ def _spoken_bet(e_value: float) -> str:
     )
 
 
+def aborting_count(guardrail: Guardrail, run_count: int, *, at_least: int = 0) -> int:
+    """Return how many failures in so many runs abort, from a number on; one more than the runs where none would."""
+    counts = np.arange(at_least, run_count + 1)
+    is_over = e_values(counts, run_count, guardrail=guardrail) >= guardrail.limit
+    return int(counts[is_over.argmax()]) if is_over.any() else run_count + 1
+
+
 def abort_counts(guardrail: Guardrail, run_count: int) -> list[int]:
     """Return, after 1 to so many runs, how many failures abort; one more than the runs where none would."""
     found: list[int] = []
     for runs in range(1, run_count + 1):
-        # More runs never need fewer failures, so the search goes on where the last one ended.
-        counts = np.arange(found[-1] if found else 0, runs + 1)
-        is_over = e_values(counts, runs, guardrail=guardrail) >= guardrail.limit
-        found.append(int(counts[is_over.argmax()]) if is_over.any() else runs + 1)
+        # More runs never abort at fewer failures, so the search goes on where the last one ended.
+        least = min(found[-1], runs) if found else 0
+        found.append(aborting_count(guardrail, runs, at_least=least))
     return found
