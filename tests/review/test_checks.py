@@ -70,14 +70,16 @@ def test_no_runs_since_the_pause_is_no_evidence() -> None:
         (59, 0, PASS),
         (59, 1, NONE),
         (93, 1, PASS),
-        (20, 4, FAIL),
-        (20, 3, NONE),
+        (20, 5, FAIL),
+        (20, 4, NONE),
+        (2, 2, FAIL),
+        (1, 1, NONE),
     ],
 )
 def test_runs_since_the_pause_are_judged_by_exact_bounds(
     count: int, failed: int, status: CheckStatus
 ) -> None:
-    """Few runs stay NO EVIDENCE, enough clean ones pass, and only a rate surely too high is a FAIL."""
+    """Few runs stay NO EVIDENCE, enough clean ones pass, and only what the guardrail aborts is a FAIL."""
     assert _check(check_run_history, _with_clean_runs(count, failed)).status is status
 
 

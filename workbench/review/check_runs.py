@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from workbench.records import Check, CheckStatus
@@ -15,6 +17,7 @@ from workbench.review.ground import (
     percent,
     spoken,
 )
+from workbench.review.guarding import Guarded, guard_rows, guarded
 from workbench.review.pausing import audit_pause
 from workbench.review.periods import (
     BASELINE,
@@ -28,34 +31,35 @@ from workbench.review.periods import (
     standings,
     with_period,
 )
-from workbench.review.statistics import lower_bound, upper_bound
+from workbench.review.sequential import spoken_reading
+from workbench.review.statistics import upper_bound
 
 WAITING = ("scheduled", "queued", "held", "waiting", "retrying", "starting")
 
+MOST_SHOWN = 1_000_000
+"""E-value beyond which none is shown: it says no more."""
+
 
 def check_run_history(ground: Ground) -> Finding:
-    """Judge the runs since the pause by the exact bounds of their failure rate."""
+    """Judge the runs since the pause: a guardrail that is looked at after every run, else exact bounds."""
     runs = with_period(ground)
     rates = period_rates(runs)
-    _, count = since_counts(runs)
-    limit, confidence = ground.limits.max_failure_rate, ground.limits.confidence
-    each = standings(ground)
-    is_bad = any(
-        lower_bound(s.failure_count, s.run_count, confidence=confidence) > limit for s in each
-    )
+    each, guards = standings(ground), guarded(ground)
     is_lacking = any(s.needed_run_count or s.open_run_count for s in each)
     check = Check(
         name="run_history",
         question="Do the runs since the pause show that it works again?",
-        status=judged(is_bad=is_bad, is_lacking=is_lacking),
-        sentence=_history_sentence(ground, rates, each),
-        number=float(count),
+        status=judged(is_bad=guards[0].is_aborted, is_lacking=is_lacking),
+        sentence=_history_sentence(ground, rates, each) + _guard_sentence(guards),
+        number=float(since_counts(runs)[1]),
         unit="runs since the pause",
         threshold=f"upper 95 % bound of the failure rate at most {percent(ground.limits.proven_rate)}",
         threshold_source=ground.limits.source("clean_run_count"),
         row_count=len(runs),
         query="review.runs",
     )
+    if guards[0].is_aborted:
+        check = _aborted(ground, check, guards)
     shown_since = ground.onset_at - (ground.as_of - ground.onset_at)
     figures = {
         "runs_over_time": run_buckets(runs, since=shown_since, until=ground.as_of),
@@ -66,6 +70,7 @@ def check_run_history(ground: Ground) -> Finding:
     tables = {
         "Runs, failures, durations, retries and cost by period": rates,
         "Failures by automation and period": _by_automation(runs),
+        **filled({"Guardrail of the narrow restart, good at every look": guard_rows(guards)}),
     }
     return Finding(check, Section("Run history", check.sentence, tables, figures))
 
@@ -93,6 +98,28 @@ def _history_sentence(ground: Ground, rates: pd.DataFrame, each: list[Standing])
     flight = f"; {counted(still, 'run')} still in flight" if still else ""
     said = f"{failures} of {counted(count, 'run')}{whose} since the pause failed, which bounds the rate at {bound}"
     return f"{said}{more}{flight}.{before}"
+
+
+def _guard_sentence(guards: list[Guarded]) -> str:
+    """Return what the guardrail says that stands worst, where anything ran."""
+    ran = [one for one in guards if one.reading.run_count]
+    if not ran:
+        return ""
+    whose = f" Of {ran[0].automation_id}:" if len(guards) > 1 else ""
+    return f"{whose} {spoken_reading(ran[0].reading, ran[0].guardrail)}"
+
+
+def _aborted(ground: Ground, check: Check, guards: list[Guarded]) -> Check:
+    """Return the check with what aborts first: the e-value, its limit, and where both come from."""
+    worst = guards[0]
+    return replace(
+        check,
+        sentence=f"{_guard_sentence(guards).strip()} {check.sentence.removesuffix(_guard_sentence(guards))}",
+        number=float(f"{min(worst.reading.e_value, MOST_SHOWN):.3g}"),
+        unit=f"e-value of a failure rate above {percent(worst.guardrail.rate)}",
+        threshold=f"below {worst.guardrail.limit:.0f}, after whichever run one looks",
+        threshold_source=f"{ground.limits.source('guardrail_alpha')}; {worst.guardrail.source}",
+    )
 
 
 def _by_automation(runs: pd.DataFrame) -> pd.DataFrame:

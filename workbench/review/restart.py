@@ -17,7 +17,8 @@ from workbench.review.check_provider import check_provider
 from workbench.review.check_records import check_records
 from workbench.review.check_runs import check_backlog, check_run_history
 from workbench.review.check_steps import check_failed_steps
-from workbench.review.ground import Finding, Ground, Headline, Section
+from workbench.review.ground import PROBATION, Finding, Ground, Headline, Section
+from workbench.review.guarding import guarded
 from workbench.review.headline import contrast
 from workbench.review.periods import standings
 from workbench.review.request import QueryCall, ReviewRequest
@@ -113,14 +114,15 @@ def propose(ground: Ground, checks: tuple[Check, ...], *, escalations: tuple[str
     ids = narrow_ids(ground, kind)
     weakest, own = standings(ground)[0], standings(ground, ids)[0]
     count, failures, needed = own.run_count, own.failure_count, own.needed_run_count
+    run_count = (
+        needed if count >= limits.narrow_run_count and needed else int(limits.narrow_run_count)
+    )
     return Proposal(
         hold_id=request.hold_id,
         scope=request.only or request.scope,
         narrow_scope=_scope_text(request, ids),
         narrow_ids=ids,
-        run_count=needed
-        if count >= limits.narrow_run_count and needed
-        else int(limits.narrow_run_count),
+        run_count=run_count,
         failure_count=failures,
         is_production=any(a.environment == "production" for a in ground.automations.values())
         or not ground.automations,
@@ -129,7 +131,18 @@ def propose(ground: Ground, checks: tuple[Check, ...], *, escalations: tuple[str
         candidates=tuple(s.automation_id for s in standings(ground)),
         missing_tables=tuple(stale_tables(ground)),
         engine=_one_engine(ground),
+        aborting_count=guarded(ground, [own.automation_id])[0].aborting_count(run_count),
+        aborted_scope=_aborted_scope(ground),
     )
+
+
+def _aborted_scope(ground: Ground) -> str:
+    """Return the automation whose guardrail says abort while a narrow restart of this hold still lets it through."""
+    probations = ground.table(PROBATION)
+    is_open = (probations["hold_id"] == ground.request.hold_id) & probations["ended_at"].isna()
+    still = set(probations[is_open]["automation_id"])
+    aborted = (one.automation_id for one in guarded(ground) if one.is_aborted)
+    return next((f"automation={one}" for one in aborted if one in still), "")
 
 
 def _one_engine(ground: Ground) -> str:

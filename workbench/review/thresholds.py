@@ -55,6 +55,16 @@ class ReviewThresholds:
     relapse_hours: float = _threshold(
         24, "GitHub status history: 21 % of Actions incidents came back within 24 h, 13 % by chance"
     )
+    guardrail_alpha: float = _threshold(
+        0.05,
+        "Ville 1939: a healthy restart is ever aborted with this chance at most, however often one looks",
+    )
+    alternative_rate: float = _threshold(
+        0.3, "where the guardrail looks first: 10 % that became 30 % is to be caught within 25 runs"
+    )
+    baseline_run_count: float = _threshold(
+        59, "exact one-sided bound: a baseline of fewer runs cannot bound a rate at 5 %"
+    )
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def source(self, name: str) -> str:

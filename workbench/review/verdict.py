@@ -49,6 +49,8 @@ class Proposal:
         needed_run_count: clean runs still needed, by the automation that lacks most.
         candidates: automations that a person may narrow to where nothing is proposed.
         missing_tables: tables that were not loaded, or not far enough, for these automations.
+        aborting_count: failures in all at which the guardrail aborts by the end of the narrow restart; 0 if unknown.
+        aborted_scope: scope of an open narrow restart whose guardrail says abort; empty where there is none.
         engine: the one engine that runs all of them, which `sync` reads; empty where there is none.
     """
 
@@ -64,6 +66,8 @@ class Proposal:
     candidates: tuple[str, ...] = ()
     missing_tables: tuple[str, ...] = ()
     engine: str = ""
+    aborting_count: int = 0
+    aborted_scope: str = ""
 
     @property
     def detectable_rate(self) -> float:
@@ -144,21 +148,34 @@ def _reason(
 def _narrow_reason(lacking: Sequence[Check], proposal: Proposal) -> str:
     more = f"{proposal.needed_run_count}{' more' if proposal.clean_run_count else ''}"
     gaps = listed([check.name.replace("_", " ") for check in lacking])
+    clear = "No check failed" if proposal.failure_count else "Nothing failed"
     short = (
-        f"Nothing failed, but evidence is lacking on {gaps}"
+        f"{clear}, but evidence is lacking on {gaps}"
         if lacking
-        else "Nothing failed, but too few runs show it"
+        else f"{clear}, but too few runs show it"
     )
     if not proposal.narrow_ids:
         return f"{short}; no automation was picked to start with, so a person must narrow the scope first."
     return (
         f"{short}: let {listed(proposal.narrow_ids)} through for {proposal.run_count} runs, which speak "
         f"against a failure rate above {percent(proposal.detectable_rate)} if none fails; "
-        f"a full restart needs {more} clean runs."
+        f"{_guardrail(proposal)}a full restart needs {more} clean runs."
     )
 
 
+def _guardrail(proposal: Proposal) -> str:
+    """Return when to stop a narrow restart before its end, where that may come at all."""
+    more = proposal.aborting_count - proposal.failure_count
+    if not proposal.aborting_count or more > proposal.run_count:
+        return ""
+    return f"stop at {counted(more, 'failure')} among them, or fewer if the guardrail says so; "
+
+
 def _next_command(kind: VerdictKind, proposal: Proposal, blocker: Check | None) -> str:
+    if proposal.aborted_scope:
+        # What still lets runs through is stopped first: a new hold, which no narrow restart opens.
+        reason = "the guardrail of the narrow restart says abort"
+        return f"workbench pause {quote(proposal.aborted_scope)} --reason {quote(reason)}"
     if kind is VerdictKind.ESCALATE:
         return f"workbench card {quote(proposal.scope)}"
     if kind is VerdictKind.KEEP_PAUSED and blocker is not None:
