@@ -117,6 +117,7 @@ class Subject:
         automation_ids: whose runs and records count.
         tell: roles to tell, the first at once, the others when it is not acknowledged.
         restarted_at: when a hold on it was released last; what ran before then is not held against it again.
+        stated: rules that the registry states for it: where these find nothing to look at, that is said.
     """
 
     scope: str
@@ -124,6 +125,7 @@ class Subject:
     rules: TriggerRules
     tell: tuple[str, ...]
     restarted_at: datetime | None = None
+    stated: tuple[str, ...] = ()
 
     @property
     def is_category(self) -> bool:
@@ -140,6 +142,7 @@ class TriggerFinding:
         number: what was measured, as text, in `unit`; empty where nothing could be.
         threshold: what it is compared with, and `source` where that comes from.
         query: dotted name of the query that gave the rows.
+        is_near: it is quiet, but too near to its threshold to end an episode.
     """
 
     scope: str
@@ -151,6 +154,7 @@ class TriggerFinding:
     threshold: str = ""
     source: str = ""
     query: str = ""
+    is_near: bool = False
 
     @property
     def key(self) -> str:
