@@ -33,9 +33,9 @@ def budget(subject: Subject, spend: pd.DataFrame, *, span: str) -> TriggerFindin
     others = sorted({c or "no currency" for c in spend["cost_currency"]} - {currency})
     if others:
         why = f"costs are in {', '.join(others)}, the budget in {currency}"
-        return unknown(subject, rule, why, SPEND)
+        return unknown(subject, rule, why=why, query=SPEND)
     if spend.empty:
-        return unknown(subject, rule, f"no run of the last {span} tells its cost", SPEND)
+        return unknown(subject, rule, why=f"no run of the last {span} tells its cost", query=SPEND)
     spent = sum((Decimal(str(v)) for v in spend[f"{span}_amount"]), Decimal(0))
     return finding(
         subject,
@@ -46,7 +46,7 @@ def budget(subject: Subject, spend: pd.DataFrame, *, span: str) -> TriggerFindin
     )
 
 
-def unusual_spend(subject: Subject, runs: pd.DataFrame, usual: pd.DataFrame) -> TriggerFinding:
+def unusual_spend(subject: Subject, runs: pd.DataFrame, *, usual: pd.DataFrame) -> TriggerFinding:
     """Compare what a run costs lately with its own history, as medians; a category mixes too much for it."""
     rule, ratio = "spend_ratio", subject.rules.spend_ratio
     priced = runs[runs["cost_amount"].notna()].tail(RECENT_RUNS)
@@ -54,15 +54,15 @@ def unusual_spend(subject: Subject, runs: pd.DataFrame, usual: pd.DataFrame) -> 
         return off(subject, rule)
     currencies = {*priced["cost_currency"].fillna(""), *usual["cost_currency"]}
     if len(currencies) > 1:
-        return unknown(subject, rule, "its costs are in more than one currency", USUAL)
+        return unknown(subject, rule, why="its costs are in more than one currency", query=USUAL)
     known = int(usual["run_count"].sum())
     if len(priced) < RECENT_RUNS or known < USUAL_RUNS:
         why = f"{len(priced)} priced runs lately and {known} before; it takes {RECENT_RUNS} and {USUAL_RUNS}"
-        return unknown(subject, rule, why, USUAL)
+        return unknown(subject, rule, why=why, query=USUAL)
     lately, before = float(priced["cost_amount"].median()), float(usual["usual_amount"].iloc[0])
     if before <= 0:
         return unknown(
-            subject, rule, "its runs usually cost nothing, so no ratio can be had", USUAL
+            subject, rule, why="its runs usually cost nothing, so no ratio can be had", query=USUAL
         )
     times = lately / before
     return finding(

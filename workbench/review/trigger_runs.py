@@ -27,7 +27,9 @@ def failure_streak(subject: Subject, runs: pd.DataFrame) -> TriggerFinding:
     streak = runs[runs["finished_at"] > worked] if pd.notna(worked) else runs
     count = len(streak)
     if count < asked and len(runs) < asked:
-        return unknown(subject, rule, f"{len(runs)} ended runs, a streak takes {asked}", QUERY)
+        return unknown(
+            subject, rule, why=f"{len(runs)} ended runs, a streak takes {asked}", query=QUERY
+        )
     newest = f", the newest at {streak['finished_at'].max():%H:%M:%S} UTC" if count else ""
     return finding(
         subject,
@@ -46,7 +48,9 @@ def failure_rate(subject: Subject, runs: pd.DataFrame) -> TriggerFinding:
         return off(subject, rule)
     last = runs.tail(count)
     if len(last) < RECENT_RUNS:
-        return unknown(subject, rule, f"{len(last)} ended runs, a rate takes {RECENT_RUNS}", QUERY)
+        return unknown(
+            subject, rule, why=f"{len(last)} ended runs, a rate takes {RECENT_RUNS}", query=QUERY
+        )
     failed = int(last["status"].isin(FAILED).sum())
     least = 100 * lower_bound(failed, len(last), confidence=LOOK_CONFIDENCE)
     return finding(
@@ -70,7 +74,9 @@ def stale_context(subject: Subject, runs: pd.DataFrame) -> TriggerFinding:
     oldest = f"{stale.max():.0f}" if len(stale) else f"{ages.max():.0f}" if len(ages) else "0"
     if ages.empty:
         if "context_max_age_seconds" in subject.stated:
-            return unknown(subject, rule, "no ended run tells what its context is as of", QUERY)
+            return unknown(
+                subject, rule, why="no ended run tells what its context is as of", query=QUERY
+            )
         return off(subject, rule)
     return finding(
         subject,
@@ -120,7 +126,7 @@ def off(subject: Subject, rule: str) -> TriggerFinding:
     return TriggerFinding(subject.scope, rule, TriggerState.QUIET, "not watched for here")
 
 
-def unknown(subject: Subject, rule: str, why: str, query: str) -> TriggerFinding:
+def unknown(subject: Subject, rule: str, *, why: str, query: str) -> TriggerFinding:
     """Return that nothing can be said, and why."""
     return TriggerFinding(subject.scope, rule, TriggerState.CANNOT_TELL, why, query=query)
 

@@ -92,9 +92,9 @@ def _of_subject(
         if one.state is TriggerState.FIRES or not why:
             yield one
         elif is_on_records and not late:
-            yield unknown(subject, one.rule, why, "triggers.sources")
+            yield unknown(subject, one.rule, why=why, query="triggers.sources")
     if late and not subject.is_category:
-        yield unknown(subject, EVIDENCE, late, "triggers.sources")
+        yield unknown(subject, EVIDENCE, why=late, query="triggers.sources")
     elif not subject.is_category:
         yield TriggerFinding(subject.scope, EVIDENCE, TriggerState.QUIET, "loaded lately")
 
@@ -105,7 +105,7 @@ def _rules(subject: Subject, tables: Mapping[str, pd.DataFrame]) -> Iterator[Tri
     yield failure_rate(subject, runs)
     yield budget(subject, spend, span="hour")
     yield budget(subject, spend, span="day")
-    yield unusual_spend(subject, runs, tables["triggers.usual_cost"])
+    yield unusual_spend(subject, runs, usual=tables["triggers.usual_cost"])
     yield stale_context(subject, runs)
     yield suspect_changes(subject, tables["triggers.customer_changes"])
     yield customer_changes(subject, tables["triggers.customer_changes"])

@@ -50,6 +50,7 @@ def _tables(state: State) -> Mapping[str, Mapping[str, Any]]:
         "signoff": state.signoffs,
         "run_review": state.run_reviews,
         "request": state.requests,
+        "trigger": state.triggers,
     }
 
 
