@@ -15,6 +15,7 @@ WITHOUT_ERROR = {
     0: ("-", "Done. After a pause: every automation has confirmed.", ""),
     20: ("-", "`workbench gate`: the automation is PAUSED.", ""),
     21: ("-", "`workbench gate`: UNKNOWN; that is not a yes.", ""),
+    22: ("-", "`workbench triggers --once`: something fires.", ""),
     130: ("-", "Stopped at the keyboard; nothing further was done.", ""),
 }
 """Exit codes that are answers, not failures."""

@@ -35,6 +35,7 @@ class Policy:
     reviewed_runs: int = 3
     is_drill_required: bool = False
     drill_max_age_days: int = 31
+    is_pause_by_person: bool = False
 
     @property
     def named_roles(self) -> set[str]:
@@ -58,6 +59,7 @@ MEANING: Mapping[str, str] = {
     "reviewed_runs": "read-only or staging runs that a person reviewed, to be ready",
     "is_drill_required": "a drill of its engine that passed, to be ready",
     "drill_max_age_days": "age at which a drill is too old",
+    "is_pause_by_person": "a trigger never pauses by itself, whatever the registry says",
 }
 """Setting -> what it says; roles that are not named mean everybody, and named ones need an enrolled key."""
 

@@ -126,6 +126,7 @@ class Automation:
         expected_interval_seconds: seconds between two starts, where it runs on a schedule.
         asks_gate: it asks the gate before it acts, so that a hold stops it today.
         checklist: the production checklist of the source text; a missing answer is an empty string.
+        triggers: what it is watched for where that is not the usual, inherited settings included.
     """
 
     automation_id: str
@@ -146,6 +147,7 @@ class Automation:
     alert_match: str = ""
     checklist: Mapping[str, str] = field(default_factory=dict)
     is_retired: bool = False
+    triggers: Mapping[str, Any] = field(default_factory=dict)
 
 
 CHECKLIST: tuple[str, ...] = (
@@ -172,11 +174,16 @@ class Owner:
 
 @dataclass(frozen=True)
 class Category:
-    """A category of automations with the owner and restart owner that its automations inherit."""
+    """A category of automations with the owner and restart owner that its automations inherit.
+
+    Attributes:
+        triggers: what it is watched for as a whole, where that is not the usual.
+    """
 
     category_id: str
     owner: str
     restart_owner: str = ""
+    triggers: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

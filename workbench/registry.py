@@ -11,13 +11,14 @@ from typing import Any
 
 from workbench.errors import BadSettings
 from workbench.records import CHECKLIST, Automation, Category, Kind, Owner
+from workbench.registry_triggers import TriggerTables
 from workbench.scope import SLUG
 
 PRODUCTION = "production"
-_TABLES = ("owners", "categories", "automations")
+_TABLES = ("owners", "categories", "automations", "triggers")
 _KEYS: dict[str, frozenset[str]] = {
     "owners": frozenset({"members", "deputy", "contact"}),
-    "categories": frozenset({"owner", "restart_owner"}),
+    "categories": frozenset({"owner", "restart_owner", "triggers"}),
     "automations": frozenset(f.name for f in fields(Automation)) - {"automation_id", "is_retired"},
 }
 _LISTS = frozenset({"members", "tools", "cleanup"})
@@ -118,6 +119,7 @@ class _Reader:
                     table, None, f"unknown table [{table}]; there are {', '.join(_TABLES)}"
                 )
         owners = {k: self._owner(k, v) for k, v in self._rows(body, "owners")}
+        self.triggers = TriggerTables(body, self._fault)
         categories = {k: self._category(k, v, owners) for k, v in self._rows(body, "categories")}
         automations = {
             k: self._automation(k, v, owners, categories)
@@ -172,7 +174,8 @@ class _Reader:
         for name in ("owner", "restart_owner"):
             if row.get(name) and row[name] not in owners:
                 raise self._fault(where, name, f"{row[name]!r} is not one of the owners")
-        return Category(key, owner, row.get("restart_owner", ""))
+        stated = self.triggers.of_category(key)
+        return Category(key, owner, row.get("restart_owner", ""), triggers=stated)
 
     def _automation(
         self,
@@ -199,6 +202,7 @@ class _Reader:
             record,
             owner=record.owner or category.owner,
             restart_owner=record.restart_owner or category.restart_owner,
+            triggers=self.triggers.of_automation(key, record),
         )
         for name in ("owner", "restart_owner", "deputy"):
             if getattr(record, name) and getattr(record, name) not in owners:
@@ -233,6 +237,7 @@ class _Reader:
             )
         if not isinstance(values.get("asks_gate", False), bool):
             raise self._fault(where, "asks_gate", "asks_gate must be true or false")
+        values.pop("triggers", None)  # put in with what it inherits
         values["tools"] = tuple(values.get("tools", ()))
         values["cleanup"] = tuple(values.get("cleanup", ()))
         defaults = {"owner": ""}
@@ -257,7 +262,10 @@ class _Reader:
     def _line(self, where: str, key: str | None) -> int:
         """Return the line of a key below its table's header, as well as text can tell."""
         header = re.compile(r"\s*\[\s*" + re.escape(where) + r"(\.|\s*\])")
-        start = next((n for n, line in enumerate(self.lines) if header.match(line)), 0)
+        found = [n for n, line in enumerate(self.lines) if header.match(line)]
+        if not found and "." in where:  # written inline, in the table above it
+            return self._line(where.rpartition(".")[0], key)
+        start = found[0] if found else 0
         if key is None:
             return start + 1
         wanted = re.compile(r"\s*[\"']?" + re.escape(key) + r"[\"']?\s*=")

@@ -32,6 +32,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "decide": ("workbench.cli.decide:command", "Accept or override the verdict of a report."),
     "audit": ("workbench.cli.audit:command", "Verify and show the audit log."),
     "serve": ("workbench.cli.serve:command", "Deliver holds to engines, and keep them so."),
+    "triggers": (
+        "workbench.cli.triggers:command",
+        "Look for failures, spend, stale context, changed records.",
+    ),
     "doctor": (
         "workbench.cli.doctor:command",
         "Say what is wrong with this set-up and what to do.",

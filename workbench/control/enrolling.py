@@ -11,7 +11,7 @@ from workbench.control.placing import storable
 from workbench.control.signing import Who, key_of
 from workbench.records import Automation, Category, Owner
 from workbench.registry import Difference, Registry, compare
-from workbench.store.documents import automation_to
+from workbench.store.documents import automation_to, category_to
 from workbench.store.log import Draft, digest
 from workbench.store.state import State
 from workbench.store.store import Change, Command
@@ -62,6 +62,8 @@ def _draft(difference: Difference, actor: str, now: datetime) -> Draft:
 def _plain(record: Owner | Category | Automation) -> dict[str, Any]:
     if isinstance(record, Automation):
         return automation_to(record)
+    if isinstance(record, Category):
+        return category_to(record)
     return {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in asdict(record).items()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.clock import to_text
 from workbench.policy import policy_to
-from workbench.records import Automation
+from workbench.records import Automation, Category
 
 if TYPE_CHECKING:
     from workbench.store.state import State
@@ -50,6 +50,7 @@ def _tables(state: State) -> Mapping[str, Mapping[str, Any]]:
         "signoff": state.signoffs,
         "run_review": state.run_reviews,
         "request": state.requests,
+        "trigger": state.triggers,
     }
 
 
@@ -69,6 +70,8 @@ def _document(state: State, entity: str, key: str) -> dict[str, Any]:
     if entity == "policy":
         return policy_to(state.policies[key])
     found: dict[str, Any] = plain(_tables(state)[entity][key])
+    if entity in ("automation", "category"):
+        found = without_empty_triggers(found)
     if entity == "hold":
         found["covered"] = sorted(state.covered[key])
         if not found["taken_over_by"]:  # rows of older stores do not have it either
@@ -97,8 +100,17 @@ def automation_from(body: Mapping[str, Any]) -> Automation:
 
 def automation_to(record: Automation) -> dict[str, Any]:
     """Return an automation as plain values for an event."""
-    body: dict[str, Any] = plain(record)
-    return body
+    return without_empty_triggers(plain(record))
+
+
+def category_to(record: Category) -> dict[str, Any]:
+    """Return a category as plain values for an event."""
+    return without_empty_triggers(plain(record))
+
+
+def without_empty_triggers(body: dict[str, Any]) -> dict[str, Any]:
+    """Leave out triggers where none are stated: events and rows of older stores do not have them either."""
+    return {key: value for key, value in body.items() if key != "triggers" or value}
 
 
 def plain(value: Any) -> Any:

@@ -59,6 +59,7 @@ class State:
         engine_versions: engine -> version that it had when something was last delivered to it.
         drills: (engine, version, kind, mode, environment) -> what the newest drill found.
         forgotten: host as `name/number` -> the heartbeat that was its last; one that beats again counts again.
+        triggers: scope and rule -> what the last look that found something new said of it.
         touched: projection rows that the events since the last copy changed.
     """
 
@@ -103,6 +104,7 @@ class State:
     drills: dict[tuple[str, str, str, str, str], dict[str, Any]] = field(default_factory=dict)
     drifts: dict[tuple[str, str], tuple[tuple[int, str], ...]] = field(default_factory=dict)
     forgotten: dict[str, str] = field(default_factory=dict)
+    triggers: dict[str, dict[str, Any]] = field(default_factory=dict)
     touched: set[tuple[str, str]] = field(default_factory=set)
 
     def copy(self) -> State:

@@ -1,0 +1,20 @@
+-- What was spent lately: one row per automation and currency, over runs that ended within a day.
+-- $automation_ids: varchar[], the automations that are looked at
+-- $since: timestamptz, UTC, inclusive, over first_seen_at; a run may have begun before the day
+-- $day_since: timestamptz, UTC, inclusive, over finished_at: a day before $as_of
+-- $hour_since: timestamptz, UTC, inclusive, over finished_at: an hour before $as_of
+-- $as_of: timestamptz, UTC, exclusive, over finished_at
+select
+    automation_id,
+    coalesce(cost_currency, '') as cost_currency,
+    cast(sum(case when finished_at >= $hour_since then cost_amount else 0 end) as varchar) as hour_amount,
+    cast(sum(cost_amount) as varchar) as day_amount
+from run
+where list_contains($automation_ids, automation_id)
+    and first_seen_at >= $since
+    and first_seen_at < $as_of
+    and finished_at >= $day_since
+    and finished_at < $as_of
+    and cost_amount is not null
+group by automation_id, coalesce(cost_currency, '')
+order by automation_id, cost_currency

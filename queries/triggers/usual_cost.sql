@@ -1,0 +1,30 @@
+-- What one run usually costs: one row per automation and currency, over the runs that ended before the last ones.
+-- $automation_ids: varchar[], the automations that are looked at
+-- $newest_count: bigint, ended runs of each automation that are looked at now and so are not its usual
+-- $since: timestamptz, UTC, inclusive, over first_seen_at
+-- $as_of: timestamptz, UTC, exclusive, over finished_at
+with priced as (
+    select
+        automation_id,
+        coalesce(cost_currency, '') as cost_currency,
+        cast(cost_amount as double) as cost_amount,
+        row_number() over (
+            partition by automation_id
+            order by finished_at desc, source_id desc, run_id desc
+        ) as place
+    from run
+    where list_contains($automation_ids, automation_id)
+        and first_seen_at >= $since
+        and first_seen_at < $as_of
+        and finished_at < $as_of
+        and cost_amount is not null
+)
+select
+    automation_id,
+    cost_currency,
+    count(*) as run_count,
+    percentile_cont(0.5) within group (order by cost_amount) as usual_amount
+from priced
+where place > $newest_count
+group by automation_id, cost_currency
+order by automation_id, cost_currency
