@@ -19,6 +19,14 @@ def upper_bound(failure_count: int, run_count: int, *, confidence: float = CONFI
     return float(stats.beta.ppf(confidence, failure_count + 1, run_count - failure_count))
 
 
+def lower_bound(failure_count: int, run_count: int, *, confidence: float = CONFIDENCE) -> float:
+    """Return the exact one-sided lower bound of a failure rate (Clopper and Pearson 1934)."""
+    _refuse_impossible(failure_count, run_count)
+    if failure_count == 0:
+        return 0.0
+    return float(stats.beta.ppf(1 - confidence, failure_count, run_count - failure_count + 1))
+
+
 def wilson_interval(failure_count: int, run_count: int) -> tuple[float, float]:
     """Return the two-sided 95 % Wilson interval: for display, never for a gate."""
     _refuse_impossible(failure_count, run_count)
