@@ -70,8 +70,8 @@ class Server:
             "PREFECT_SERVER_UI_ENABLED": "false",
             "PREFECT_LOGGING_TO_API_ENABLED": "false",
             "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-            # SQLite: wait for a lock rather than answer 503 when the machine has other work.
-            "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
+            # SQLite: a call that waits long for a lock keeps others from theirs; whoever asks, asks again after 503.
+            "PREFECT_SERVER_DATABASE_TIMEOUT": "5",
             "PREFECT_WORKER_QUERY_SECONDS": "2",
             "PREFECT_WORKER_PREFETCH_SECONDS": "2",
             "PREFECT_RUNNER_POLL_FREQUENCY": "2",
