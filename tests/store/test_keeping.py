@@ -19,7 +19,7 @@ import pytest
 from tests.store.ground import a_control, a_store, pause, settings_in
 from workbench.errors import StorageUnavailable
 from workbench.settings import Settings
-from workbench.store import keeping
+from workbench.store import connection, keeping
 from workbench.store.connection import STORE_FILE, connect, run
 from workbench.store.store import Store
 
@@ -99,6 +99,28 @@ def test_another_file_in_its_place_is_seen(tmp_path: Path) -> None:
     file_of(other).rename(file_of(store))
     log_of(file_of(store)).unlink(missing_ok=True)
     assert store.meta()["store_id"] == wanted != before
+
+
+@pytest.mark.usefixtures("long")
+def test_a_file_that_comes_while_one_is_taken_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection to the file before is not kept as one to the file that came into its place meanwhile."""
+    store, other = a_store(tmp_path / "one"), a_store(tmp_path / "two")
+    wanted, take = other.meta()["store_id"], connection.take
+    keeping.close_kept()
+    store.meta()
+
+    def take_and_replace(path: Path) -> apsw.Connection | None:
+        found = take(path)
+        if file_of(other).exists():
+            file_of(other).rename(path)
+            log_of(path).unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(connection, "take", take_and_replace)
+    store.meta()
+    assert store.meta()["store_id"] == wanted
 
 
 @pytest.mark.usefixtures("long")
