@@ -7,8 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest
 from tests.store.ground import a_control, a_store, pause, settings_in
 from workbench.errors import StorageUnavailable
 from workbench.settings import Settings
-from workbench.store import keeping
+from workbench.store import connection, keeping
 from workbench.store.connection import STORE_FILE, connect, run
 from workbench.store.store import Store
 
@@ -101,6 +102,28 @@ def test_another_file_in_its_place_is_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("long")
+def test_a_file_that_comes_while_one_is_taken_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection to the file before is not kept as one to the file that came into its place meanwhile."""
+    store, other = a_store(tmp_path / "one"), a_store(tmp_path / "two")
+    wanted, take = other.meta()["store_id"], connection.take
+    keeping.close_kept()
+    store.meta()
+
+    def take_and_replace(path: Path) -> apsw.Connection | None:
+        found = take(path)
+        if file_of(other).exists():
+            file_of(other).rename(path)
+            log_of(path).unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(connection, "take", take_and_replace)
+    store.meta()
+    assert store.meta()["store_id"] == wanted
+
+
+@pytest.mark.usefixtures("long")
 def test_a_log_that_somebody_took_away_is_noticed(tmp_path: Path) -> None:
     """Another program that opened and closed the file took the log with it: the file is opened anew."""
     control = a_control(tmp_path)
@@ -169,6 +192,59 @@ def test_no_connection_is_carried_into_a_forked_child(tmp_path: Path) -> None:
     assert answers.get(timeout=30) == (True, False)
     child.join()
     assert pause(control).hold.hold_id == "H-2"
+
+
+@pytest.mark.parametrize("closer", [keeping._close_idle, keeping.close_kept])
+def test_a_fork_waits_for_what_is_being_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closer: Callable[[], None]
+) -> None:
+    """While a thread closes a connection nothing is forked: the child would have it half closed."""
+    monkeypatch.setattr(keeping, "KEEP_SECONDS", 600.0)
+    store = a_store(tmp_path)
+    store.meta()
+    monkeypatch.setattr(keeping, "KEEP_SECONDS", 0.0)
+    close, is_closing, is_closed = keeping._close, threading.Event(), threading.Event()
+
+    def close_slowly(connection: apsw.Connection) -> None:
+        is_closing.set()
+        time.sleep(0.3)
+        close(connection)
+        is_closed.set()
+
+    monkeypatch.setattr(keeping, "_close", close_slowly)
+    thread = threading.Thread(target=closer)
+    thread.start()
+    assert is_closing.wait(10)
+    child = os.fork()
+    if not child:
+        os._exit(0 if is_closed.is_set() and not keeping._kept else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    thread.join(10)
+    assert store.meta() and not keeping._closing.locked()
+
+
+@pytest.mark.usefixtures("long")
+def test_a_child_that_keeps_meanwhile_begins_with_nothing(tmp_path: Path) -> None:
+    """What another thread would keep during a fork is kept after it; parent and child go on, each by itself."""
+    store = a_store(tmp_path)
+    is_over = threading.Event()
+
+    def ask() -> None:
+        while not is_over.is_set():
+            store.meta()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        for _ in range(10):
+            child = os.fork()
+            if not child:
+                os._exit(0 if not keeping._kept and not keeping._mutex.locked() else 1)
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        is_over.set()
+        thread.join(10)
+    assert store.meta()
 
 
 PAUSER = """

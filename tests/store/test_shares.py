@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -214,18 +215,31 @@ def test_the_host_where_commands_are_given_can_have_a_share(place: Path) -> None
     assert runs_through(a.gate, "r1", "r2", "r3") == ["r1", "r2"]
 
 
-def test_without_other_hosts_it_is_as_it_always_was(place: Path) -> None:
+def test_on_a_server_a_lone_host_has_a_share_that_no_copy_has(database_place: Path) -> None:
+    """A clone of the only machine that reports lets nothing through: both together never more than was decided."""
+    control = a_control(database_place)
+    pause(control)
+    probation = control.resume_narrow(break_glass("H-1", ONLY, 2))
+    own, clone = database_place / "gate", database_place / "clone"
+    assert [s.runs for s in probation.shares] == [2]
+    shutil.copytree(own, clone, copy_function=shutil.copy2)
+    assert runs_through(clone, "c1", "c2") == []
+    assert "its runs are on" in why_not(clone)
+    assert runs_through(own, "r1", "r2", "r3") == ["r1", "r2"]
+
+
+def test_for_a_file_without_other_hosts_it_is_as_it_always_was(tmp_path: Path) -> None:
     """One gate folder, no share in event, snapshot and projection; a name is refused with the way out."""
-    control = a_control(place)
+    control = a_control(tmp_path)
     pause(control)
     with pytest.raises(NotFound, match="leave `--host` out"):
         control.resume_narrow(break_glass("H-1", ONLY, 1, hosts="a"))
     control.resume_narrow(break_glass("H-1", ONLY, 1))
-    (hold,) = read_snapshot(place / "gate").automations[NAME]
+    (hold,) = read_snapshot(tmp_path / "gate").automations[NAME]
     assert "shares" not in hold["probation"]
     assert "shares" not in control.store.events()[-1].payload
     assert "shares" not in control.store.projection()["probation", "P-1"]
-    assert runs_through(place / "gate", "r1", "r2") == ["r1"]
+    assert runs_through(tmp_path / "gate", "r1", "r2") == ["r1"]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class TicketOffice:
     def shares(
         self, request: ResumeRequest, *, state: State, ids: Sequence[str]
     ) -> tuple[Share, ...]:
-        """Return the shares of a narrow restart; none where gates of this host alone are told of it.
+        """Return the shares of a narrow restart; none where a file tells gates of this host alone.
 
         Raises UsageFault for shares that are not the runs in all, NotFound for a host that does not report,
         Refused where it must be named and is not, or is silent.
@@ -96,7 +96,10 @@ class TicketOffice:
         return make
 
     def _candidates(self, state: State, ids: Sequence[str]) -> list[Candidate]:
-        """Return the gate folders that could let the runs through; none where only this one is known."""
+        """Return the gate folders that could let the runs through; none where a file tells only this one.
+
+        On a server this one has its share even when no other host reports: a cloned machine reaches it too.
+        """
         hosts, own = self._store.hosts(state), self._store.gates.identity(state)[1]
         found = [
             Candidate(
@@ -110,7 +113,8 @@ class TicketOffice:
         ]
         mine = [hosts.label(host) for host in hosts.known if own and host.folder_id == own]
         here = read_presences(self._store.gate_folder)
-        if found and own and (mine or here):
+        is_likely = (mine or here) if found else self._store.is_on_server
+        if own and is_likely:
             label = mine[0] if mine else self._store.host
             asks = any(automation_id in here for automation_id in ids)
             found.append(Candidate(label, own, (label, self._store.host), asks))

@@ -26,7 +26,9 @@ def connect(path: Path, what_then: str = "") -> Iterator[apsw.Connection]:
 
     `what_then` ends the sentence that says so. A connection over which anything failed is closed, not kept.
     """
-    connection, opened = take(path), identity_of(path)[0]
+    # Looked at first: a file that comes into its place from here on is another than what is opened, so never kept.
+    opened = identity_of(path)[0]
+    connection = take(path)
     if connection is None:
         connection = _opened(path, what_then)
     is_whole = False

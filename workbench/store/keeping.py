@@ -30,6 +30,8 @@ class _Kept(NamedTuple):
     since: float
 
 
+_closing = threading.Lock()
+"""Held from taking what was kept until it is closed, before `_mutex`: a fork in between would carry it along."""
 _mutex = threading.Lock()
 _kept: dict[Path, _Kept] = {}
 _closers: list[threading.Thread] = []
@@ -69,12 +71,13 @@ def keep(path: Path, connection: apsw.Connection, *, opened: tuple[int, int] | N
 
 
 def close_kept() -> None:
-    """Close what is kept, now: before a fork, at the end, or where somebody wants the bare file."""
-    with _mutex:
-        found = list(_kept.values())
-        _kept.clear()
-    for one in found:
-        _close(one.connection)
+    """Close what is kept, now: at the end, or where somebody wants the bare file."""
+    with _closing:
+        with _mutex:
+            found = list(_kept.values())
+            _kept.clear()
+        for one in found:
+            _close(one.connection)
 
 
 def _start_closer() -> bool:
@@ -92,14 +95,15 @@ def _close_idle() -> None:
     while True:
         time.sleep(KEEP_SECONDS)
         oldest = time.monotonic() - KEEP_SECONDS
-        with _mutex:
-            idle = [path for path, one in _kept.items() if one.since <= oldest]
-            found = [_kept.pop(path) for path in idle]
-            is_over = not _kept
-            if is_over:
-                _closers.clear()
-        for one in found:
-            _close(one.connection)
+        with _closing:
+            with _mutex:
+                idle = [path for path, one in _kept.items() if one.since <= oldest]
+                found = [_kept.pop(path) for path in idle]
+                is_over = not _kept
+                if is_over:
+                    _closers.clear()
+            for one in found:
+                _close(one.connection)
         if is_over:
             return
 
@@ -118,13 +122,29 @@ def _inode(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def _before_fork() -> None:
+    """Close what is kept, once nobody closes any, and let nobody keep more until the fork is over."""
+    _closing.acquire()
+    _mutex.acquire()
+    for one in _kept.values():
+        _close(one.connection)
+    _kept.clear()
+
+
+def _go_on() -> None:
+    """In the parent: kept and closed as before."""
+    _mutex.release()
+    _closing.release()
+
+
 def _begin_anew() -> None:
     """In a forked child: nothing is kept, and the thread that closes is the parent's."""
-    global _mutex
-    _mutex = threading.Lock()
+    global _closing, _mutex
+    _closing, _mutex = threading.Lock(), threading.Lock()
+    _kept.clear()
     _closers.clear()
 
 
 atexit.register(close_kept)
 # A connection must not be carried into a child: closed there, it would remove the parent's log.
-os.register_at_fork(before=close_kept, after_in_child=_begin_anew)
+os.register_at_fork(before=_before_fork, after_in_parent=_go_on, after_in_child=_begin_anew)

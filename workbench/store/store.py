@@ -72,6 +72,11 @@ class Store:
         """Where the store is, as screens show it."""
         return self.backend.place
 
+    @property
+    def is_on_server(self) -> bool:
+        """Whether other hosts may reach it: it is in no file of this one."""
+        return not isinstance(self.backend, SqliteBackend)
+
     def state(self, until_seq: int | None = None) -> State:
         """Return the fold of the log, up to a position or to its end."""
         with self.backend.reading() as session:
