@@ -93,6 +93,15 @@ class Draft:
             os.fsync(out.fileno())
 
 
+def drop_stale(path: Path) -> None:
+    """Take away drafts that whoever was killed left beside a file; only for who alone writes it now."""
+    beginning = f".{path.name}."
+    with contextlib.suppress(OSError):  # what cannot be taken away is in nobody's way
+        for name in os.listdir(path.parent):
+            if name.startswith(beginning):
+                os.unlink(path.parent / name)
+
+
 def write_durably(path: Path, content: bytes) -> None:
     """Replace a file so that a reader sees the old or the new content, durable on return."""
     Draft(path, content).put_in_place()

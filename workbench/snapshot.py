@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workbench.durable import Beside, Draft, fsync_folder, write_durably
+from workbench.durable import Beside, Draft, drop_stale, fsync_folder, write_durably
 from workbench.identity import folder_id
 from workbench.published import FORMAT, content_of, parsed
 from workbench.published import SNAPSHOT_FILE as SNAPSHOT_FILE
@@ -116,6 +116,7 @@ class Publisher:
         for name in ("", SEEN_FOLDER, TICKET_FOLDER):
             if not os.path.isdir(os.path.join(self.folder, name)):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
+        drop_stale(self.folder / SNAPSHOT_FILE)
         path = self.folder / EPOCH_FILE
         if not path.exists():
             blank = _LAYOUT.pack(_MAGIC, store_digest(self.store_id), 1, 0, 0, 0)

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -336,6 +337,38 @@ def test_a_pause_reaches_gates_though_the_file_cannot_be_named_to_them(
     assert [event.action for event in control.store.events()].count("hold.place") == 1
     answer = Gate(tmp_path / "gate").check("ticket-reply")
     assert (answer.state, answer.as_of_seq) == (GateState.PAUSED, control.state().seq)
+
+
+def drafts_in(gate: Path) -> list[str]:
+    """Return the names of snapshots that were begun and never put in place."""
+    return [path.name for path in gate.glob(".snapshot*")]
+
+
+def test_drafts_of_a_killed_writer_are_taken_away(tmp_path: Path) -> None:
+    """A writer that is killed between draft and rename leaves a file; the next one takes it away."""
+    control = a_control(tmp_path)
+    child = os.fork()
+    if not child:
+        sqlite.SqliteSession.commit = lambda _: (time.sleep(0.2), os.kill(os.getpid(), 9))  # type: ignore[assignment,method-assign,return-value]
+        pause(control)
+    os.waitpid(child, 0)
+    assert len(drafts_in(tmp_path / "gate")) == 1
+    assert not pause(control).publication_fault
+    assert drafts_in(tmp_path / "gate") == []
+
+
+def test_a_draft_that_gates_cannot_be_told_is_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the publication fails after the commit nothing is left beside the snapshot."""
+    control = a_control(tmp_path)
+
+    def failing(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Publisher, "complete", failing)
+    assert "Input/output error" in pause(control).publication_fault
+    assert drafts_in(tmp_path / "gate") == []
 
 
 def test_what_follows_a_commit_and_hangs_holds_up_no_other_writer(tmp_path: Path) -> None:

@@ -125,6 +125,8 @@ class GateFolder:
             publisher.begin(state.seq)
             publisher.complete(self._document(state, folder_id))
         except (OSError, SnapshotFault) as exc:
+            if begun is not None:
+                begun.drop()
             return f"the gate folder {self.folder} cannot be written: {exc}"
         return ""
 
