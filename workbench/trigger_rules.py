@@ -46,7 +46,7 @@ class TriggerRules:
     )
     spend_ratio: int = _rule(
         3,
-        "the shipped recording: healthy hours stay below twice, the fault costs three to four times",
+        "the shipped recording: without the fault at most 1.2 times the usual, with it up to 6.1 times",
     )
     budget_per_hour: str = _rule("", "the registry")
     budget_per_day: str = _rule("", "the registry")

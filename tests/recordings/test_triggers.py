@@ -203,7 +203,7 @@ def test_nothing_fires_where_nothing_was_wrong(
 def test_rules_that_are_too_keen_are_seen_to_fire_falsely(evening: Evening) -> None:
     """The count of false firings counts: two failures in a row, and a rate above 1 %, do fire in quiet."""
     keen = evening.fired(until=RAISED, failure_streak=2, failure_rate_percent=1)
-    assert len(false_firings(keen)) > 5
+    assert len(false_firings(keen)) >= 3
 
 
 @pytest.mark.slow
