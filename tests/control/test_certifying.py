@@ -21,6 +21,7 @@ from workbench.control.certifying import accept_drills
 from workbench.control.first_run import guards_of
 from workbench.delivery.certificate import certificate_draft
 from workbench.delivery.drilling import Drilled
+from workbench.engines.switching import Effect, Evidence, OnPause, OnResume, WorkClass
 from workbench.errors import AuditBroken, NotFound, Refused
 from workbench.policy import default_policy
 from workbench.records import Mode
@@ -30,6 +31,13 @@ from workbench.store.store import Store
 
 STRICT = default_policy("production")
 """What holds before a policy was applied asks for drills."""
+SEEN = Effect(
+    WorkClass.RUNNING,
+    OnPause.FINISHES_STEP_THEN_WAITS,
+    OnResume.CONTINUES,
+    Evidence.OBSERVED,
+    "3.8.1",
+)
 BOUND = {"engine": "prefect", "kind": "workflow"}
 
 
@@ -46,7 +54,7 @@ def a_staging_store(root: Path, *, passed: bool = True, environment: str = "stag
         confirmed_at=clock.now() if passed else None,
         quiet_at=None,
         last_start_at=None,
-        effects=(),
+        effects=(SEEN,),
         differences=(),
         leaks=(),
         not_held=(),
