@@ -35,6 +35,7 @@ from workbench.records import Owner, VerdictKind
 from workbench.registry import Registry
 from workbench.store.audit import verify_store
 from workbench.store.documents import documents
+from workbench.store.folding import fold
 from workbench.store.log import Draft
 from workbench.store.store import Change, Command
 
@@ -88,6 +89,24 @@ def test_a_resume_goes_with_another_person_s_sign_off(tmp_path: Path) -> None:
     assert state.refused == {}
     assert ann.store.projection() == documents(state)
     assert verify_store(ann.store).is_ok
+
+
+def test_shares_that_do_not_add_up_use_up_no_sign_off(tmp_path: Path) -> None:
+    """A restart in the log whose hosts have other runs than were signed is refused before it takes the sign-off."""
+    ann, bo = a_house(tmp_path, "ann", "bo")
+    asked = request_signoff(ann, PLAN)
+    give_signoff(bo, asked.signoff_id)
+    ann.resume_narrow(PLAN)
+    *before, started = ann.store.events()
+    shares = [{"host": "a", "folder_id": "gf-1", "runs": 1}]
+    state = fold(before)
+    assert state.signoffs["S-1"].used_seq is None
+    signed = state.signoffs["S-1"]
+    state.signoffs["S-1"] = replace(signed, plan={**signed.plan, "shares": shares})
+    wrong = replace(started, payload={**started.payload, "shares": shares})
+    state = fold([wrong], state)
+    assert "not its runs in all" in state.refused[wrong.seq]
+    assert (state.signoffs["S-1"].used_seq, state.probations) == (None, {})
 
 
 def test_who_asked_does_not_sign_off(tmp_path: Path) -> None:

@@ -190,13 +190,13 @@ def _on_release(state: State, event: Event) -> None:
 
 
 def _on_probation(state: State, event: Event) -> None:
-    if not may_open(state, event):
-        return
     body = event.payload
     shares = tuple(Share(**share) for share in body.get("shares", ()))
     runs = [share.runs for share in shares]
     if shares and (min(runs) < 1 or sum(runs) != body["max_runs"]):
         refuse(state, event, why="the runs of its hosts are not its runs in all")
+        return
+    if not may_open(state, event):  # asked last: it uses up the sign-off
         return
     known = {i: state.automations.get(i) for i in body["automation_ids"]}
     state.let_through[event.target] = {
