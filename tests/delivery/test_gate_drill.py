@@ -15,14 +15,16 @@ import pytest
 from tests.cli.ground import a_store, events, refused, run
 from workbench.clock import SystemClock
 from workbench.control import drilling as control_drilling
-from workbench.delivery import drilling, gate_engine
+from workbench.delivery import drilling
 from workbench.delivery.gate_engine import GateEngine
 from workbench.engines.switching import EngineScope, ScopeKind, WorkClass
 from workbench.gate import Gate
 from workbench.records import Mode, RunStatus
 
 STEP = 0.6
-DRILL = ("drill", "gate", "--yes", "--no-page", "--watch", "4", "--after", "6")
+DRILL_STEP = 3.0
+"""Of a whole drill: what waits does so for three of them, and the pause has to come before, on a busy machine too."""
+DRILL = ("drill", "gate", "--yes", "--no-page", "--watch", "12", "--after", "15")
 PROBES = EngineScope(ScopeKind.WORKFLOW, "drill-gate")
 
 
@@ -37,11 +39,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         object.__setattr__(self, "sample_seconds", 0.2)
 
     monkeypatch.setattr(drilling.Pace, "__init__", pace)
-    monkeypatch.setattr(gate_engine, "_STEP_SECONDS", STEP)
     monkeypatch.setattr(
         control_drilling,
         "GateEngine",
-        lambda folder, *, clock: GateEngine(folder, clock=clock, step_seconds=STEP),
+        lambda folder, *, clock: GateEngine(folder, clock=clock, step_seconds=DRILL_STEP),
     )
 
 
@@ -167,7 +168,7 @@ def test_a_line_that_is_being_written_is_left_for_later(engine: GateEngine) -> N
 def test_a_watch_that_is_too_short_is_refused(quick: None) -> None:
     """A watch that ends before what waits has asked would call everything held: nothing is started."""
     refused(
-        run("drill", "gate", "--yes", "--no-page", "--watch", "1"), 3, "sees nothing", "--watch 2.4"
+        run("drill", "gate", "--yes", "--no-page", "--watch", "1"), 3, "sees nothing", "--watch 12"
     )
     assert events("hold.place") == []
 

@@ -220,7 +220,9 @@ def test_a_fork_waits_for_what_is_being_closed(
         os._exit(0 if is_closed.is_set() and not keeping._kept else 1)
     assert os.waitpid(child, 0)[1] == 0
     thread.join(10)
-    assert store.meta() and not keeping._closing.locked()
+    assert store.meta()
+    assert keeping._closing.acquire(timeout=30), "it is never let go"
+    keeping._closing.release()
 
 
 @pytest.mark.usefixtures("long")
