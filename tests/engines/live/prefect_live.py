@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -83,7 +84,15 @@ class Server:
             "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
         }
 
+    @property
+    def code(self) -> Path:
+        """Where flows are: a folder of their own, for the worker copies the whole of it before each run."""
+        return self.home / "code"
+
     def start(self) -> None:
+        self.code.mkdir(exist_ok=True)
+        for file in ("tests/engines/live/prefect_flows.py", "workbench/hooks/prefect_probe.py"):
+            shutil.copy(REPOSITORY / file, self.code)
         place = ["--host", "127.0.0.1", "--port", str(self.port), "--no-ui"]
         server = self.spawn("server", "prefect", "server", "start", *place)
         until(self._answers, lambda: f"the server does not answer: {self.log('server')}", server)
@@ -93,7 +102,7 @@ class Server:
         self.deploy(
             "workbench-probe",
             "staging",
-            entrypoint="workbench/hooks/prefect_probe.py:probe",
+            entrypoint="prefect_probe.py:probe",
             schedules=[],
             tags=["workbench-probe"],
         )
@@ -134,8 +143,8 @@ class Server:
         body = {
             "name": name or flow,
             "flow_id": flow_id,
-            "path": str(REPOSITORY),
-            "entrypoint": f"tests/engines/live/prefect_flows.py:{flow}",
+            "path": str(self.code),
+            "entrypoint": f"prefect_flows.py:{flow}",
             "work_pool_name": "main",
             "enforce_parameter_schema": False,
             "schedules": [{"active": True, "schedule": hourly}],
