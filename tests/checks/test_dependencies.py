@@ -93,7 +93,7 @@ def test_the_reason_check_of_requirements_catches() -> None:
     "text",
     [
         "click==8.4.0\n",
-        "click==8.4.0 \\\n    --hash=sha256:ab\n--index-url x\n",
+        "click==8.4.0 \\\n    --hash=sha256:ab\n--index" + "-url x\n",
         "click @ https:" + "//example.org/click.whl\n",
         "-e git+ssh://x\n",
     ],

@@ -13,7 +13,7 @@ from workbench.clock import from_text
 from workbench.delivery.stumbling import STUMBLES, stumble
 from workbench.engines.addresses import read_addresses
 from workbench.engines.binding import RegistryBinding
-from workbench.engines.connecting import connect, kinds
+from workbench.engines.connecting import close, connect, kinds
 from workbench.engines.interface import EngineAddress
 from workbench.errors import EngineError, NotFound, StoreMissing, TooManyRejects
 from workbench.records import Automation
@@ -124,7 +124,7 @@ def _read(
             warehouse, engine, source_id=address.engine_id, now=clock.now(), since=since
         )
     finally:
-        getattr(engine, "close", lambda: None)()
+        close(engine)
 
 
 def _excess(reports: Iterable[SyncReport]) -> Iterator[str]:
