@@ -9,6 +9,7 @@ from typing import Any
 from workbench.clock import from_text
 from workbench.delivery.judging import kept_outcome, outcome_in_words
 from workbench.records import Automation
+from workbench.store.rehearsed import GATE
 from workbench.store.state import State
 
 
@@ -17,7 +18,7 @@ def drill_words(state: State, automation: Automation, *, now: datetime) -> str:
 
     A drill is of one engine version: where another is met since, the clause says STALE.
     """
-    engine_id = automation.engine or "gate"
+    engine_id = automation.engine or GATE
     newest: dict[str, Mapping[str, Any]] = {}
     for (engine, _, _, mode, _), body in state.drills.items():
         if engine == engine_id:

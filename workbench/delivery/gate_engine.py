@@ -23,6 +23,7 @@ from typing import Any
 
 from workbench.clock import Clock, from_text
 from workbench.delivery.gate_probe import STEP_COUNT
+from workbench.engines.addresses import GATE as GATE
 from workbench.engines.rows import (
     ApprovalRow,
     AuditRow,
@@ -54,9 +55,6 @@ from workbench.engines.switching import (
 from workbench.errors import EngineError
 from workbench.gate import Gate, GateState
 from workbench.records import Mode, RunStatus
-
-GATE = "gate"
-"""How a drill of the gate alone is named, as the card of an automation without an engine looks for it."""
 
 _STEP_SECONDS = 4.0
 _STOP_SECONDS = 5.0
