@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -96,10 +98,12 @@ def test_another_name_is_still_refused(quick: None) -> None:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> GateEngine:
-    """Probes over the gate folder of a new store."""
+def engine(tmp_path: Path) -> Iterator[GateEngine]:
+    """Probes over the gate folder of a new store, ended with the test however that ends."""
     a_store()
-    return GateEngine(Path(os.environ["WORKBENCH_GATE"]), clock=SystemClock(), step_seconds=STEP)
+    probes = GateEngine(Path(os.environ["WORKBENCH_GATE"]), clock=SystemClock(), step_seconds=STEP)
+    yield probes
+    probes.close()
 
 
 def wait_for(engine: GateEngine, run_id: str, status: RunStatus) -> None:
@@ -147,7 +151,6 @@ def test_it_reads_back_from_the_processes(engine: GateEngine) -> None:
     assert engine.verify(plan).unmet == {}
     assert engine.state([PROBES])[0].frozen_ids == (work.run_id,)
     assert Gate(engine._folder).check("drill-gate").state.name == "PAUSED"
-    engine.close()
 
 
 def test_a_line_that_is_being_written_is_left_for_later(engine: GateEngine) -> None:
@@ -162,7 +165,19 @@ def test_a_line_that_is_being_written_is_left_for_later(engine: GateEngine) -> N
         file.write(json.dumps({"act": "ended"})[:8])
     assert len(probe.acts()) == count
     assert engine.runs_by_id([work.run_id], SystemClock().now())[0].status == RunStatus.CRASHED
-    engine.close()
+
+
+def test_a_run_that_noted_its_end_is_over_though_its_process_still_goes(engine: GateEngine) -> None:
+    """Seeded delay: between the last note and the end of a process lies time, and no verdict may hang on it."""
+    work = engine.start(WorkClass.RUNNING)
+    wait_for(engine, work.run_id, RunStatus.RUNNING)
+    assert engine.state([PROBES])[0].running_ids == (work.run_id,)
+    probe = engine._probes[0]
+    os.kill(probe.child.pid, signal.SIGSTOP)
+    with probe.journal.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"at": SystemClock().now().isoformat(), "act": "ended"}) + "\n")
+    assert engine.state([PROBES])[0].running_ids == ()
+    os.kill(probe.child.pid, signal.SIGCONT)
 
 
 def test_a_watch_that_is_too_short_is_refused(quick: None) -> None:

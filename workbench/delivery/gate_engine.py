@@ -86,6 +86,10 @@ class _Probe:
             return []
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
+    def has_ended(self) -> bool:
+        """Say whether the run noted its end."""
+        return any(act["act"] == "ended" for act in self.acts())
+
 
 class GateEngine:
     """Processes that ask one gate folder, started for a drill; both halves of the contract and the probes."""
@@ -214,10 +218,13 @@ class GateEngine:
             self.clean_up()
 
     def _reading(self, key: str, now: datetime) -> Reading:
+        # A run is over when it has noted its end: its process may take a while longer to go.
         alive = [
             one
             for one in self._probes
-            if one.work_class is WorkClass.RUNNING and one.child.poll() is None
+            if one.work_class is WorkClass.RUNNING
+            and one.child.poll() is None
+            and not one.has_ended()
         ]
         held = [one.run_id for one in alive if _is_held(one.acts())]
         return Reading(
