@@ -44,7 +44,11 @@ def _check(check: Callable[[Ground], Finding], tables: Tables, **more: Any) -> C
 
 def _with_clean_runs(count: int, failed: int = 0, tables: Tables | None = None) -> Tables:
     spans = [
-        (f"10:{52 + n // 60:02d}:{n % 60:02d}", "failed" if n < failed else "succeeded", f"n{n}")
+        (
+            f"10:{52 + n // 60:02d}:{n % 60:02d}",
+            "failed" if n >= count - failed else "succeeded",
+            f"n{n}",
+        )
         for n in range(count)
     ]
     return with_probation(

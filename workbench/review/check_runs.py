@@ -115,8 +115,8 @@ def _aborted(ground: Ground, check: Check, guards: list[Guarded]) -> Check:
     return replace(
         check,
         sentence=f"{_guard_sentence(guards).strip()} {check.sentence.removesuffix(_guard_sentence(guards))}",
-        number=float(f"{min(worst.reading.e_value, MOST_SHOWN):.3g}"),
-        unit=f"e-value of a failure rate above {percent(worst.guardrail.rate)}",
+        number=float(f"{min(worst.reading.highest[0], MOST_SHOWN):.3g}"),
+        unit=f"highest e-value of a failure rate above {percent(worst.guardrail.rate)}",
         threshold=f"below {worst.guardrail.limit:.0f}, after whichever run one looks",
         threshold_source=f"{ground.limits.source('guardrail_alpha')}; {worst.guardrail.source}",
     )

@@ -60,7 +60,8 @@ def guarded(ground: Ground, automation_ids: Sequence[str] = ()) -> list[Guarded]
         for automation_id in automation_ids or ground.request.automation_ids
     ]
     return sorted(
-        found, key=lambda one: (-one.reading.e_value / one.guardrail.limit, one.automation_id)
+        found,
+        key=lambda one: (-one.reading.highest[0] / one.guardrail.limit, one.automation_id),
     )
 
 
@@ -79,8 +80,8 @@ def _guarded(limits: ReviewThresholds, automation_id: str, runs: pd.DataFrame) -
 def guard_rows(found: Sequence[Guarded]) -> pd.DataFrame:
     """Return one row per automation that ran since the pause.
 
-    Columns: automation_id, state, run_count, failure_count, e_value, abort_e_value, aborting_failure_count,
-    reference_rate, reference_source, low_rate, high_rate.
+    Columns: automation_id, state, run_count, failure_count, e_value, highest_e_value, abort_e_value,
+    aborting_failure_count, reference_rate, reference_source, low_rate, high_rate.
     """
     rows = [
         {
@@ -89,6 +90,7 @@ def guard_rows(found: Sequence[Guarded]) -> pd.DataFrame:
             "run_count": one.reading.run_count,
             "failure_count": one.reading.failure_count,
             "e_value": one.reading.e_value,
+            "highest_e_value": one.reading.highest[0],
             "abort_e_value": one.guardrail.limit,
             "aborting_failure_count": one.aborting_count(),
             "reference_rate": one.guardrail.rate,

@@ -71,6 +71,7 @@ class Reading:
     Attributes:
         low: lower bound of the failure rate that holds at all looks together.
         high: upper bound of the failure rate that holds at all looks together.
+        highest: the e-value where it was highest, with the failures and runs of then; that is what aborts.
     """
 
     state: GuardState
@@ -79,6 +80,7 @@ class Reading:
     e_value: float
     low: float
     high: float
+    highest: tuple[float, int, int] = (1.0, 0, 0)
 
 
 def guardrail_of(
@@ -150,7 +152,8 @@ def looks(outcomes: Sequence[bool], guardrail: Guardrail) -> pd.DataFrame:
     """Return what the guardrail says after each run, in order; an outcome is true for a failure.
 
     Columns: run_count, failure_count, e_value, low_rate, high_rate (both narrowing: what one look ruled out stays
-    ruled out), state. Only `e_value` and what follows from it is a matter of the counts alone.
+    ruled out), state. An e-value that once reached the limit aborts for good: Ville's inequality is about the
+    highest that is ever reached, and whoever looked then has stopped. Only `e_value` is a matter of the counts alone.
     """
     failures = np.cumsum(np.asarray(outcomes, dtype=int))
     runs = np.arange(1, len(failures) + 1)
@@ -167,7 +170,8 @@ def looks(outcomes: Sequence[bool], guardrail: Guardrail) -> pd.DataFrame:
     found["state"] = GuardState.CONTINUE.value
     if guardrail.rate < 1:
         found.loc[found["high_rate"] <= guardrail.rate, "state"] = GuardState.CLEAN.value
-    found.loc[found["e_value"] >= guardrail.limit, "state"] = GuardState.ABORT.value
+    is_over = (found["e_value"] >= guardrail.limit).cummax()
+    found.loc[is_over, "state"] = GuardState.ABORT.value
     return found
 
 
@@ -175,10 +179,12 @@ def reading(outcomes: Sequence[bool], guardrail: Guardrail) -> Reading:
     """Return what the guardrail says after all runs so far; without any it says to go on."""
     if not len(outcomes):
         return Reading(GuardState.CONTINUE, 0, 0, 1.0, 0.0, 1.0)
-    last = looks(outcomes, guardrail).iloc[-1]
+    found = looks(outcomes, guardrail)
+    last, top = found.iloc[-1], found.iloc[int(found["e_value"].to_numpy().argmax())]
     counts = int(last["failure_count"]), int(last["run_count"])
     numbers = float(last["e_value"]), float(last["low_rate"]), float(last["high_rate"])
-    return Reading(GuardState(last["state"]), *counts, *numbers)
+    highest = float(top["e_value"]), int(top["failure_count"]), int(top["run_count"])
+    return Reading(GuardState(last["state"]), *counts, *numbers, highest)
 
 
 def spoken_reading(found: Reading, guardrail: Guardrail) -> str:
@@ -186,8 +192,17 @@ def spoken_reading(found: Reading, guardrail: Guardrail) -> str:
     against = f"{percent(guardrail.rate)} ({guardrail.source})"
     bet = f"the e-value of a rate above {against} is {_spoken_bet(found.e_value)}"
     if found.state is GuardState.ABORT:
-        failed = f"{found.failure_count} of {counted(found.run_count, 'run')} failed"
-        return f"The guardrail says abort: {failed}, and {bet}, at least the {guardrail.limit:.0f} that abort."
+        most, failures, runs = found.highest
+        failed = f"{failures} of {counted(runs, 'run')} failed"
+        if runs == found.run_count:
+            said = f"{failed}, and {bet}, at least the {guardrail.limit:.0f} that abort"
+        else:
+            now = f"{_spoken_bet(found.e_value)} after {found.failure_count} of {found.run_count:,}"
+            said = (
+                f"when {failed}, the e-value of a rate above {against} was {_spoken_bet(most)}, at least the "
+                f"{guardrail.limit:.0f} that abort; later runs (it is {now} now) do not take that back"
+            )
+        return f"The guardrail says abort: {said}."
     sure = f"{100 * (1 - guardrail.alpha):.0f} %"
     rate = f"between {percent(found.low)} and {percent(found.high)} ({sure}, whenever one looks)"
     if found.state is GuardState.CLEAN:
