@@ -177,6 +177,21 @@ def test_a_revoked_key_signs_nothing_more(tmp_path: Path) -> None:
         revoke_key(ann, key_id, reason="again")
 
 
+def test_the_last_key_that_lasts_is_not_revoked(tmp_path: Path) -> None:
+    """Without it nobody could enrol another; with another that lasts beside it, it goes."""
+    (ann,) = enrolled(tmp_path, "ann")
+    own = next(iter(ann.state().keys))
+    guest, later = make_key(tmp_path / "guest.json"), make_key(tmp_path / "later.json")
+    until = START + timedelta(days=30)
+    enrol_key(ann, Enrolment(guest.public_hex, "ann", "ops-lead", until=until))
+    with pytest.raises(Refused, match="is the last one that lasts") as refusal:
+        revoke_key(ann, own, reason="laptop stolen")
+    assert "`workbench key new`" in (refusal.value.next_step or "")
+    assert ann.state().keys[own].revoked_seq is None
+    enrol_key(ann, Enrolment(later.public_hex, "ann", "ops-lead"))
+    assert revoke_key(ann, own, reason="laptop stolen").revoked_seq
+
+
 def test_no_key_is_ever_in_the_way_of_a_pause(tmp_path: Path) -> None:
     """Revoked, unreadable by rule, not enrolled or badly signed: the hold is placed and the reason shown."""
     ann, bo = enrolled(tmp_path, "ann", "bo")

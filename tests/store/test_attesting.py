@@ -8,7 +8,7 @@ import pytest
 
 from tests.store.ground import pause
 from tests.store.test_anchors import anchored
-from workbench.control.enrolling_keys import revoke_key
+from workbench.control.enrolling_keys import Enrolment, enrol_key, revoke_key
 from workbench.store.anchors import anchor_file, append_note, newest_notes
 from workbench.store.attesting import FOREIGN, FORGED, UNSIGNED, signature_words
 from workbench.store.checkpoint import note_of
@@ -62,6 +62,7 @@ def test_signatures_that_do_not_count_are_called_so(tmp_path: Path) -> None:
     assert signature_words(state, [foreign]) == FOREIGN
     assert signature_words(state, [foreign, forged]) == FORGED
     assert signature_words(state, [foreign, forged, own]).startswith("signed by ops-lead (ann")
+    enrol_key(control, Enrolment(other.public_hex, "ann", "ops-lead"))  # another that lasts
     revoke_key(control, key.key_id, reason="lost")
     assert control.head_note().signature == f"signed by a revoked key, {key.key_id}"
 

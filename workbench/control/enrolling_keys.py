@@ -191,6 +191,18 @@ def _decide_revoke(state: State, who: Who, content: dict[str, str], *, now: date
             next_step="see `workbench key list`",
         )
     key_of(who, "A revocation")
+    _check_rest(state, key, now=now)
     return Change(
         [Draft(now, who.text, "key.revoke", key.key_id, reason=content["reason"], payload={})]
     )
+
+
+def _check_rest(state: State, key: EnrolledKey, *, now: datetime) -> None:
+    """Refuse to take the last key that lasts: after it nobody could enrol another, nor sign anything off."""
+    rest = [k for k in state.keys.values() if k.key_id != key.key_id and k.is_live(now)]
+    if key.expires_at is None and all(k.expires_at is not None for k in rest):
+        raise Refused(
+            f"Key {key.key_id} of {key.person} is the last one that lasts; without it nobody could enrol another.",
+            next_step=f"enrol one without `--until` first (`workbench key new`), then "
+            f"`workbench key revoke {key.key_id} --reason TEXT`",
+        )
