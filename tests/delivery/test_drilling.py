@@ -15,7 +15,7 @@ from workbench.control.placing import PauseRequest
 from workbench.delivery.certificate import certificate_draft, newest_certificate
 from workbench.delivery.drilling import Drill, Drilled, Pace
 from workbench.delivery.hand import Hand
-from workbench.delivery.judging import DrillOutcome
+from workbench.drills import DrillOutcome
 from workbench.engines.switching import (
     CallResult,
     Capability,

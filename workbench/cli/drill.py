@@ -13,7 +13,7 @@ from workbench.control.commands import Control
 from workbench.control.drilling import DrillRequest, run_drill
 from workbench.delivery.drilling import Drilled, Pace
 from workbench.delivery.fleet import Fleet
-from workbench.delivery.judging import DrillOutcome
+from workbench.drills import DrillOutcome
 from workbench.engines.addresses import read_addresses
 from workbench.engines.switching import Effect, OnPause
 from workbench.errors import EngineError, ReportIncomplete

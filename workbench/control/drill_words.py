@@ -8,8 +8,8 @@ from typing import Any
 
 from workbench.clock import from_text
 from workbench.delivery.judging import kept_outcome, outcome_in_words
+from workbench.drills import GATE
 from workbench.records import Automation
-from workbench.store.rehearsed import GATE
 from workbench.store.state import State
 
 

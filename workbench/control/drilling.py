@@ -12,8 +12,9 @@ from workbench.control.placing import PauseRequest
 from workbench.delivery.certificate import certificate_draft
 from workbench.delivery.drilling import Drill, Drilled, Pace
 from workbench.delivery.fleet import Fleet
-from workbench.delivery.gate_engine import GATE, GateEngine
+from workbench.delivery.gate_engine import GateEngine
 from workbench.delivery.hand import Hand
+from workbench.drills import GATE
 from workbench.engines.interface import Engine
 from workbench.errors import EngineError, NotFound, Refused
 from workbench.records import Hold, Kind, Mode, Purpose

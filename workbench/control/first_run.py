@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from workbench.control.entitling import check_role
 from workbench.control.placing import storable
 from workbench.control.signing import Who, key_of
+from workbench.drills import GATE
 from workbench.errors import Refused
 from workbench.policy import PRODUCTION
 from workbench.records import Automation, Hold, Mode, Purpose
 from workbench.registry import Difference, Registry, compare
 from workbench.store.log import Draft
 from workbench.store.readiness import DRILL, hold_lacks, lacks, release_fault, unready
-from workbench.store.rehearsed import GATE
 from workbench.store.signoffs import policy_of
 from workbench.store.state import State
 

@@ -10,7 +10,8 @@ from typing import Any
 from workbench.clock import from_text, to_text
 from workbench.delivery.drilling import Drilled
 from workbench.delivery.effects import Difference
-from workbench.delivery.judging import DrillOutcome, kept_outcome, outcome_in_words
+from workbench.delivery.judging import kept_outcome, outcome_in_words
+from workbench.drills import DrillOutcome
 from workbench.engines.switching import Effect, Evidence, OnPause, OnResume, WorkClass
 from workbench.store.log import Draft
 from workbench.store.state import State

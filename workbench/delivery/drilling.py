@@ -21,11 +21,12 @@ from workbench.delivery.effects import (
     observed_effects,
 )
 from workbench.delivery.hand import Hand
-from workbench.delivery.judging import NEW_WORK, DrillOutcome
+from workbench.delivery.judging import NEW_WORK
 from workbench.delivery.parts import Part
 from workbench.delivery.pausing import pause
 from workbench.delivery.resuming import resume
 from workbench.delivery.wanted import Want
+from workbench.drills import DrillOutcome
 from workbench.engines.interface import Engine, ProbeStarter
 from workbench.engines.switching import (
     CatchUp,

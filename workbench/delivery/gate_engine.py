@@ -23,7 +23,7 @@ from typing import Any
 
 from workbench.clock import Clock, from_text
 from workbench.delivery.gate_probe import STEP_COUNT
-from workbench.engines.addresses import GATE as GATE
+from workbench.drills import GATE
 from workbench.engines.rows import (
     ApprovalRow,
     AuditRow,

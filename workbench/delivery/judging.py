@@ -7,21 +7,12 @@ stopped: that is no plain pass, and the classes that were not held are named whe
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from enum import StrEnum
 from typing import Any
 
 from workbench.delivery.effects import Difference
+from workbench.drills import DrillOutcome
 from workbench.engines.switching import Effect, OnPause, OnResume, WorkClass
 from workbench.records import Mode
-
-
-class DrillOutcome(StrEnum):
-    """How a drill ended."""
-
-    PASSED = "passed"
-    AS_DECLARED = "passed_as_declared"
-    FAILED = "failed"
-
 
 NEW_WORK = (WorkClass.NEW_MANUAL, WorkClass.NEW_EVENT)
 _STARTS = (WorkClass.QUEUED, WorkClass.SCHEDULED, *NEW_WORK)

@@ -15,12 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench.drills import GATE
 from workbench.engines.interface import EngineAddress
 from workbench.errors import BadSettings
 from workbench.scope import SLUG
 
-GATE = "gate"
-"""Name under which the gate alone is drilled; no engine can have it."""
 _TEXTS = ("kind", "url", "user", "password_file", "token_file")
 
 

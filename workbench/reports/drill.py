@@ -13,7 +13,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.clock import from_text
-from workbench.delivery.judging import DrillOutcome, kept_outcome, outcome_in_words
+from workbench.delivery.judging import kept_outcome, outcome_in_words
+from workbench.drills import DrillOutcome
 from workbench.errors import NotFound, ReportIncomplete, UsageFault
 from workbench.records import HeadNote, Mode
 from workbench.reports.make import notebooks_folder

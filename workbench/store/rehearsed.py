@@ -7,15 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from workbench.clock import from_text
+from workbench.drills import GATE, DrillOutcome
 from workbench.policy import PRODUCTION
 from workbench.records import Automation, Event
 from workbench.store.signatures import signer_of
 from workbench.store.signoffs import holds_role, policy_of
 from workbench.store.state import State
-
-GATE = "gate"
-"""Engine of a drill of what only asks the gate."""
-AS_DECLARED = "passed_as_declared"
 
 
 def drill_fault(state: State, automation: Automation, *, reached: datetime | None) -> str:
@@ -40,7 +37,7 @@ def drill_fault(state: State, automation: Automation, *, reached: datetime | Non
 
 def vouches(body: Mapping[str, Any]) -> bool:
     """Tell whether a recorded drill passed, plainly or as declared."""
-    return bool(body["is_passed"]) or body.get("outcome") == AS_DECLARED
+    return bool(body["is_passed"]) or body.get("outcome") == DrillOutcome.AS_DECLARED
 
 
 def _fault(state: State, body: Mapping[str, Any], reached: datetime | None) -> str:
