@@ -186,7 +186,7 @@ def test_the_last_key_that_lasts_is_not_revoked(tmp_path: Path) -> None:
     enrol_key(ann, Enrolment(guest.public_hex, "ann", "ops-lead", until=until))
     with pytest.raises(Refused, match="is the last one that lasts") as refusal:
         revoke_key(ann, own, reason="laptop stolen")
-    assert "workbench key new" in refusal.value.next_step
+    assert "workbench key new" in refusal.value.then
     assert ann.state().keys[own].revoked_seq is None
     enrol_key(ann, Enrolment(later.public_hex, "ann", "ops-lead"))
     assert revoke_key(ann, own, reason="laptop stolen").revoked_seq
