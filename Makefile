@@ -57,7 +57,7 @@ test-long: $(VENV)/.stamp-dev ## kill, fail and cut the power at every call; lon
 ENGINES := airflow prefect temporal
 
 test-engines: $(VENV)/.stamp-dev $(ENGINES:%=.venv-%/.stamp) ## run the tests against real engines, on loopback
-	@$(BIN)/pytest -m live -n 0 tests/engines/live tests/demo
+	@$(BIN)/pytest -m live -n 0 $(AGAIN) tests/engines/live tests/demo
 
 .venv-%/.stamp: tests/engines/live/%.lock $(VENV)/.stamp-uv
 	@echo "Making .venv-$* for the engine's server and workers ..."
