@@ -12,7 +12,18 @@ from pathlib import Path
 
 import click
 
-from benchmarks import cold, compare, gate, guardrails, load, pause, propagation, verify, writers
+from benchmarks import (
+    cold,
+    compare,
+    gate,
+    guardrails,
+    load,
+    pause,
+    propagation,
+    scale,
+    verify,
+    writers,
+)
 from benchmarks.measure import Figure
 from benchmarks.report import document, markdown, table
 
@@ -26,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "cold": cold.measure,
     "verify": verify.measure,
     "load": load.measure,
+    "scale": scale.measure,
     "guardrails": guardrails.measure,
 }
 

@@ -70,7 +70,8 @@ def test_a_review_query_stays_portable(name: str) -> None:
 
 def test_every_query_of_the_loader_is_used() -> None:
     """No SQL file is left behind: each is named in a module, or belongs to a table or to the macros."""
-    modules = (REPOSITORY / "workbench").rglob("*.py")
+    rooms = ("workbench", "benchmarks")
+    modules = [path for room in rooms for path in (REPOSITORY / room).rglob("*.py")]
     text = "".join(path.read_text(encoding="utf-8") for path in modules)
     by_table = {f"{folder}.{name}" for name in table_names() for folder in ("staging", "warehouse")}
     unused = [

@@ -1,0 +1,62 @@
+"""The benchmark of a large warehouse makes the rows it says, and refuses to compare what is not the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from benchmarks import scale
+from benchmarks.made import AUTOMATION_COUNT, HOLD, REVIEWED, STEPS_PER_RUN, Size, make_warehouse
+from workbench.warehouse import Warehouse
+
+SMALL = Size(day_count=2, run_count=2 * AUTOMATION_COUNT)
+
+
+def test_the_made_warehouse_is_one_that_a_load_could_have_written(tmp_path: Path) -> None:
+    """Each run has its steps, the failed ones fail at the last, days hold their own rows, and a hold stands."""
+    make_warehouse(tmp_path, SMALL)
+    with Warehouse.open(tmp_path).snapshot() as snapshot:
+        runs, steps = snapshot.table("run"), snapshot.table("step")
+        holds, targets = snapshot.table("hold"), snapshot.table("hold_target")
+        assert snapshot.day_span("run") == ("2025-11-01", "2025-11-02")
+    assert len(runs) == runs["run_id"].nunique() == SMALL.day_count * SMALL.run_count
+    assert len(steps) == len(runs) * STEPS_PER_RUN
+    failed = set(runs.loc[runs["status"] == "failed", "run_id"])
+    assert 0.02 < len(failed) / len(runs) < 0.1
+    bad = steps[steps["status"] == "failed"]
+    assert set(bad["run_id"]) == failed and set(bad["step_id"]) == {f"step-{STEPS_PER_RUN}"}
+    assert (runs["finished_at"] > runs["started_at"]).all()
+    assert list(holds["hold_id"]) == [HOLD] and set(targets["automation_id"]) == set(REVIEWED)
+
+
+def test_it_asks_both_forms_and_beside_a_loader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same rows come of the warehouse and of the native file; each figure is measured, memory too."""
+    monkeypatch.setattr(scale, "SIZE", SMALL)
+    monkeypatch.setattr(scale, "ROUNDS", 1)
+    monkeypatch.setattr(scale, "LOADED_ROWS", 200)
+    whole, memory, beside = scale.measure(tmp_path)
+    assert (whole.value or 0) > 0 and (whole.ratio or 0) > 0 and (beside.ratio or 0) > 0
+    assert 0.05 < (memory.value or 0) < 4
+    assert "2,000 runs" in whole.note
+
+
+def test_rows_that_differ_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeded bug: a native file that lost a day is noticed, not measured."""
+    monkeypatch.setattr(scale, "SIZE", SMALL)
+    monkeypatch.setattr(scale, "ROUNDS", 1)
+    whole = scale.native
+
+    def losing(home: Path, path: Path) -> None:
+        whole(home, path)
+        with duckdb.connect(str(path)) as connection:
+            connection.table("run").filter("run_id < 'run-5'").create("kept")
+            connection.execute("drop table run").fetchall()
+            connection.execute("alter table kept rename to run").fetchall()
+
+    monkeypatch.setattr(scale, "native", losing)
+    with pytest.raises(RuntimeError, match="not the same rows"):
+        scale.measure(tmp_path)
