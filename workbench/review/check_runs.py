@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from workbench.records import Check, CheckStatus
+from workbench.review.durations import duration_shifts, shift_rows
 from workbench.review.ground import (
     Finding,
     Ground,
@@ -36,6 +37,8 @@ from workbench.review.statistics import upper_bound
 
 WAITING = ("scheduled", "queued", "held", "waiting", "retrying", "starting")
 
+MOST_NAMED = 2
+"""Automations whose durations changed that a sentence names; the table has all."""
 MOST_SHOWN = 1_000_000
 """E-value beyond which none is shown: it says no more."""
 
@@ -44,13 +47,16 @@ def check_run_history(ground: Ground) -> Finding:
     """Judge the runs since the pause: a guardrail that is looked at after every run, else exact bounds."""
     runs = with_period(ground)
     rates = period_rates(runs)
-    each, guards = standings(ground), guarded(ground)
-    is_lacking = any(s.needed_run_count or s.open_run_count for s in each)
+    each, guards, shifts = standings(ground), guarded(ground), duration_shifts(ground)
+    changed = [shift for shift in shifts if shift.is_changed]
+    is_lacking = any(s.needed_run_count or s.open_run_count for s in each) or bool(changed)
     check = Check(
         name="run_history",
         question="Do the runs since the pause show that it works again?",
         status=judged(is_bad=guards[0].is_aborted, is_lacking=is_lacking),
-        sentence=_history_sentence(ground, rates, each) + _guard_sentence(guards),
+        sentence=_history_sentence(ground, rates, each)
+        + _guard_sentence(guards)
+        + "".join(f" {shift.sentence}." for shift in changed[:MOST_NAMED]),
         number=float(since_counts(runs)[1]),
         unit="runs since the pause",
         threshold=f"upper 95 % bound of the failure rate at most {percent(ground.limits.proven_rate)}",
@@ -70,7 +76,12 @@ def check_run_history(ground: Ground) -> Finding:
     tables = {
         "Runs, failures, durations, retries and cost by period": rates,
         "Failures by automation and period": _by_automation(runs),
-        **filled({"Guardrail of the narrow restart, good at every look": guard_rows(guards)}),
+        **filled(
+            {
+                "Guardrail of the narrow restart, good at every look": guard_rows(guards),
+                "Durations of clean runs, before the fault and since the pause": shift_rows(shifts),
+            }
+        ),
     }
     return Finding(check, Section("Run history", check.sentence, tables, figures))
 
