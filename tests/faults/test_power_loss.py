@@ -68,7 +68,7 @@ def test_a_power_loss_takes_nothing_that_was_acknowledged(
 def test_the_same_at_every_step(is_read: bool, story_of: StoryOf, tmp_path: Path) -> None:
     """The same before each write, cut, name and sync of the commands, several times over."""
     story = story_of(*COMMANDS, is_read=is_read)
-    assert len(story.steps) > 300
+    assert len(story.steps) > 20 * len(COMMANDS), "too little was recorded to prove anything"
     found = [
         wrong
         for number, loss in enumerate(losses(story, EACH))
