@@ -186,6 +186,27 @@ def why_unsigned(state: State, *, now: datetime) -> str:
     return f"{state.environment} asks for sign-offs and {none}: what is paused resumes by break-glass only"
 
 
+def why_alone(state: State, *, now: datetime) -> str:
+    """Say that more persons than have a key are needed where policy asks for sign-offs, or return an empty text."""
+    reached, wanted = max(now, state.newest_at or now), policy_of(state).signoffs_required
+    persons = sorted({key.person for key in state.keys.values() if key.is_live(reached)})
+    if not wanted or not persons or len(persons) > wanted:
+        return ""
+    whose = " and ".join(persons) if len(persons) < 3 else f"{len(persons)} persons"
+    more = "another person" if wanted == 1 else f"{wanted} others"
+    return (
+        f"{state.environment} asks for a sign-off of {more} before a resume, and only {whose} can sign: "
+        "what is paused resumes by break-glass only"
+    )
+
+
+ENROL_ANOTHER = (
+    "the other person types `workbench key new`, then you `workbench key enrol PUBLIC-KEY "
+    "--person NAME --role ROLE`"
+)
+"""What ends that: the second key is enrolled by who has the first."""
+
+
 def _not_to_be_had(state: State) -> list[str]:
     """Return what engines cannot pause as the standing holds ask."""
     standing = {hold.hold_id for hold in state.standing_holds()}
