@@ -62,7 +62,11 @@ def _engine(control: Control, fleet: Fleet, engine_id: str) -> Iterator[Engine]:
         if why := fleet.faults.get(engine_id):
             raise EngineError(f"{engine_id}: {why}")
         known = ", ".join([*sorted(fleet.addresses), f"{GATE} (what asks the gate)"])
-        raise NotFound(f"There is no engine {engine_id!r}; there are {known}.")
+        raise NotFound(
+            f"There is no engine {engine_id!r} in the file of engines; there are {known}.",
+            next_step=f"put `[engines.{engine_id}]` with `kind` and `url` into `engines.toml` in WORKBENCH_HOME, "
+            f"or drill {GATE}",
+        )
     yield engine
 
 
