@@ -75,6 +75,7 @@ def hold_views(
             changed_seq=state.hold_changed_seq[hold.hold_id],
             lacks=(lacking := hold_lacks(state, hold, now=now)),
             way_out=way_to_ready(state, hold, now=now) if lacking else "",
+            kept_by=state.kept_ready.get(hold.hold_id, ""),
         )
         for hold in reversed(state.holds.values())
         if include_released or hold.released_seq is None
@@ -105,7 +106,7 @@ def status(store: Store, now: datetime) -> Status:
             continue
         word = _state_word(state, automation, covering=covering, live=live)
         guards = [v for v in holds if v.hold.hold_id in covering and v.hold.is_first_run]
-        first_run = first_run_words(guards[0].lacks) if guards else ""
+        first_run = first_run_words(guards[0].lacks, guards[0].kept_by) if guards else ""
         rows.append(AutomationStatus(automation, word, tuple(covering), first_run))
     fault = store.publication_fault(state)
     hosts = host_views(store.hosts(state), state.seq)
@@ -242,11 +243,13 @@ def card(store: Store, preview: Preview, *, now: datetime) -> Card:
     """Return the page about stopping and restarting what a preview covers."""
     state = store.state()
     presences = _presences(store, state)
-    rows = {row.automation.automation_id: row for row in status(store, now).automations}
+    found = status(store, now)
+    rows = {row.automation.automation_id: row for row in found.automations}
+    guards = {i: view for view in found.holds if view.hold.is_first_run for i in view.automations}
     entries = []
     for automation in preview.automations:
         said = presences.get(automation.automation_id, [])
-        row = rows[automation.automation_id]
+        row, guard = rows[automation.automation_id], guards.get(automation.automation_id)
         entries.append(
             CardEntry(
                 automation=automation,
@@ -258,6 +261,8 @@ def card(store: Store, preview: Preview, *, now: datetime) -> Card:
                 in_flight_count=sum(p.in_flight_count for p in said if p.is_alive),
                 last_drill=drill_words(state, automation, now=now),
                 first_run=row.first_run or _waiver(state, automation.automation_id),
+                guard_id=guard.hold.hold_id if guard else "",
+                way_out=guard.way_out if guard else "",
             )
         )
     return Card(preview.scope, tuple(entries), preview, store.head_of(state))
