@@ -102,7 +102,7 @@ def test_from_registered_to_released(monkeypatch: pytest.MonkeyPatch) -> None:
     refused(run("reviewed", "d4", "-r", "x"), 3, "it ran live", "workbench sql")
     refused(run("reviewed", "d9", "-r", "x"), 4, "No run d9 is loaded", "workbench load")
     assert "still lacks reviewed runs (1 of 3)" in run("reviewed", "d1", "-r", "good").out
-    run("reviewed", "d2", "-r", "good")
+    assert run("reviewed", "d2", "-r", "good", "--yes").code == 0, "typed out of habit"
     done = run("reviewed", "d3", "-r", "good")
     assert "`workbench hold release H-1`" in done.out, done.said
     for words in (("hold", "list"), ("status",), ("card", "automation=refund-bot")):
