@@ -125,6 +125,17 @@ def test_a_table_that_grew_old_is_loaded_from_where_it_came() -> None:
     assert f"--table affected_record --source {source} FILE" in verdict.next_command
 
 
+def test_who_tells_of_the_runs_is_named_for_records_that_were_never_loaded() -> None:
+    """A file of none under that name counts; under a new name it would say nothing of these automations."""
+    tables = calm_tables()
+    marks = tables["review.watermarks"]
+    tables["review.watermarks"] = marks[marks["table_name"] != "affected_record"]
+    known = tables["review.serving_sources"]
+    tables["review.serving_sources"] = known[known["table_name"] == "run"]
+    verdict = assess_restart(ground().request, tables).verdict
+    assert "--table affected_record --source engine FILE" in verdict.next_command
+
+
 def test_nothing_that_loads_is_named_where_the_blocker_rests_on_what_is_there() -> None:
     """A gap that no file fills asks for the review again, not for another blocker's table."""
     checks = (Check("pause_held", "?", CheckStatus.NO_EVIDENCE, "not confirmed", is_critical=True),)

@@ -83,8 +83,9 @@ def sources_of(ground: Ground, names: Sequence[str]) -> dict[str, str]:
     for name in names:
         marks, why = serving_marks(ground, name)
         telling = set() if why else set(marks["source_id"])
-        if why and SERVED_BY.get(name) == "run":
-            telling = set(known[known["table_name"] == "run"]["source_id"])
+        if why and name in SERVED_BY and name != "provider_status":
+            served = (SERVED_BY[name], *ALSO_SERVED_BY.get(name, ()))
+            telling = set(known[known["table_name"].isin(served)]["source_id"])
         if len(telling) == 1:
             found[name] = str(telling.pop())
     return found
