@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class Difference:
 
 
 def read_registry(path: Path) -> Registry:
-    """Read and check a registry file; raises BadSettings naming file, line and what to mend."""
+    """Read and check a registry file; raises BadSettings naming file, line and what to mend for every fault."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
@@ -105,61 +105,85 @@ def _changes(before: Any, after: Any) -> str:
     )
 
 
+def _why_wrong(name: str, value: Any, allowed: frozenset[str]) -> str:
+    """Return why a key or its value cannot stand in a row, or an empty text."""
+    slugs = "(letters a-z, digits, . _ -)"
+    is_texts = isinstance(value, list) and all(isinstance(v, str) for v in value)
+    if name not in allowed:
+        return f"unknown key {name!r}; there are {', '.join(sorted(allowed))}"
+    if name in _LISTS and not is_texts:
+        return f"{name} must be a list of texts"
+    if name in _TEXTS and not isinstance(value, str):
+        return f"{name} must be text"
+    if name in _SLUGS and not (isinstance(value, str) and SLUG.fullmatch(value)):
+        return f"{value!r} is not a valid {name} {slugs}"
+    if name == "tools" and not all(SLUG.fullmatch(v) for v in value):
+        return f"{value!r} holds a tool name that is not valid"
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if name == "expected_interval_seconds" and not (is_whole and value > 0):
+        return f"{name} must be a whole number of seconds above 0"
+    if name == "asks_gate" and not isinstance(value, bool):
+        return f"{name} must be true or false"
+    return ""
+
+
 class _Reader:
-    """Checks one file; every complaint names the line."""
+    """Checks one file whole; every complaint names the line, and what is wrong in one place hides nothing elsewhere."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
         self.lines = text.splitlines()
+        self.faults: list[tuple[int, str]] = []
+        self.spoiled: set[tuple[str, str]] = set()
 
     def registry(self, body: Mapping[str, Any]) -> Registry:
         for table in body:
             if table not in _TABLES:
-                raise self._fault(
-                    table, None, f"unknown table [{table}]; there are {', '.join(_TABLES)}"
-                )
+                self._note(table, None, f"unknown table [{table}]; there are {', '.join(_TABLES)}")
         owners = {k: self._owner(k, v) for k, v in self._rows(body, "owners")}
-        self.triggers = TriggerTables(body, self._fault)
+        self.triggers = TriggerTables(body, self._note)
         categories = {k: self._category(k, v, owners) for k, v in self._rows(body, "categories")}
         automations = {
             k: self._automation(k, v, owners, categories)
             for k, v in self._rows(body, "automations")
         }
+        if self.faults:
+            raise self._complaint()
         return Registry(owners, categories, automations)
 
+    def _complaint(self) -> BadSettings:
+        found = [said for _, said in sorted(self.faults)]
+        if len(found) == 1:
+            return BadSettings(found[0])
+        return BadSettings(
+            "\n".join([f"{self.path} has {len(found)} faults:", *found]),
+            next_step="mend the named lines and run the command again",
+        )
+
     def _rows(self, body: Mapping[str, Any], table: str) -> list[tuple[str, Mapping[str, Any]]]:
-        rows = body.get(table, {})
+        """Return the rows of a table with those of their values that can be used."""
+        rows, found = body.get(table, {}), []
         if not isinstance(rows, dict):
-            raise self._fault(table, None, f"[{table}] must be a table of tables")
+            self._note(table, None, f"[{table}] must be a table of tables")
+            return []
         for key, row in rows.items():
             where = f"{table}.{key}"
             if not SLUG.fullmatch(key):
-                raise self._fault(
-                    where, None, f"{key!r} is not a valid id (letters a-z, digits, . _ -)"
-                )
+                self._note(where, None, f"{key!r} is not a valid id (letters a-z, digits, . _ -)")
             if not isinstance(row, dict):
-                raise self._fault(where, None, "must be a table")
-            self._check_values(where, row, _KEYS[table])
-        return list(rows.items())
+                self._note(where, None, "must be a table")
+                row = {}
+            found.append((key, self._usable(where, row, _KEYS[table])))
+        return found
 
-    def _check_values(self, where: str, row: Mapping[str, Any], allowed: frozenset[str]) -> None:
-        for name, value in row.items():
-            if name not in allowed:
-                raise self._fault(
-                    where, name, f"unknown key {name!r}; there are {', '.join(sorted(allowed))}"
-                )
-            if name in _LISTS and not (
-                isinstance(value, list) and all(isinstance(v, str) for v in value)
-            ):
-                raise self._fault(where, name, f"{name} must be a list of texts")
-            if name in _TEXTS and not isinstance(value, str):
-                raise self._fault(where, name, f"{name} must be text")
-            if name in _SLUGS and not (isinstance(value, str) and SLUG.fullmatch(value)):
-                raise self._fault(
-                    where, name, f"{value!r} is not a valid {name} (letters a-z, digits, . _ -)"
-                )
-            if name == "tools" and not all(SLUG.fullmatch(v) for v in value):
-                raise self._fault(where, name, f"{value!r} holds a tool name that is not valid")
+    def _usable(
+        self, where: str, row: Mapping[str, Any], allowed: frozenset[str]
+    ) -> Mapping[str, Any]:
+        wrong = {name: _why_wrong(name, value, allowed) for name, value in row.items()}
+        for name, why in wrong.items():
+            if why:
+                self._note(where, name, why)
+        return {name: value for name, value in row.items() if not wrong[name]}
 
     def _owner(self, key: str, row: Mapping[str, Any]) -> Owner:
         return Owner(
@@ -168,14 +192,21 @@ class _Reader:
 
     def _category(self, key: str, row: Mapping[str, Any], owners: Mapping[str, Owner]) -> Category:
         where = f"categories.{key}"
-        owner = row.get("owner")
-        if owner is None:
-            raise self._fault(where, None, "needs an owner")
-        for name in ("owner", "restart_owner"):
-            if row.get(name) and row[name] not in owners:
-                raise self._fault(where, name, f"{row[name]!r} is not one of the owners")
+        self._needs(where, row, "owner", said="an owner")
+        self._check_owners(where, row, ("owner", "restart_owner"), owners)
         stated = self.triggers.of_category(key)
-        return Category(key, owner, row.get("restart_owner", ""), triggers=stated)
+        return Category(key, row.get("owner", ""), row.get("restart_owner", ""), triggers=stated)
+
+    def _needs(self, where: str, row: Mapping[str, Any], name: str, *, said: str) -> None:
+        if name not in row and (where, name) not in self.spoiled:
+            self._note(where, None, f"needs {said}")
+
+    def _check_owners(
+        self, where: str, row: Mapping[str, Any], names: Sequence[str], owners: Mapping[str, Owner]
+    ) -> None:
+        for name in names:
+            if row.get(name) and row[name] not in owners:
+                self._note(where, name, f"{row[name]!r} is not one of the owners")
 
     def _automation(
         self,
@@ -186,78 +217,58 @@ class _Reader:
     ) -> Automation:
         where = f"automations.{key}"
         for name in ("kind", "category", "environment"):
-            if name not in row:
-                raise self._fault(where, None, f"needs {name}")
-        if row["kind"] not in list(Kind):
-            raise self._fault(
-                where, "kind", f"{row['kind']!r} is not a kind; there are {', '.join(Kind)}"
-            )
-        if row["category"] not in categories:
-            raise self._fault(
-                where, "category", f"{row['category']!r} is not one of the categories"
-            )
-        category = categories[row["category"]]
+            self._needs(where, row, name, said=name)
+        if "kind" in row and row["kind"] not in list(Kind):
+            self._note(where, "kind", f"{row['kind']!r} is not a kind; there are {', '.join(Kind)}")
+        if "category" in row and row["category"] not in categories:
+            self._note(where, "category", f"{row['category']!r} is not one of the categories")
+        category = categories.get(row.get("category", ""))
         record = self._record(where, key, row)
         record = replace(
             record,
-            owner=record.owner or category.owner,
-            restart_owner=record.restart_owner or category.restart_owner,
+            owner=record.owner or (category.owner if category else ""),
+            restart_owner=record.restart_owner or (category.restart_owner if category else ""),
             triggers=self.triggers.of_automation(key, record),
         )
-        for name in ("owner", "restart_owner", "deputy"):
-            if getattr(record, name) and getattr(record, name) not in owners:
-                raise self._fault(
-                    where, name, f"{getattr(record, name)!r} is not one of the owners"
-                )
-        self._complete(where, record)
+        self._check_owners(where, row, ("owner", "restart_owner", "deputy"), owners)
+        self._complete(where, record, category)
         return record
 
     def _record(self, where: str, key: str, row: Mapping[str, Any]) -> Automation:
-        values = dict(row)
+        values = {"kind": "", "category": "", "environment": "", "owner": "", **row}
         checklist = values.pop("checklist", {})
         if not isinstance(checklist, dict) or not all(
             isinstance(v, str) for v in checklist.values()
         ):
-            raise self._fault(where, "checklist", "checklist must be a table of texts")
-        unknown = sorted(set(checklist) - set(CHECKLIST))
-        if unknown:
-            raise self._fault(
-                where,
-                unknown[0],
-                f"the checklist has no {unknown[0]!r}; it asks {', '.join(CHECKLIST)}",
-            )
-        interval = values.get("expected_interval_seconds")
-        if interval is not None and (
-            not isinstance(interval, int) or isinstance(interval, bool) or interval <= 0
-        ):
-            raise self._fault(
-                where,
-                "expected_interval_seconds",
-                "expected_interval_seconds must be a whole number of seconds above 0",
-            )
-        if not isinstance(values.get("asks_gate", False), bool):
-            raise self._fault(where, "asks_gate", "asks_gate must be true or false")
+            self._note(where, "checklist", "checklist must be a table of texts")
+            checklist = {}
+        for name in sorted(set(checklist) - set(CHECKLIST)):
+            said = f"the checklist has no {name!r}; it asks {', '.join(CHECKLIST)}"
+            self._note(where, name, said)
         values.pop("triggers", None)  # put in with what it inherits
         values["tools"] = tuple(values.get("tools", ()))
         values["cleanup"] = tuple(values.get("cleanup", ()))
-        defaults = {"owner": ""}
-        return Automation(automation_id=key, checklist=dict(checklist), **{**defaults, **values})
+        return Automation(automation_id=key, checklist=dict(checklist), **values)
 
-    def _complete(self, where: str, record: Automation) -> None:
+    def _complete(self, where: str, record: Automation, category: Category | None) -> None:
+        """Note what production lacks, but for what is noted as wrong already."""
         if record.environment != PRODUCTION:
             return
         missing = [name for name in CHECKLIST if not record.checklist.get(name, "").strip()]
-        if missing:
-            raise self._fault(
+        if missing and (where, "checklist") not in self.spoiled:
+            self._note(
                 where, None, f"is in production and its checklist lacks {', '.join(missing)}"
             )
-        if not record.restart_owner:
-            raise self._fault(
-                where, None, "is in production and names no restart_owner (nor does its category)"
-            )
+        places = ((where, "restart_owner"), (f"categories.{record.category}", "restart_owner"))
+        if category is not None and not record.restart_owner and not self.spoiled & {*places}:
+            said = "is in production and names no restart_owner (nor does its category)"
+            self._note(where, None, said)
 
-    def _fault(self, where: str, key: str | None, why: str) -> BadSettings:
-        return BadSettings(f"{self.path}:{self._line(where, key)}: {where}: {why}.")
+    def _note(self, where: str, key: str | None, why: str) -> None:
+        line = self._line(where, key)
+        self.faults.append((line, f"{self.path}:{line}: {where}: {why}."))
+        if key is not None:
+            self.spoiled.add((where, key))
 
     def _line(self, where: str, key: str | None) -> int:
         """Return the line of a key below its table's header, as well as text can tell."""

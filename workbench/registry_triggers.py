@@ -5,31 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from workbench.errors import BadSettings
 from workbench.records import Automation
 from workbench.slug import SLUG
 from workbench.trigger_rules import NAMES, OWN_ONLY, why_wrong
 
-Fault = Callable[[str, str | None, str], BadSettings]
-"""Makes the complaint: where, key, why."""
+Note = Callable[[str, str | None, str], None]
+"""Takes a complaint down: where, key, why."""
 
 
 class TriggerTables:
     """What a file states, later tables over earlier ones: all, environment, category, automation."""
 
-    def __init__(self, body: Mapping[str, Any], fault: Fault) -> None:
-        """Check every table; raises BadSettings with the line of what is wrong."""
-        self._fault = fault
+    def __init__(self, body: Mapping[str, Any], note: Note) -> None:
+        """Check every table and note what is wrong; a table that is none counts as empty."""
+        self._note = note
         top = body.get("triggers", {})
         if not isinstance(top, dict):
-            raise fault("triggers", None, "must be a table")
+            note("triggers", None, "must be a table")
+            top = {}
         self._usual = {k: v for k, v in top.items() if k in NAMES}
         self._environments = {k: v for k, v in top.items() if k not in NAMES}
         self._check("triggers", self._usual)
         for name, table in self._environments.items():
             if not isinstance(table, dict) or not SLUG.fullmatch(name):
-                raise fault("triggers", name, why_wrong(name, table))
-            self._check(f"triggers.{name}", table)
+                note("triggers", name, why_wrong(name, table))
+            else:
+                self._check(f"triggers.{name}", table)
+        self._environments = {k: v for k, v in self._environments.items() if isinstance(v, dict)}
         self._categories = self._below(body, "categories")
         self._automations = self._below(body, "automations")
 
@@ -56,7 +58,8 @@ class TriggerTables:
             if stated is None:
                 continue
             if not isinstance(stated, dict):
-                raise self._fault(f"{table}.{key}", "triggers", "triggers must be a table")
+                self._note(f"{table}.{key}", "triggers", "triggers must be a table")
+                continue
             self._check(f"{table}.{key}.triggers", stated)
             found[key] = stated
         return found
@@ -64,4 +67,4 @@ class TriggerTables:
     def _check(self, where: str, stated: Mapping[str, Any]) -> None:
         for name, value in stated.items():
             if why := why_wrong(name, value):
-                raise self._fault(where, name, why)
+                self._note(where, name, why)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.ground import REGISTRY, a_store, events, refused, run
+from tests.cli.ground import REGISTRY, a_hold, a_store, events, refused, run
 from tests.control.test_first_run import vouch_for_the_gate
 from workbench.clock import to_text
 from workbench.control import open_control
@@ -88,8 +88,9 @@ def test_from_registered_to_released(monkeypatch: pytest.MonkeyPatch) -> None:
     (event,) = events("hold.place")
     assert event.payload["purpose"] == "guard"
     lines = run("status").out.splitlines()
-    assert any("refund-bot" in x and "paused, not ready: lacks reviewed" in x for x in lines)
+    assert any("refund-bot" in x and "paused, not ready  H-1" in x for x in lines)
     assert any(x.startswith("H-1  automation=refund-bot  not ready: lacks") for x in lines)
+    assert "\n".join(lines).count("lacks") == 1, "said once, at the hold"
     (held,) = run("status", "--json").document["holds"]
     assert held["lacks"] == ["reviewed runs (0 of 3)"]
     card = run("card", "automation=refund-bot").out
@@ -101,10 +102,12 @@ def test_from_registered_to_released(monkeypatch: pytest.MonkeyPatch) -> None:
     refused(run("reviewed", "d4", "-r", "x"), 3, "it ran live", "workbench sql")
     refused(run("reviewed", "d9", "-r", "x"), 4, "No run d9 is loaded", "workbench load")
     assert "still lacks reviewed runs (1 of 3)" in run("reviewed", "d1", "-r", "good").out
-    run("reviewed", "d2", "-r", "good")
+    assert run("reviewed", "d2", "-r", "good", "--yes").code == 0, "typed out of habit"
     done = run("reviewed", "d3", "-r", "good")
     assert "`workbench hold release H-1`" in done.out, done.said
-    assert "ready, a person may release it" in run("hold", "list").out
+    for words in (("hold", "list"), ("status",), ("card", "automation=refund-bot")):
+        assert "ready, a person may release it" in (said := run(*words).out)
+        assert "lacks" not in said, "what it lacked when it was placed is no reason any more"
     refused(run("hold", "release", "H-1", "-y"), 3, "other than bo, who releases")
     be(monkeypatch, "ann")
     assert "H-1 released" in run("hold", "release", "H-1", "-y").out
@@ -124,6 +127,41 @@ def test_a_run_of_two_sources_is_asked_for_by_source(monkeypatch: pytest.MonkeyP
     refused(
         run("reviewed", "d1", "--source", "third", "-r", "x"), 4, "of third is loaded; cron, other"
     )
+
+
+def test_the_card_of_a_first_run_asks_for_the_drill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the hold lacks stands there as commands: the drill, where it is taken over, the runs, the release."""
+    two_people(monkeypatch)
+    monkeypatch.setattr("workbench.store.readiness.drill_fault", lambda *_, **__: "never drilled")
+    register("--yes")
+    lines = run("card", "automation=refund-bot").out.splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith("To let it run first: "))
+    assert "workbench drill gate --kind agent in the staging store" in lines[first]
+    assert "workbench engine certify gate --from STAGING-STORE" in lines[first]
+    assert "workbench reviewed RUN_ID --reason TEXT" in lines[first + 1]
+    assert lines[first + 2].strip() == "workbench hold release H-1"
+
+
+def test_an_incident_on_a_first_run_has_both_ways_on_its_card(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The guard is released for being ready, the other hold reviewed and decided; no id stands in both."""
+    two_people(monkeypatch)
+    register("--yes")
+    a_hold("automation=refund-bot")
+    card = run("card", "automation=refund-bot").out
+    assert "To restart it: workbench review H-2, then" in card
+    assert "workbench hold release H-1" in card and "review H-1" not in card
+
+
+def test_an_incident_on_what_was_taken_over_is_reviewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No first-run hold stands on it: its card names the review of the hold that does, and nothing of a first run."""
+    two_people(monkeypatch)
+    register("--already-running", "live since spring", "--yes")
+    a_hold("automation=refund-bot")
+    card = run("card", "automation=refund-bot").out
+    assert "To restart it: workbench review H-1, then workbench decide R-N" in card
+    assert "To let it run first" not in card and "hold release" not in card
 
 
 def test_what_runs_already_is_said_before_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

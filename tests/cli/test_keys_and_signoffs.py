@@ -7,12 +7,51 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.ground import REGISTRY, a_decision, a_hold, a_store, refused, run
+from tests.cli.ground import (
+    AGENT_IDS,
+    REGISTRY,
+    a_decision,
+    a_hold,
+    a_report,
+    a_store,
+    a_sync,
+    refused,
+    run,
+)
+from tests.cli.test_first_run import be, two_people
 from workbench.records import VerdictKind
+from workbench.reports.shelf import Shelf
 from workbench.settings import Settings
 
 MEMBERS = REGISTRY.replace('members = ["duty officer"]', 'members = ["ann", "bo"]')
 PLAN = ("H-1", "--only", "automation=ticket-reply", "--runs", "3")
+
+
+def shelve(report_id: str) -> Path:
+    """Put a page where this person's own report lies, as a review does."""
+    folder = Shelf(Settings.from_environment().home).place_of(report_id)
+    folder.mkdir(parents=True)
+    page = folder / "restart-decision.html"
+    page.write_text("<h1>Restart decision</h1>", encoding="utf-8")
+    return page
+
+
+def test_who_signs_reads_where_the_report_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has it in their own folder is given its place before they are asked, and that it goes against the report."""
+    two_people(monkeypatch)
+    a_hold("kind=agent")
+    a_report(verdict=VerdictKind.KEEP_PAUSED, ids=AGENT_IDS)
+    words = ("--override", "restart_narrow", "-r", "month end", "-y")
+    assert run("decide", "R-1", *words).code == 0
+    a_sync(*AGENT_IDS)
+    assert run("signoff", "request", *PLAN).code == 0
+    be(monkeypatch, "bo")
+    page = shelve("R-1")
+    shown = run("signoff", "give", "S-1", typed="n\n")
+    assert "It rests on D-1, restart_narrow, AGAINST R-1, by " in shown.out
+    assert f"R-1 said keep_paused: {page}" in shown.out
+    assert "lies in the WORKBENCH_HOME" not in shown.out
+    assert run("signoff", "list", "--json").document[0]["signer_keys"] == []
 
 
 def test_two_people_restart_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,7 +61,10 @@ def test_two_people_restart_in_production(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("WORKBENCH_HOME", str(root / "home-ann"))
     ann = run("key", "new")
     assert (root / "home-ann" / "key.json").stat().st_mode & 0o777 == 0o600
-    refused(run("key", "new"), 3, "There is a key in")
+    public = ann.out.splitlines()[1]
+    refused(
+        run("key", "new"), 3, "There is a key in", f"`workbench key enrol {public} --person NAME"
+    )
     monkeypatch.setenv("WORKBENCH_HOME", str(root / "home-bo"))
     bo = run("key", "new")
     monkeypatch.setenv("WORKBENCH_HOME", str(root / "home-ann"))
@@ -39,10 +81,17 @@ def test_two_people_restart_in_production(monkeypatch: pytest.MonkeyPatch) -> No
     a_hold()
     a_decision(verdict=VerdictKind.RESTART_FULL)
     refused(run("resume", *PLAN, "-y"), 3, "none was asked for", "workbench signoff request H-1")
-    assert "workbench signoff give S-1" in run("signoff", "request", *PLAN).out
+    page = shelve("R-1")
+    asked = run("signoff", "request", *PLAN, "--yes").out
+    assert "workbench signoff give S-1" in asked
+    assert f"Send them R-1, for your WORKBENCH_HOME is yours alone: {page}" in asked
     refused(run("signoff", "give", "S-1", "-y"), 3, "was asked for by ann")
     monkeypatch.setenv("WORKBENCH_HOME", str(root / "home-bo"))
-    assert run("signoff", "give", "S-1", "-y").code == 0
+    given = run("signoff", "give", "S-1", "-y")
+    assert given.code == 0
+    assert "It rests on D-1, restart_full, by " in given.out
+    assert "R-1 said restart_full; it lies in the WORKBENCH_HOME of " in given.out
+    assert "Ask for its HTML file" in given.out and "`workbench review H-1`" in given.out
     assert "ready" in run("signoff", "list").out
     monkeypatch.setenv("WORKBENCH_HOME", str(root / "home-ann"))
     assert run("resume", *PLAN, "-y").code == 0

@@ -68,7 +68,7 @@ def test_status_shows_a_narrow_restart_under_its_hold() -> None:
     for name in ("r2", "r3"):
         with Gate(Settings.from_environment().gate).run("invoice-triage", name):
             pass
-    assert "narrow restart" not in run("status").out
+    assert "narrow restart:" not in run("status").out
     assert run("status", "--json").document["holds"][0]["probations"] == []
 
 
@@ -322,6 +322,24 @@ def test_the_card_agrees_with_status_on_what_is_held() -> None:
         )
         assert row_of(run("status").out, "invoice-triage").endswith("H-1")
         run("gate", "invoice-triage", "--run", "r1")
+
+
+def test_status_tells_of_a_narrow_restart_that_is_used_up() -> None:
+    """All its runs taken: status says so with the next command, beside one that still lets another through."""
+    a_store()
+    a_hold()
+    for name in AGENT_IDS:
+        words = ("--only", f"automation={name}", "--runs", "1", "--break-glass", "x", "-y")
+        assert run("resume", "H-1", *words).code == 0
+    assert "is over" not in run("status").out
+    run("gate", "invoice-triage", "--run", "r1")
+    said = run("status").out
+    over = "  P-1 narrow restart is over: used its 1 runs; next: `workbench review H-1`"
+    assert over in said.splitlines()
+    assert "P-2 narrow restart: ticket-reply, 0 of 1 runs used" in said
+    words = ("--only", "automation=invoice-triage", "--runs", "2", "--break-glass", "x", "-y")
+    assert run("resume", "H-1", *words).code == 0
+    assert "P-1 narrow restart is over" not in run("status").out, "P-3 took its place"
 
 
 def test_status_of_a_part_tells_other_holds_apart() -> None:

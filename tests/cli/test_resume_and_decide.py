@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from tests.cli.ground import (
@@ -64,6 +66,29 @@ def test_only_a_restart_names_a_resume(verdict: VerdictKind, following: str) -> 
     assert found.code == 0
     assert following in found.out
     assert ("workbench resume" in found.out) == bool(following)
+
+
+@pytest.mark.parametrize("verdict", [VerdictKind.KEEP_PAUSED, VerdictKind.ESCALATE])
+def test_what_keeps_it_paused_names_the_way_against_it_in_whole(verdict: VerdictKind) -> None:
+    """Deciding to keep it, and being refused for it, both print the override as it is typed; it leads on."""
+    a_report(verdict=verdict)
+    said = run("decide", "R-1", "-y").out
+    whole = 'workbench decide R-1 --override restart_narrow --reason "TEXT"'
+    assert "`workbench review H-1`" in said and f"`{whole}`, which stays flagged" in said
+    refused(run(*NARROW, "-y"), 3, f"D-1 decided {verdict}", f"`{whole}`", "`workbench review H-1`")
+    full = whole.replace("restart_narrow", "restart_full")
+    refused(run(*FULL, "-y"), 3, f"D-1 decided {verdict}", f"`{full}`")
+    typed = run(*shlex.split(whole)[1:], "-y")
+    assert "D-2 overrides" in typed.out, typed.said
+    refused(run(*NARROW, "-y"), 3, "H-1 is not resumed on D-2: no loaded source")
+
+
+def test_the_way_against_it_names_the_newest_report() -> None:
+    """Once another review was made, its id stands in the command: the older one would be refused."""
+    a_report(verdict=VerdictKind.KEEP_PAUSED)
+    run("decide", "R-1", "-y")
+    a_report(verdict=VerdictKind.KEEP_PAUSED)
+    refused(run(*NARROW, "-y"), 3, "workbench decide R-2 --override restart_narrow")
 
 
 def test_an_override_is_recorded_with_its_reason() -> None:

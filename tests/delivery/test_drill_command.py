@@ -52,6 +52,19 @@ def test_a_drill_passes_and_is_on_the_card(engine: FakeEngine) -> None:
     assert run("audit", "verify").code == 0
 
 
+def test_a_drill_says_how_far_it_is(engine: FakeEngine) -> None:
+    """It takes minutes: each part is told on the error stream when it begins, and JSON stays a document."""
+    found = run(*DRILL, "--json")
+    assert found.document["outcome"] == "passed"
+    told = [line for line in found.err.splitlines() if line.endswith(" ...")]
+    for words, line in zip(
+        ("starting probe work", "paused by H-1", "watching the pause for 4 s",
+         "released; watching the resume for 5 s", "cleaning up"),
+        told, strict=True,
+    ):  # fmt: skip
+        assert line.startswith(words), line
+
+
 def test_a_pause_that_does_not_hold_is_no_plain_pass(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

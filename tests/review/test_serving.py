@@ -6,11 +6,12 @@ import pandas as pd
 import pytest
 
 from tests.review.world import Tables, at, calm_tables, ground, runs_of, with_probation, with_rows
-from workbench.records import CheckStatus, VerdictKind
-from workbench.review.check_freshness import serving_marks, stale_tables
+from workbench.records import Check, CheckStatus, VerdictKind
+from workbench.review.check_freshness import RESTS_ON, serving_marks, stale_tables
 from workbench.review.ground import TICKETS, shaped
 from workbench.review.pausing import LEAK, LET_THROUGH, REFUSED, audit_pause
 from workbench.review.restart import assess_restart
+from workbench.review.verdict import Proposal, conclude
 
 
 def _from_elsewhere(*names: str) -> Tables:
@@ -83,7 +84,63 @@ def test_the_next_command_loads_what_lacks() -> None:
     tables = _from_elsewhere("run", "step")
     verdict = assess_restart(ground().request, tables).verdict
     assert verdict.kind is VerdictKind.KEEP_PAUSED
-    assert verdict.next_command == "workbench load --table run FILE"
+    assert verdict.first_blocker.startswith("No evidence, because run was loaded only from")
+    assert verdict.next_command == (
+        "workbench load --table run --source engine FILE --complete-until INSTANT"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lacking", "loads"),
+    [
+        (("audit_event", "provider_status"), "--table audit_event --source"),
+        (("alert", "provider_status"), "--table provider_status --source NAME"),
+        (("change", "affected_record"), "--table affected_record --source"),
+        (("alert", "change", "step", "affected_record"), "--table affected_record --source"),
+    ],
+)
+def test_the_next_command_answers_the_blocker_that_is_shown(
+    lacking: tuple[str, ...], loads: str
+) -> None:
+    """Where several tables lack, the command loads one that the shown blocker rests on, not the first of them."""
+    tables = calm_tables()
+    marks = tables["review.watermarks"]
+    tables["review.watermarks"] = marks[~marks["table_name"].isin(lacking)]
+    review = assess_restart(ground().request, tables)
+    verdict = review.verdict
+    assert verdict.kind is VerdictKind.KEEP_PAUSED
+    named = verdict.next_command.split()[3]
+    (blocker,) = [c for c in review.checks if c.sentence == verdict.first_blocker]
+    assert named in RESTS_ON[blocker.name] and named in verdict.first_blocker
+    assert loads in verdict.next_command
+
+
+def test_a_table_that_grew_old_is_loaded_from_where_it_came() -> None:
+    """The source that told of it before stands in the command."""
+    tables = calm_tables()
+    marks = tables["review.watermarks"]
+    marks.loc[marks["table_name"] == "affected_record", "age_seconds"] = 9e6
+    (source,) = set(marks[marks["table_name"] == "affected_record"]["source_id"])
+    verdict = assess_restart(ground().request, tables).verdict
+    assert f"--table affected_record --source {source} FILE" in verdict.next_command
+
+
+def test_who_tells_of_the_runs_is_named_for_records_that_were_never_loaded() -> None:
+    """A file of none under that name counts; under a new name it would say nothing of these automations."""
+    tables = calm_tables()
+    marks = tables["review.watermarks"]
+    tables["review.watermarks"] = marks[marks["table_name"] != "affected_record"]
+    known = tables["review.serving_sources"]
+    tables["review.serving_sources"] = known[known["table_name"] == "run"]
+    verdict = assess_restart(ground().request, tables).verdict
+    assert "--table affected_record --source engine FILE" in verdict.next_command
+
+
+def test_nothing_that_loads_is_named_where_the_blocker_rests_on_what_is_there() -> None:
+    """A gap that no file fills asks for the review again, not for another blocker's table."""
+    checks = (Check("pause_held", "?", CheckStatus.NO_EVIDENCE, "not confirmed", is_critical=True),)
+    proposal = Proposal("H-1", "kind=agent", missing_tables=("alert",))
+    assert conclude(checks, (), proposal=proposal).next_command == "workbench review H-1"
 
 
 def test_without_alerts_nothing_is_green() -> None:

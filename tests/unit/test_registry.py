@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from workbench import demo
 from workbench.errors import BadSettings
 from workbench.records import CHECKLIST
 from workbench.registry import Registry, compare, read_registry
@@ -100,6 +102,68 @@ def test_each_mistake_is_named_with_its_line(
     assert f"automations.toml:{line}: " in caught.value.message
     assert words in caught.value.message
     assert caught.value.exit_code == 17
+
+
+MANY = """
+[owners.ops-lead]
+members = "ann"
+[owner.typo]
+[categories.commerce]
+owner = "boss"
+[triggers]
+runs_failed = 5
+[automations.one]
+kind = "robot"
+category = "trade"
+environment = "production"
+restart_owner = "nobody"
+tools = "stripe"
+expected_interval_seconds = 0
+[automations.two]
+kind = "agent"
+category = "commerce"
+environment = "production"
+[automations.two.checklist]
+colour = "red"
+"""
+FAULTS = (
+    (3, "owners.ops-lead: members must be a list of texts"),
+    (4, "owner: unknown table [owner]"),
+    (6, "categories.commerce: 'boss' is not one of the owners"),
+    (8, "triggers: "),
+    (9, "automations.one: is in production and its checklist lacks trigger"),
+    (10, "automations.one: 'robot' is not a kind"),
+    (11, "automations.one: 'trade' is not one of the categories"),
+    (13, "automations.one: 'nobody' is not one of the owners"),
+    (14, "automations.one: tools must be a list of texts"),
+    (15, "automations.one: expected_interval_seconds must be a whole number"),
+    (16, "automations.two: is in production and its checklist lacks trigger"),
+    (16, "automations.two: is in production and names no restart_owner"),
+    (21, "automations.two: the checklist has no 'colour'"),
+)
+
+
+def test_every_mistake_is_named_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    """Who mends a file reads all that is wrong with it, each thing once, and nothing that only follows from it."""
+    with pytest.raises(BadSettings) as caught:
+        read(tmp_path, MANY)
+    first, *lines = caught.value.message.splitlines()
+    assert first.endswith(f"automations.toml has {len(FAULTS)} faults:")
+    told = [line.partition("automations.toml:")[2].split(": ", 1) for line in lines]
+    assert [int(number) for number, _ in told] == [number for number, _ in FAULTS]
+    for (_, said), (_, words) in zip(told, FAULTS, strict=True):
+        assert said.startswith(words), said
+
+
+def test_the_example_is_valid_in_production(tmp_path: Path) -> None:
+    """It reads without a fault there, and with exactly one where a line of a checklist is taken out."""
+    text = (Path(demo.__file__).parent / "automations.toml").read_text(encoding="utf-8")
+    lived = text.replace('environment = "demo"', 'environment = "production"')
+    assert len(read(tmp_path, lived).automations) == 6
+    with pytest.raises(
+        BadSettings, match="order-sync: is in production and its checklist lacks output"
+    ):
+        read(tmp_path, re.sub(r"(?m)^output = .*\n", "", lived, count=1))
 
 
 @pytest.mark.parametrize(

@@ -37,19 +37,26 @@ def command(scope: str, is_json: bool) -> None:
 def _restart_lines(card: Card) -> list[str]:
     """Return how to restart the scope, with the hold's own id where exactly one stands on it."""
     holds = list(dict.fromkeys(hold_id for entry in card.entries for hold_id in entry.hold_ids))
-    if len(holds) == 1 and any(entry.first_run for entry in card.entries):
-        return [
-            "To let it run first: workbench reviewed RUN_ID --reason TEXT, for each run that is asked for, then",
-            f"               workbench hold release {holds[0]}",
-        ]
-    hold = holds[0] if len(holds) == 1 else "H-N"
+    guards = {e.guard_id: e.way_out for e in card.entries if e.guard_id}
+    first = [line for hold_id in guards for line in _first_run_lines(hold_id, guards[hold_id])]
+    others = [hold_id for hold_id in holds if hold_id not in guards]
+    if first and not others:
+        return first
+    hold = others[0] if len(others) == 1 else "H-N"
     lines = [
         f"To restart it: workbench review {hold}, then workbench decide R-N, then",
         f"               workbench resume {hold} --only '{card.scope}' --runs N",
     ]
-    if len(holds) > 1:
-        lines.append(f"               for each hold that stands on it: {', '.join(holds)}")
-    return lines
+    if len(others) > 1:
+        lines.append(f"               for each hold that stands on it: {', '.join(others)}")
+    return [*lines, *first]
+
+
+def _first_run_lines(hold_id: str, way_out: str) -> list[str]:
+    """Return what a first-run hold still asks, a step a line, then its release."""
+    steps = [f"{step}," for step in way_out.replace("`", "").split("; ") if step]
+    lead, rest = "To let it run first: ", [*steps, f"workbench hold release {hold_id}"]
+    return [f"{lead if not n else ' ' * 15}{one_line(step)}" for n, step in enumerate(rest)]
 
 
 def _text(entry: CardEntry) -> str:

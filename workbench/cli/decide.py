@@ -7,6 +7,7 @@ import click
 from workbench.cli.present import ask, closing_line, one_line, store_line
 from workbench.control import open_control
 from workbench.control.deciding import DecideRequest
+from workbench.control.grounds import against_the_report
 from workbench.errors import Refused
 from workbench.records import VerdictKind
 from workbench.settings import Settings
@@ -54,4 +55,9 @@ def command(
         form = "--full" if made.decision is VerdictKind.RESTART_FULL else "--only SCOPE --runs N"
         click.echo(f"Next: {LOAD_FIRST}, then")
         click.echo(f"      `workbench resume {made.hold_id} {form} --decision {made.decision_id}`")
+    else:
+        against = against_the_report(control.state(), made, wanted=VerdictKind.RESTART_NARROW)
+        click.echo(f"{made.hold_id} stays. Next: mend what the report names, then")
+        click.echo(f"      `workbench review {made.hold_id}`; or against the report")
+        click.echo(f"      {against}")
     closing_line(control)

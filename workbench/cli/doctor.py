@@ -12,7 +12,7 @@ import click
 from workbench.cli.doctor_clock import clock_words
 from workbench.cli.doctor_engines import engine_words, named_engines
 from workbench.cli.present import as_json, demo_words, head_line, printable, table
-from workbench.control.reading import host_views, why_unsigned
+from workbench.control.reading import ENROL_ANOTHER, host_views, why_alone, why_unsigned
 from workbench.errors import WorkbenchError
 from workbench.presence import read_presences
 from workbench.records import HeadNote
@@ -225,6 +225,8 @@ def _keys_finding(state: State, now: datetime) -> Finding:
             "`workbench key new`, then `workbench key enrol PUBLIC-KEY --person NAME --role ROLE`"
         )
         return Finding("keys", False, why, mend)
+    if why := why_alone(state, now=now):
+        return Finding("keys", True, f"WARNING, {why}", ENROL_ANOTHER)
     persons = len({key.person for key in live})
     said = f"{len(live)} of {persons} person{'' if persons == 1 else 's'}" if live else "none"
     return Finding("keys", True, f"{said}; {len(state.keys) - len(live)} revoked or expired")

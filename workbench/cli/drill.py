@@ -77,7 +77,7 @@ def command(engine_id: str, **options: Any) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)  # so that what was started is cleaned up
     with fleet:
-        drilled = run_drill(control, fleet, request=request)
+        drilled = run_drill(control, fleet, request=request, say=_say)
     if options["is_json"]:
         click.echo(
             as_json({**asdict(drilled), "outcome": drilled.outcome, "in_words": drilled.in_words})
@@ -94,6 +94,11 @@ def command(engine_id: str, **options: Any) -> int:
     return 0 if is_whole else ReportIncomplete.exit_code
 
 
+def _say(what: str) -> None:
+    """Tell who waits how far the drill is; beside the print-out, which stays a document."""
+    click.echo(f"{what} ...", err=True)
+
+
 def _stop(number: int, _: object) -> None:
     raise KeyboardInterrupt(signal.Signals(number).name)
 
@@ -106,6 +111,7 @@ def _show_page(
     from workbench.reports.drill import make_drill_page
 
     state = control.state()
+    _say("making its page")
     try:
         page = make_drill_page(
             settings,

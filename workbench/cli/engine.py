@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from workbench.cli.engine_backlog import backlog
+from workbench.cli.engine_named import LOCAL_PREFECT, engine_named, told_where
 from workbench.cli.present import as_json, ask, closing_line, one_line, store_line, table
 from workbench.control.certifying import accept_drills
 from workbench.delivery.fleet import Fleet
@@ -15,7 +16,7 @@ from workbench.engines.addresses import read_addresses
 from workbench.engines.connecting import kinds
 from workbench.engines.interface import Engine
 from workbench.engines.switching import Capability
-from workbench.errors import EngineError, NotFound, WorkbenchError
+from workbench.errors import EngineError, WorkbenchError
 from workbench.opening import open_control
 from workbench.settings import Settings, store_url
 from workbench.store.store import open_store, store_of
@@ -59,19 +60,22 @@ def list_engines(is_json: bool) -> None:
 @click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
 def probe(engine_id: str, is_json: bool) -> None:
     """Ask ENGINE_ID for its version and say what each mode does there; changes nothing."""
-    _, fleet = _fleet()
-    with fleet:
+    settings, fleet = _fleet()
+    address = engine_named(settings, engine_id)
+    fleet.addresses = {**fleet.addresses, engine_id: address}
+    with fleet, told_where(settings, address):
         _probe(fleet, engine_id, is_json=is_json)
+    if address is LOCAL_PREFECT and not is_json:
+        click.echo(
+            f"{one_line(str(settings.engines_file))} does not name it: a pause does not reach it. "
+            f"Next: put `[engines.{engine_id}]` with `kind` and `url` there."
+        )
 
 
 def _probe(fleet: Fleet, engine_id: str, *, is_json: bool) -> None:
     engine = fleet.engine(engine_id)
     if engine is None:
-        why = fleet.faults.get(engine_id)
-        if why:
-            raise EngineError(f"{engine_id}: {why}")
-        known = ", ".join(sorted(fleet.addresses)) or "none"
-        raise NotFound(f"There is no engine {engine_id!r}; there are {known}.")
+        raise EngineError(f"{engine_id}: {fleet.faults[engine_id]}")
     health = engine.probe()
     found = engine.capabilities()
     if is_json:

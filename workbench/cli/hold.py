@@ -68,7 +68,7 @@ def list_holds(is_all: bool, is_json: bool) -> None:
             when(v.hold.placed_at),
             v.hold.placed_by,
             _narrow(v),
-            v.hold.reason,
+            v.reason_in_words,
         )
         for v in views
     ]

@@ -26,6 +26,7 @@ from workbench.control.enrolling_keys import (
     revoke_key,
     wish_of,
 )
+from workbench.control.reading import ENROL_ANOTHER, why_alone
 from workbench.errors import UsageFault
 from workbench.records import EnrolledKey
 from workbench.settings import KEY_FILE, Settings
@@ -76,6 +77,8 @@ def enrol(public_hex: str, person: str, role: str, until: str, yes: bool) -> Non
         click.echo(
             "It is the store's first key, enrolled on nobody's word: tell the others its id."
         )
+    if why := why_alone(control.state(), now=control.clock.now()):
+        click.echo(f"{why}. Next: {ENROL_ANOTHER}.")
     closing_line(control)
 
 

@@ -49,6 +49,12 @@ def ask(question: str, *lacking: str) -> None:
     click.confirm(one_line(question), abort=True)
 
 
+YES_ALL_THE_SAME = click.option(
+    "--yes", "-y", is_flag=True, expose_value=False, help="As elsewhere; this command never asks."
+)
+"""For a command that only adds a person's word: whoever types `--yes` out of habit is not refused for it."""
+
+
 def typed_again(*more: str, without: Sequence[str] = ()) -> str:
     """Return the command that was typed with more words, to be copied; what follows `--` stays behind it.
 

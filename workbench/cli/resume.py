@@ -23,7 +23,7 @@ from workbench.control.resuming import ResumeRequest
 from workbench.control.sharing import parse_hosts
 from workbench.errors import NotConfirmed, StorageUnavailable, UsageFault
 from workbench.opening import open_control
-from workbench.records import HeadNote
+from workbench.records import HeadNote, VerdictKind
 from workbench.restarts import Probation
 from workbench.settings import Settings
 
@@ -155,13 +155,13 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
             next_step=typed_again("--runs", "N"),
         )
     break_glass = str(options["break_glass"])
-    decision_id = str(options["decision_id"]) or ("" if break_glass else _newest(control, hold_id))
+    newest = "" if break_glass else _newest(control, hold_id, is_full=is_full)
     return ResumeRequest(
         hold_id=hold_id,
         only=str(only) if only is not None else None,
         runs=runs,
         until=_instant(until),
-        decision_id=decision_id,
+        decision_id=str(options["decision_id"]) or newest,
         break_glass_reason=break_glass,
         effects="read" if reads_only else "write",
         catch_up=_CHOSEN[options.get("catch_up")],
@@ -170,9 +170,17 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
     )
 
 
-def _newest(control: Control, hold_id: str) -> str:
-    """Return the newest decision about a hold, or an empty text."""
-    own = [d for d in control.state().decisions.values() if d.hold_id == hold_id]
+def _newest(control: Control, hold_id: str, *, is_full: bool) -> str:
+    """Return the newest decision about a hold, or an empty text.
+
+    A first-run hold is released for its being ready: only a decision that allows it is another ground.
+    """
+    state = control.state()
+    own = [d for d in state.decisions.values() if d.hold_id == hold_id]
+    hold = state.holds.get(hold_id)
+    is_no_ground = bool(own) and own[-1].decision is not VerdictKind.RESTART_FULL
+    if hold is not None and hold.is_first_run and is_full and is_no_ground:
+        return ""
     return own[-1].decision_id if own else ""
 
 

@@ -6,7 +6,7 @@ import re
 
 import click
 
-from workbench.cli.present import closing_line, one_line, store_line
+from workbench.cli.present import YES_ALL_THE_SAME, closing_line, one_line, store_line
 from workbench.control import Control, open_control
 from workbench.control.reviewing import review_break_glass, review_run
 from workbench.settings import Settings
@@ -17,6 +17,7 @@ from workbench.settings import Settings
 @click.option("--reason", "-r", default="", help="What you found; always needed.")
 @click.option("--source", "source_id", default="", help="Source of the run, where several know it.")
 @click.option("--as", "role", help="Role you act for.")
+@YES_ALL_THE_SAME
 def command(target: str, reason: str, source_id: str, role: str | None) -> None:
     """Record your review of TARGET: a break-glass resume (P-1, or H-1 for a release), or the id of a loaded run."""
     settings = Settings.from_environment()

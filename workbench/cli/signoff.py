@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from workbench.cli.present import (
+    YES_ALL_THE_SAME,
     as_json,
     ask,
     closing_line,
@@ -15,11 +18,12 @@ from workbench.cli.present import (
     when,
 )
 from workbench.cli.resume import CATCH_UP, request_from
-from workbench.control import open_control
+from workbench.control import Control, open_control
 from workbench.control.approving import give_signoff, request_signoff
 from workbench.control.pending import plan_in_words
 from workbench.control.signoff import signoff_state
 from workbench.errors import NotFound
+from workbench.records import SignOff
 from workbench.settings import Settings
 
 
@@ -39,6 +43,7 @@ def command() -> None:
 @click.option("--catch-up", type=CATCH_UP, default=None, help="Starts that fell into the pause.")
 @click.option("--rate-per-minute", type=int, default=None, help="Runs let go in a minute.")
 @click.option("--decision", "decision_id", default="", help="Decision that allows it.")
+@YES_ALL_THE_SAME
 def request(hold_id: str, **options: object) -> None:
     """Ask for a sign-off of the resume of HOLD_ID, written as the resume itself is."""
     settings = Settings.from_environment()
@@ -50,7 +55,46 @@ def request(hold_id: str, **options: object) -> None:
         f"{made.signoff_id} asks: {plan_in_words(made)}. It can be used until {when(made.expires_at)}."
     )
     click.echo(f"Next, by another person: `workbench signoff give {made.signoff_id}`")
+    decision = control.state().decisions[made.decision_id]
+    page = _page_of(settings, decision.report_id)
+    if page is not None:
+        click.echo(
+            f"Send them {decision.report_id}, for your WORKBENCH_HOME is yours alone: {one_line(str(page))}, "
+            "one file that opens offline."
+        )
     closing_line(control)
+
+
+def _page_of(settings: Settings, report_id: str) -> Path | None:
+    """Return the page of a report where it lies in this person's own folder."""
+    from workbench.reports.shelf import Shelf
+
+    return next(iter(sorted(Shelf(settings.home).place_of(report_id).glob("*.html"))), None)
+
+
+def _show_ground(control: Control, settings: Settings, signoff: SignOff) -> None:
+    """Print what a sign-off rests on, and how who signs comes to read it: a report is private to who made it."""
+    state = control.state()
+    decision = state.decisions[signoff.decision_id]
+    report = state.reports.get(decision.report_id)
+    verdict = f" said {decision.verdict}" if report else ""
+    against = f", AGAINST {decision.report_id}" if decision.is_override else ""
+    click.echo(
+        one_line(
+            f"It rests on {decision.decision_id}, {decision.decision}{against}, by {decision.decided_by}: "
+            f"{decision.reason}"
+        )
+    )
+    page = _page_of(settings, decision.report_id)
+    if page is not None:
+        click.echo(f"{decision.report_id}{verdict}: {one_line(str(page))}")
+        return
+    who = one_line(report.recorded_by) if report else "somebody else"
+    click.echo(
+        f"{decision.report_id}{verdict}; it lies in the WORKBENCH_HOME of {who}, which you cannot read. Ask for "
+        "its HTML file and compare the head that it names (`workbench audit verify --head NOTE`), or load the "
+        f"same into your own and look yourself: `workbench review {signoff.hold_id}`."
+    )
 
 
 @command.command("give")
@@ -67,6 +111,7 @@ def give(signoff_id: str, yes: bool) -> None:
             f"There is no sign-off {signoff_id}.", next_step="see `workbench signoff list`"
         )
     click.echo(f"{one_line(found.requested_by)} asks: {plan_in_words(found)}.")
+    _show_ground(control, settings, found)
     if not yes:
         ask("Sign off exactly this?")
     given = give_signoff(control, signoff_id)

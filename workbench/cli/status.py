@@ -69,9 +69,12 @@ def _show_holds(found: Status, wanted: Scope, rows: list[AutomationStatus]) -> N
             click.echo(f"elsewhere: {view.hold.hold_id} on {scope_words(view.hold.scope)}")
             continue
         about = f"{view.hold.hold_id}  {scope_words(view.hold.scope)}  {view.state_in_words}"
-        click.echo(one_line(f"{about}: {view.hold.reason}"))
+        click.echo(one_line(f"{about}: {view.reason_in_words}"))
         for live in view.live_probations:
             click.echo(one_line(f"  {_restart_words(live)}"))
+        for over in view.over_probations:
+            said = f"{over.probation.probation_id} narrow restart is over: {over.why_over}"
+            click.echo(one_line(f"  {said}; next: `workbench review {view.hold.hold_id}`"))
 
 
 def _is_about(view: HoldView, wanted: Scope, ids: set[str]) -> bool:

@@ -12,7 +12,7 @@ from workbench.cli.present import head_line, not_delivered, one_line, store_line
 from workbench.control import Control, open_control
 from workbench.control.actor import actor_text
 from workbench.control.enrolling_keys import Enrolment, enrol_key
-from workbench.control.reading import why_unsigned
+from workbench.control.reading import ENROL_ANOTHER, why_alone, why_unsigned
 from workbench.errors import UsageFault
 from workbench.scope import SLUG
 from workbench.settings import KEY_FILE, Settings, store_url
@@ -98,6 +98,8 @@ def _enrol_first(control: Control, settings: Settings, first: tuple[str, str]) -
         f"Key {key.key_id} in {one_line(str(path))} counts as {person}, {role}: the store's first, on "
         "nobody's word. Tell the others its id, and let the registry name you as a member of that role."
     )
+    if why := why_alone(control.state(), now=control.clock.now()):
+        click.echo(f"{why}. To change that {ENROL_ANOTHER}.")
 
 
 @command.command("restore")

@@ -8,12 +8,13 @@ from datetime import datetime
 
 import click
 
+from workbench.cli.engine_named import engine_named, told_where
 from workbench.cli.present import as_json, demo_words, one_line, when
 from workbench.clock import from_text
 from workbench.delivery.stumbling import STUMBLES, stumble
 from workbench.engines.addresses import read_addresses
 from workbench.engines.binding import RegistryBinding
-from workbench.engines.connecting import close, connect, kinds
+from workbench.engines.connecting import close, connect
 from workbench.engines.interface import EngineAddress
 from workbench.errors import EngineError, NotFound, StoreMissing, TooManyRejects
 from workbench.records import Automation
@@ -25,8 +26,8 @@ from workbench.warehouse import Warehouse
 from workbench.warehouse.batch import DEFAULT_ALLOWED_REJECT_SHARE
 from workbench.warehouse.syncing import SyncReport, sync_engine
 
-_LOCAL_PREFECT = EngineAddress("prefect", "prefect", "http://127.0.0.1:4200/api")
-"""Where a Prefect server answers that nobody configured."""
+FILES = "`workbench load --table run --source NAME FILE --complete-until INSTANT`"
+"""How run history comes in that no engine tells of."""
 
 
 @click.command()
@@ -57,7 +58,8 @@ def command(
     reports, faults = [], []
     for address in addresses:
         try:
-            reports.append(_read(settings, address, automations, begin))
+            with told_where(settings, address):
+                reports.append(_read(settings, address, automations, begin))
         except STUMBLES as exc:
             if not is_all:
                 raise
@@ -86,27 +88,20 @@ def _chosen(
         raise click.UsageError("Name one engine, or give --all alone.")
     if kind and not url:
         raise click.UsageError("--kind belongs to --url; the file of engines says its own.")
-    known = read_addresses(settings.engines_file)
     if engine_id is None:
+        known = read_addresses(settings.engines_file)
         if not known:
             raise NotFound(
-                f"{settings.engines_file} names no engine.",
-                next_step="put one into it, `[engines.NAME]` with `kind` and `url`",
+                f"{settings.engines_file} names no engine, so there is nothing to sync.",
+                next_step="put one into it, `[engines.NAME]` with `kind` and `url`; where you load files "
+                f"instead, {FILES}",
             )
         return [known[name] for name in sorted(known)]
     if url:
         if not SLUG.fullmatch(engine_id):
             raise click.UsageError(f"{engine_id!r} is no valid id (letters a-z, digits, . _ -).")
         return [EngineAddress(engine_id, kind or engine_id, url)]
-    if engine_id in known:
-        return [known[engine_id]]
-    if engine_id == _LOCAL_PREFECT.engine_id:
-        return [_LOCAL_PREFECT]
-    raise NotFound(
-        f"There is no engine {engine_id!r} in {settings.engines_file}; "
-        f"there are {', '.join(sorted(known)) or 'none'}.",
-        next_step=f"put it there, or add `--url URL --kind KIND` (of {', '.join(kinds())})",
-    )
+    return [engine_named(settings, engine_id, beside=", or add `--url URL --kind KIND`")]
 
 
 def _read(

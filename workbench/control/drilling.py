@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from workbench.control.commands import Control
@@ -32,7 +32,13 @@ class DrillRequest:
     pace: Pace = field(default_factory=Pace)
 
 
-def run_drill(control: Control, fleet: Fleet, *, request: DrillRequest) -> Drilled:
+Say = Callable[[str], None]
+"""Told how far a drill is, a clause each time, for it takes minutes."""
+
+
+def run_drill(
+    control: Control, fleet: Fleet, *, request: DrillRequest, say: Say = lambda _: None
+) -> Drilled:
     """Drill an engine and record the certificate; whoever else delivers to it stands aside meanwhile.
 
     Raises Refused in production and where another process delivers, NotFound for an engine that is not named,
@@ -45,7 +51,7 @@ def run_drill(control: Control, fleet: Fleet, *, request: DrillRequest) -> Drill
             next_step="point WORKBENCH_STORE at the staging store and drill the staging engine",
         )
     with _engine(control, fleet, request.engine_id) as engine:
-        drilled = _drilled(control, engine, request)
+        drilled = _drilled(control, engine, request=request, say=say)
     _record(control, drilled, request)
     return drilled
 
@@ -63,11 +69,15 @@ def _engine(control: Control, fleet: Fleet, engine_id: str) -> Iterator[Engine]:
         if why := fleet.faults.get(engine_id):
             raise EngineError(f"{engine_id}: {why}")
         known = ", ".join([*sorted(fleet.addresses), f"{GATE} (what asks the gate)"])
-        raise NotFound(f"There is no engine {engine_id!r}; there are {known}.")
+        raise NotFound(
+            f"There is no engine {engine_id!r} in the file of engines; there are {known}.",
+            next_step=f"put `[engines.{engine_id}]` with `kind` and `url` into `engines.toml` in WORKBENCH_HOME, "
+            f"or drill {GATE}",
+        )
     yield engine
 
 
-def _drilled(control: Control, engine: Engine, request: DrillRequest) -> Drilled:
+def _drilled(control: Control, engine: Engine, *, request: DrillRequest, say: Say) -> Drilled:
     """Carry the drill out while nobody else delivers to the engine."""
     hand = Hand(request.engine_id, engine, control.store, control.clock)
     drill = Drill(
@@ -77,6 +87,7 @@ def _drilled(control: Control, engine: Engine, request: DrillRequest) -> Drilled
         lambda: _place(control, request),
         lambda hold: _release(control, hold),
         request.pace,
+        say,
     )
     with control.store.backend.leasing(f"deliver-{request.engine_id}") as is_ours:
         if not is_ours:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.control.first_run import refuse_unready
+from workbench.control.first_run import refuse_kept, refuse_unready
 from workbench.control.placing import storable
 from workbench.errors import NotFound, Refused, UsageFault
 from workbench.records import Decision, Hold, VerdictKind
@@ -47,6 +47,7 @@ def entitled(
         effects = "write" if request.only is None else request.effects
         refuse_unready(state, hold, effects=effects, now=now)
         if request.only is None and not request.decision_id:
+            refuse_kept(state, hold)
             return None
     if not request.decision_id:
         raise Refused(
@@ -73,7 +74,7 @@ def entitled(
 def _check_decision(
     state: State, hold: Hold, decision: Decision, wanted: VerdictKind, ids: list[str]
 ) -> None:
-    again = f"`workbench review {hold.hold_id}`, then `workbench decide`"
+    again = f"`workbench review {hold.hold_id}`, then `workbench decide R-N`"
     if decision.hold_id != hold.hold_id:
         raise Refused(
             f"{decision.decision_id} is about {decision.hold_id}, not {hold.hold_id}.",
@@ -83,7 +84,7 @@ def _check_decision(
         raise Refused(
             f"{decision.decision_id} decided {decision.decision}, which does not allow {wanted}: "
             f"{decision.reason}",
-            next_step=again,
+            next_step=_way_past(state, hold, decision, wanted),
         )
     newer = [
         d
@@ -101,6 +102,29 @@ def _check_decision(
             f"{decision.decision_id} is not about {', '.join(outside)}, which this resume would let run.",
             next_step=again,
         )
+
+
+def _way_past(state: State, hold: Hold, decision: Decision, wanted: VerdictKind) -> str:
+    """Return how a decision that does not allow a resume is answered, with the commands in whole."""
+    if (
+        hold.is_first_run
+        and hold.hold_id not in state.kept_ready
+        and wanted is VerdictKind.RESTART_FULL
+    ):
+        return f"`workbench hold release {hold.hold_id}`, which is ready and needs no decision"
+    steps = f"when what it names is mended `workbench review {hold.hold_id}`, then `workbench decide R-N`"
+    return f"{steps}; or against the report {against_the_report(state, decision, wanted=wanted)}"
+
+
+def against_the_report(state: State, decision: Decision, *, wanted: VerdictKind) -> str:
+    """Return the command that decides otherwise than the newest report about a hold."""
+    own = state.reports.get(decision.report_id)
+    known = [r for r in state.reports.values() if r.hold_id == decision.hold_id and r.is_complete]
+    newest = [r.report_id for r in known if own is None or r.name == own.name]
+    report_id = newest[-1] if newest else decision.report_id
+    return (
+        f'`workbench decide {report_id} --override {wanted} --reason "TEXT"`, which stays flagged'
+    )
 
 
 def _check_proposal(

@@ -75,6 +75,7 @@ def hold_views(
             changed_seq=state.hold_changed_seq[hold.hold_id],
             lacks=(lacking := hold_lacks(state, hold, now=now)),
             way_out=way_to_ready(state, hold, now=now) if lacking else "",
+            kept_by=state.kept_ready.get(hold.hold_id, ""),
         )
         for hold in reversed(state.holds.values())
         if include_released or hold.released_seq is None
@@ -105,7 +106,7 @@ def status(store: Store, now: datetime) -> Status:
             continue
         word = _state_word(state, automation, covering=covering, live=live)
         guards = [v for v in holds if v.hold.hold_id in covering and v.hold.is_first_run]
-        first_run = first_run_words(guards[0].lacks) if guards else ""
+        first_run = first_run_words(guards[0].lacks, guards[0].kept_by) if guards else ""
         rows.append(AutomationStatus(automation, word, tuple(covering), first_run))
     fault = store.publication_fault(state)
     hosts = host_views(store.hosts(state), state.seq)
@@ -186,6 +187,27 @@ def why_unsigned(state: State, *, now: datetime) -> str:
     return f"{state.environment} asks for sign-offs and {none}: what is paused resumes by break-glass only"
 
 
+def why_alone(state: State, *, now: datetime) -> str:
+    """Say that more persons than have a key are needed where policy asks for sign-offs, or return an empty text."""
+    reached, wanted = max(now, state.newest_at or now), policy_of(state).signoffs_required
+    persons = sorted({key.person for key in state.keys.values() if key.is_live(reached)})
+    if not wanted or not persons or len(persons) > wanted:
+        return ""
+    whose = " and ".join(persons) if len(persons) < 3 else f"{len(persons)} persons"
+    more = "another person" if wanted == 1 else f"{wanted} others"
+    return (
+        f"{state.environment} asks for a sign-off of {more} before a resume, and only {whose} can sign: "
+        "what is paused resumes by break-glass only"
+    )
+
+
+ENROL_ANOTHER = (
+    "the other person types `workbench key new`, then you `workbench key enrol PUBLIC-KEY "
+    "--person NAME --role ROLE`"
+)
+"""What ends that: the second key is enrolled by who has the first."""
+
+
 def _not_to_be_had(state: State) -> list[str]:
     """Return what engines cannot pause as the standing holds ask."""
     standing = {hold.hold_id for hold in state.standing_holds()}
@@ -221,11 +243,13 @@ def card(store: Store, preview: Preview, *, now: datetime) -> Card:
     """Return the page about stopping and restarting what a preview covers."""
     state = store.state()
     presences = _presences(store, state)
-    rows = {row.automation.automation_id: row for row in status(store, now).automations}
+    found = status(store, now)
+    rows = {row.automation.automation_id: row for row in found.automations}
+    guards = {i: view for view in found.holds if view.hold.is_first_run for i in view.automations}
     entries = []
     for automation in preview.automations:
         said = presences.get(automation.automation_id, [])
-        row = rows[automation.automation_id]
+        row, guard = rows[automation.automation_id], guards.get(automation.automation_id)
         entries.append(
             CardEntry(
                 automation=automation,
@@ -237,6 +261,8 @@ def card(store: Store, preview: Preview, *, now: datetime) -> Card:
                 in_flight_count=sum(p.in_flight_count for p in said if p.is_alive),
                 last_drill=drill_words(state, automation, now=now),
                 first_run=row.first_run or _waiver(state, automation.automation_id),
+                guard_id=guard.hold.hold_id if guard else "",
+                way_out=guard.way_out if guard else "",
             )
         )
     return Card(preview.scope, tuple(entries), preview, store.head_of(state))

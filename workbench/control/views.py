@@ -26,6 +26,9 @@ OTHERS = "; the others are NOT stopped"
 """What every preview says until engines are bound (SEMANTICS 2), and what it adds where there are others."""
 
 
+NOT_READY = "not ready"
+
+
 @dataclass(frozen=True)
 class Preview:
     """What a scope covers, before anything happens.
@@ -186,6 +189,7 @@ class HoldView:
 
     Attributes:
         lacks: what keeps a first-run hold from being released; `way_out` says how to bring it.
+        kept_by: decision that keeps a first-run hold although it was ready; empty where there is none.
     """
 
     hold: Hold
@@ -196,6 +200,22 @@ class HoldView:
     changed_seq: int
     lacks: tuple[str, ...] = ()
     way_out: str = ""
+    kept_by: str = ""
+
+    @property
+    def reason_in_words(self) -> str:
+        """Say why it was placed; what a first-run hold lacked then says nothing of what it lacks now."""
+        return "new in production" if self.hold.is_first_run else self.hold.reason
+
+    @property
+    def over_probations(self) -> tuple[ProbationView, ...]:
+        """Narrow restarts that are over and that no newer one took the place of: they wait for a review."""
+        found, newer = [], set[str]()
+        for view in reversed(self.probations):
+            if not view.is_live and set(view.automation_ids) - newer:
+                found.append(view)
+            newer |= set(view.automation_ids)
+        return tuple(reversed(found))
 
     @property
     def live_probations(self) -> tuple[ProbationView, ...]:
@@ -211,13 +231,15 @@ class HoldView:
             HoldState.RELEASED: "released",
         }[self.state]
         if self.hold.is_first_run and self.state is not HoldState.RELEASED:
-            words = first_run_words(self.lacks)
+            words = first_run_words(self.lacks, self.kept_by)
         return f"{words}, part in a narrow restart" if self.live_probations else words
 
 
-def first_run_words(lacks: tuple[str, ...]) -> str:
+def first_run_words(lacks: tuple[str, ...], kept_by: str = "") -> str:
     """Say what a first-run hold waits for."""
-    return f"not ready: lacks {'; '.join(lacks)}" if lacks else "ready, a person may release it"
+    if lacks:
+        return f"{NOT_READY}: lacks {'; '.join(lacks)}"
+    return f"ready, kept paused by {kept_by}" if kept_by else "ready, a person may release it"
 
 
 @dataclass(frozen=True)
@@ -231,7 +253,9 @@ class AutomationStatus:
 
     @property
     def state_in_words(self) -> str:
-        """Say the state as screens do."""
+        """Say the state as screens do; what a first run lacks stands at its hold."""
+        if self.first_run.startswith(NOT_READY):
+            return f"{self.state}, {NOT_READY}"
         return f"{self.state}, {self.first_run}" if self.first_run else self.state
 
 
@@ -250,7 +274,12 @@ class Status:
 
 @dataclass(frozen=True)
 class CardEntry:
-    """One automation on a card: who can stop it, what happens then, who restarts it."""
+    """One automation on a card: who can stop it, what happens then, who restarts it.
+
+    Attributes:
+        first_run: what its first run waits for, or who took it over as already running.
+        guard_id: first-run hold that stands on it, empty where none does; `way_out` says how to bring what it lacks.
+    """
 
     automation: Automation
     deputy: str
@@ -261,6 +290,8 @@ class CardEntry:
     in_flight_count: int
     last_drill: str = ""
     first_run: str = ""
+    guard_id: str = ""
+    way_out: str = ""
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,7 @@ class Drill:
     Attributes:
         place: places the marked hold.
         release: releases it; called however the drill ends.
+        say: told what begins now and how long it may take, for who waits in front of it.
     """
 
     hand: Hand
@@ -130,6 +131,7 @@ class Drill:
     place: Callable[[], Hold]
     release: Callable[[Hold], None]
     pace: Pace = field(default_factory=Pace)
+    say: Callable[[str], None] = lambda _: None
     _works: list[ProbeWork] = field(default_factory=list)
 
     def run(self) -> Drilled:
@@ -139,6 +141,7 @@ class Drill:
         try:
             watched, command_at, part = self._story(starter)
         finally:
+            self.say("cleaning up what was started")
             left = tuple(starter.clean_up())
         effects, declared = (
             observed_effects(self._works, watched, version=health.version),
@@ -182,22 +185,26 @@ class Drill:
         return starter
 
     def _story(self, starter: ProbeStarter) -> tuple[Watched, datetime, Part]:
+        self.say(f"starting probe work; at work in at most {self.pace.settle_seconds:g} s")
         self._works = [starter.start(one) for one in WorkClass if one not in NEW_WORK]
         scopes = self._scopes()
         before = self._until_at_work()
         command_at = self.hand.clock.now()
         hold = self.place()
+        self.say(f"paused by {hold.hold_id}; read back in at most {self.pace.confirm_seconds:g} s")
         try:
             part = self._pause(
                 [Want(one, one.key, self.mode, hold, (hold.hold_id,)) for one in scopes]
             )
             self._works += [starter.start(one) for one in NEW_WORK]
+            self.say(f"watching the pause for {self.pace.watch_seconds:g} s")
             during = self._samples(self.pace.watch_seconds)
             quiet = self.hand.engine.state(scopes)
         finally:
             own = self._own_targets(scopes)
             self.release(hold)
             resume(self.hand, frozenset(), catch_up=CatchUp.ALL, only=own)
+        self.say(f"released; watching the resume for {self.pace.after_seconds:g} s")
         after = self._samples(self.pace.after_seconds)
         if part.confirmed_at and part.quiet_at is None and not any(r.running_ids for r in quiet):
             part = Part(part.delivered_at, part.confirmed_at, max(r.observed_at for r in quiet))

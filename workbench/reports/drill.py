@@ -161,6 +161,7 @@ class PauseDrill:
             {
                 "drilled_at": from_text(body["command_at"]),
                 "engine": f"{body['engine']} ({body['engine_kind']} {body['version']})",
+                "kind": body["kind"],
                 "mode": body["mode"],
                 "environment": body["environment"],
                 "outcome": outcome_in_words(*kept_outcome(body)),

@@ -77,6 +77,20 @@ def serving_marks(ground: Ground, name: str) -> tuple[pd.DataFrame, str]:
     return serving, ""
 
 
+def sources_of(ground: Ground, names: Sequence[str]) -> dict[str, str]:
+    """Return for each table the one source that loads it further; none where several may, or nobody is known to."""
+    known, found = ground.table("serving_sources"), {}
+    for name in names:
+        marks, why = serving_marks(ground, name)
+        telling = set() if why else set(marks["source_id"])
+        if why and name in SERVED_BY and name != "provider_status":
+            served = (SERVED_BY[name], *ALSO_SERVED_BY.get(name, ()))
+            telling = set(known[known["table_name"].isin(served)]["source_id"])
+        if len(telling) == 1:
+            found[name] = str(telling.pop())
+    return found
+
+
 def needed_tables(ground: Ground) -> list[str]:
     """Return the tables that the checks of this scope rest on."""
     wanted = {name for names in RESTS_ON.values() for name in names}

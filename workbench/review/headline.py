@@ -38,7 +38,10 @@ def _alert_side(ground: Ground) -> tuple[str, bool | None]:
     """Return what the alerts say and whether they are green; None where none was ever loaded."""
     marks = ground.table("watermarks")
     if ground.table("alerts").empty and "alert" not in set(marks["table_name"]):
-        return "Nothing: no alert was ever loaded (`workbench load --table alert FILE`).", None
+        return (
+            "Nothing: no alert was ever loaded (`workbench load --table alert --source NAME FILE`).",
+            None,
+        )
     alerts = ground.table("alerts")
     alerts = alerts[alerts["fired_at"] >= ground.onset_at]
     firing = alerts[alerts["resolved_at"].isna()]

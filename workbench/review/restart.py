@@ -10,7 +10,12 @@ import pandas as pd
 
 from workbench.records import Check, Verdict, VerdictKind
 from workbench.review.check_audit import check_approvals, check_audit_chain
-from workbench.review.check_freshness import check_freshness, stale_tables, weigh_freshness
+from workbench.review.check_freshness import (
+    check_freshness,
+    sources_of,
+    stale_tables,
+    weigh_freshness,
+)
 from workbench.review.check_pause import check_pause
 from workbench.review.check_people import check_noise, check_ownership, check_prevention
 from workbench.review.check_provider import check_provider
@@ -129,7 +134,8 @@ def propose(ground: Ground, checks: tuple[Check, ...], *, escalations: tuple[str
         clean_run_count=count - failures,
         needed_run_count=weakest.needed_run_count,
         candidates=tuple(s.automation_id for s in standings(ground)),
-        missing_tables=tuple(stale_tables(ground)),
+        missing_tables=tuple(missing := stale_tables(ground)),
+        sources=sources_of(ground, tuple(missing)),
         engine=_one_engine(ground),
         aborting_count=guarded(ground, [own.automation_id])[0].aborting_count(run_count),
         aborted_scope=_aborted_scope(ground),

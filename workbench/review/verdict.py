@@ -12,11 +12,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from shlex import quote
 
 from workbench.records import Check, CheckStatus, Verdict, VerdictKind
+from workbench.review.check_freshness import RESTS_ON
 from workbench.review.ground import counted, listed, percent
 from workbench.review.statistics import upper_bound
 
@@ -51,6 +52,7 @@ class Proposal:
         missing_tables: tables that were not loaded, or not far enough, for these automations.
         aborting_count: failures in all at which the guardrail aborts by the end of the narrow restart; 0 if unknown.
         aborted_scope: scope of an open narrow restart whose guardrail says abort; empty where there is none.
+        sources: table -> the one source that loaded it before, which loads it further.
         engine: the one engine that runs all of them, which `sync` reads; empty where there is none.
     """
 
@@ -65,6 +67,7 @@ class Proposal:
     needed_run_count: int = 59
     candidates: tuple[str, ...] = ()
     missing_tables: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
     engine: str = ""
     aborting_count: int = 0
     aborted_scope: str = ""
@@ -204,9 +207,12 @@ def _unblock(proposal: Proposal, blocker: Check) -> str:
         return _again(proposal)
     if blocker.status is CheckStatus.FAIL:
         return f"workbench card {quote(proposal.scope)}"
-    if not proposal.missing_tables:
+    # Of what lacks, what this very blocker rests on: loading another's would leave it as it is.
+    own = RESTS_ON.get(blocker.name, proposal.missing_tables)
+    table = next((name for name in own if name in proposal.missing_tables), "")
+    if not table:
         return _again(proposal)
-    table = proposal.missing_tables[0]
     if proposal.engine and table in ENGINE_TABLES:
         return f"workbench sync {quote(proposal.engine)}"
-    return f"workbench load --table {table} FILE"
+    source = quote(proposal.sources.get(table, "NAME"))
+    return f"workbench load --table {table} --source {source} FILE --complete-until INSTANT"

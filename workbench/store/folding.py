@@ -33,6 +33,7 @@ from workbench.store.engine_events import (
     on_receipt_open,
 )
 from workbench.store.merkle import grown
+from workbench.store.readiness import keeps_what_is_ready
 from workbench.store.signatures import signer_of
 from workbench.store.state import State, scope_of
 from workbench.store.trigger_events import on_clear, on_doubt, on_fire
@@ -289,6 +290,8 @@ def _on_decision(state: State, event: Event) -> None:
         decided_at=event.occurred_at,
         decided_seq=event.seq,
     )
+    if keeps_what_is_ready(state, state.decisions[event.target]):
+        state.kept_ready[body["hold_id"]] = event.target
     if signer := signer_of(state, event):
         state.decision_keys[event.target] = signer.key_id
     state.touched.add(("decision", event.target))

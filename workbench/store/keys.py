@@ -69,9 +69,13 @@ def make_key(path: Path) -> SigningKey:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
+        own = load_key(path)
+        enrol = (
+            f"`workbench key enrol {own.public_hex} --person NAME --role ROLE`" if own else "use it"
+        )
         raise Refused(
             f"There is a key in {path} already; it was left as it is.",
-            next_step="use it, or move it away first; `workbench key list` shows which are enrolled",
+            next_step=f"{enrol}, where `workbench key list` does not show it; or move it away first",
         ) from None
     except OSError as exc:
         raise BadSettings(f"No key can be written to {path}: {exc.strerror}.") from exc

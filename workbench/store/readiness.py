@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from workbench.records import CHECKLIST, Automation, EnrolledKey, Hold, RunReview
+from workbench.records import (
+    CHECKLIST,
+    Automation,
+    Decision,
+    EnrolledKey,
+    Hold,
+    RunReview,
+    VerdictKind,
+)
 from workbench.store.rehearsed import drill_fault
 from workbench.store.signoffs import holds_role, policy_of
 from workbench.store.state import State
@@ -43,6 +51,15 @@ def hold_lacks(state: State, hold: Hold, *, now: datetime | None = None) -> tupl
     return tuple(
         dict.fromkeys(lack for i in ids for lack in lacks(state, state.automations.get(i), now=now))
     )
+
+
+def keeps_what_is_ready(state: State, decision: Decision) -> bool:
+    """Tell whether a decision just taken keeps a first-run hold that lacks nothing: readiness does not answer it."""
+    hold = state.holds.get(decision.hold_id)
+    is_kept = decision.decision in (VerdictKind.KEEP_PAUSED, VerdictKind.ESCALATE)
+    if hold is None or not hold.is_first_run or not is_kept:
+        return False
+    return not hold_lacks(state, hold, now=decision.decided_at)
 
 
 def counted_reviews(state: State, automation_id: str) -> list[RunReview]:

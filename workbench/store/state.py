@@ -46,6 +46,8 @@ class State:
         keys: key id -> signing key, revoked ones included.
         doubts: seq -> why that event cannot be trusted or taken in; gates then never say CLEAR.
         decision_keys: decision id -> enrolled key that signed it; unsigned ones are not in it.
+        kept_ready: first-run hold -> newest decision that keeps it paused though it was ready: that is a person's
+            word against its release, which what was lacking before is not.
         reviewers: break-glass resume -> persons who reviewed it afterwards.
         requests: id -> what one person asked another to do; `policy_seq` is where the policy last changed.
         run_reviews: `source_id/run_id` -> review of that run before a first run in production.
@@ -89,6 +91,7 @@ class State:
     policies: dict[str, Policy] = field(default_factory=dict)
     signoffs: dict[str, SignOff] = field(default_factory=dict)
     decision_keys: dict[str, str] = field(default_factory=dict)
+    kept_ready: dict[str, str] = field(default_factory=dict)
     reviewers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     requests: dict[str, TwoPersonRequest] = field(default_factory=dict)
     policy_seq: int = 0
