@@ -6,11 +6,21 @@ import threading
 
 import pytest
 
-from tests.panels.stage import AGENTS, FaultyControl, a_decision, a_pause, events_of
+from tests.panels.stage import (
+    AGENTS,
+    FaultyControl,
+    a_control,
+    a_decision,
+    a_pause,
+    an_automation,
+    events_of,
+)
+from workbench.clock import FixedClock
 from workbench.control.resuming import ResumeRequest
 from workbench.errors import StorageUnavailable
 from workbench.panels.control_model import ControlModel
-from workbench.panels.resume_model import ResumeModel, ResumeWay
+from workbench.panels.form_html import draw_armed_resume
+from workbench.panels.resume_model import CatchUpChoice, ResumeModel, ResumeWay
 from workbench.records import VerdictKind
 
 ALL = ("invoice-triage", "product-copy", "ticket-reply")
@@ -294,3 +304,55 @@ def test_choosing_another_hold_empties_the_form(
     assert resume.armed is None
     assert (resume.only, resume.decision_id, resume.break_glass_reason) == ("", "", "")
     assert (resume.runs, resume.way) == (5, ResumeWay.NARROW)
+
+
+def test_what_no_engine_runs_asks_for_no_rate(resume: ResumeModel, control: FaultyControl) -> None:
+    """Without an engine no start is missed: the fields are hidden, and the event is what it always was."""
+    assert not resume.has_engine
+    resume.break_glass_reason = "customers wait for invoices"
+    resume.arm()
+    resume.confirm()
+    (event,) = events_of(control, "probation.start")
+    assert not {"catch_up", "rate_per_minute"} & set(event.payload)
+
+
+def test_missed_starts_and_their_rate_are_chosen_and_shown_before(
+    clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What engines would start is read before the confirmation, and the choice stands in the log."""
+    run = an_automation("nightly", "workflow", "commerce", engine="prefect", engine_ref="nightly/a")
+    control = FaultyControl(a_control(clock, run))
+    asked: list[str] = []
+
+    def forecast(request: ResumeRequest) -> tuple[str, ...]:
+        asked.append(request.catch_up)
+        return ("nightly/a: 3 starts that were missed",)
+
+    monkeypatch.setattr(control, "forecast", forecast)
+    a_pause(control, "automation=nightly")
+    model = ControlModel(control, actor="os:test (unverified)")
+    model.refresh()
+    model.choose_resume("H-1")
+    form = model.resume
+    assert form.has_engine
+    form.way, form.break_glass_reason = ResumeWay.FULL, "customers wait"
+    form.catch_up, form.rate_per_minute = CatchUpChoice.LATEST, 5
+    form.arm()
+    assert asked == ["latest"]
+    drawn = draw_armed_resume(form)
+    assert "3 starts that were missed" in drawn and "5 runs a minute" in drawn
+    form.confirm()
+    (event,) = events_of(control, "hold.release")
+    assert (event.payload["catch_up"], event.payload["rate_per_minute"]) == ("latest", 5)
+
+
+def test_another_rate_disarms_and_a_negative_one_is_refused(resume: ResumeModel) -> None:
+    """What was read before the confirmation is what is carried out."""
+    resume.break_glass_reason = "customers wait for invoices"
+    resume.arm()
+    assert resume.armed is not None
+    resume.rate_per_minute = 3
+    assert resume.armed is None
+    resume.rate_per_minute = -1
+    resume.arm()
+    assert resume.armed is None and "0 for no limit" in resume.message.text

@@ -122,7 +122,7 @@ def test_healthy_restarts_are_seldom_called_changed() -> None:
     """Of 400 restarts with skewed durations of the same kind, at most one in a hundred is (the level is 0.01)."""
     drawn = np.random.default_rng(11).lognormal(2, 0.8, size=(400, 2, 60))
     told = [
-        shift_of("triage", pd.Series(before), pd.Series(since), looked_at=1).is_changed
+        shift_of("triage", pd.Series(before), since=pd.Series(since), looked_at=1).is_changed
         for before, since in drawn
     ]
     assert sum(told) <= 4

@@ -12,7 +12,7 @@ from workbench.panels import form_html as forms
 from workbench.panels.control_model import ControlModel
 from workbench.panels.heartbeat import Heartbeat
 from workbench.panels.html_parts import STYLE, draw_message, styled_page
-from workbench.panels.resume_model import ResumeWay
+from workbench.panels.resume_model import FIELDS, CatchUpChoice, ResumeWay
 from workbench.panels.signoff_view import SignoffForm
 from workbench.panels.view_parts import (
     LABEL,
@@ -198,6 +198,10 @@ class ResumeForm(widgets.VBox):
         self.only = field("Only", "automation=invoice-triage")
         self.runs = styled(widgets.IntText(description="Runs", style=LABEL), "wb-number")
         self.hosts = field("Host", "where several run it: worker-1, or worker-1=5,worker-2=5")
+        self.catch_up = radio("Missed starts", {c.in_plain_words: c for c in CatchUpChoice})
+        self.rate_per_minute = styled(
+            widgets.IntText(description="Runs a minute", style=LABEL), "wb-number"
+        )
         self.decision_id = field("Decision", "D-3, from `workbench decide`")
         self.break_glass_reason = field(
             "Break-glass reason", "only without a decision: recorded, shown to everybody"
@@ -216,12 +220,14 @@ class ResumeForm(widgets.VBox):
             "wb-armed",
         )
         narrow = widgets.VBox([self.only, self.runs, self.hosts])
-        for trait in ("way", "only", "runs", "hosts", "decision_id", "break_glass_reason"):
+        engines = widgets.VBox([self.catch_up, self.rate_per_minute])
+        for trait in FIELDS:
             link((resume, trait), (getattr(self, trait), "value"))
         dlink(
             (resume, "way"), (narrow.layout, "display"), lambda way: placed(way is ResumeWay.NARROW)
         )
         dlink((model, "hosts"), (self.hosts.layout, "display"), lambda known: placed(bool(known)))
+        dlink((resume, "has_engine"), (engines.layout, "display"), placed)
         dlink(
             (resume, "armed"),
             (self.confirm, "description"),
@@ -234,6 +240,7 @@ class ResumeForm(widgets.VBox):
                 title,
                 self.way,
                 narrow,
+                engines,
                 self.decision_id,
                 self.break_glass_reason,
                 widgets.HBox([self.arm, self.close_form]),

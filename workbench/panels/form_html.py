@@ -61,6 +61,8 @@ def draw_armed_resume(resume: ResumeModel) -> str:
         ("May run", ", ".join(armed.plan.lets_run) or "nothing: other holds stand"),
         ("Still held", held),
         (f"Stays in {armed.request.hold_id}", ", ".join(armed.plan.stays)),
+        ("Engines would start", "; ".join(armed.plan.starts)),
+        ("At most", f"{rate} runs a minute" if (rate := armed.request.rate_per_minute) else ""),
         ("Grounds", grounds),
     )
     return draw_facts("Armed. Nothing runs until you confirm.", facts)

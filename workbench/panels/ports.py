@@ -48,6 +48,9 @@ class PanelControl(Protocol):
     def resume_full(self, request: ResumeRequest, *, command_id: str | None) -> Hold:
         """Release a hold."""
 
+    def forecast(self, request: ResumeRequest) -> tuple[str, ...]:
+        """Say what a resume would start in engines, a sentence for each target; nothing without engines."""
+
     def status(self) -> Status:
         """Say which store this is, what each automation's state is, and which holds stand."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -19,6 +19,17 @@ from workbench.panels.ports import PanelControl
 from workbench.scope import Scope
 
 DEFAULT_RUN_COUNT = 5
+FIELDS = (
+    "way",
+    "only",
+    "runs",
+    "hosts",
+    "catch_up",
+    "rate_per_minute",
+    "decision_id",
+    "break_glass_reason",
+)
+"""What a person fills in; an edit of any disarms."""
 
 
 class ResumeWay(StrEnum):
@@ -36,6 +47,25 @@ class ResumeWay(StrEnum):
         }[self]
 
 
+class CatchUpChoice(StrEnum):
+    """What engines do with starts that fell into the pause; the values are those of the request."""
+
+    OWN_WAY = ""
+    SKIP = "skip"
+    LATEST = "latest"
+    ALL = "all"
+
+    @property
+    def in_plain_words(self) -> str:
+        """Say what becomes of the missed starts."""
+        return {
+            CatchUpChoice.OWN_WAY: "each engine's own way, as the forecast says",
+            CatchUpChoice.SKIP: "skip them all",
+            CatchUpChoice.LATEST: "make up for the latest one",
+            CatchUpChoice.ALL: "make up for all of them",
+        }[self]
+
+
 @dataclass(frozen=True)
 class ResumePlan:
     """What a resume would let run, and what it would not.
@@ -44,11 +74,13 @@ class ResumePlan:
         lets_run: ids that may run afterwards.
         still_held: id and the other holds on it: those keep it paused.
         stays: ids that stay under the hold itself.
+        starts: what engines would start at once, a sentence for each target.
     """
 
     lets_run: tuple[str, ...]
     still_held: tuple[tuple[str, str], ...]
     stays: tuple[str, ...]
+    starts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +113,9 @@ class ResumeModel(GuardedModel):
         only: the part that a narrow restart lets through, as a scope.
         runs: after so many runs a narrow restart ends by itself.
         hosts: which host lets them through, as `--host` has it; empty for the one where they were seen.
+        has_engine: an engine runs some of what the hold covers, so that starts were missed and may come at once.
+        catch_up: what becomes of the missed starts.
+        rate_per_minute: runs that an engine is let go in a minute at most; 0 for no limit.
         armed: the resume that waits for its confirmation, or None.
         opened_count: how many resumes this form has carried out.
     """
@@ -90,6 +125,9 @@ class ResumeModel(GuardedModel):
     only = traitlets.Unicode()
     runs = traitlets.Int(DEFAULT_RUN_COUNT)
     hosts = traitlets.Unicode()
+    has_engine = traitlets.Bool()
+    catch_up = traitlets.UseEnum(CatchUpChoice, default_value=CatchUpChoice.OWN_WAY)
+    rate_per_minute = traitlets.Int(0)
     decision_id = traitlets.Unicode()
     break_glass_reason = traitlets.Unicode()
     armed = traitlets.Instance(ArmedResume, allow_none=True)
@@ -120,6 +158,8 @@ class ResumeModel(GuardedModel):
                 "Give at least 1 run; the narrow restart ends by itself after that many.",
                 is_alert=True,
             )
+        if self.rate_per_minute < 0:
+            return Message("Give a rate of runs a minute, or 0 for no limit.", is_alert=True)
         if not self.decision_id.strip() and not self.break_glass_reason.strip():
             if self.hold.hold.is_first_run and self.way is ResumeWay.FULL:
                 return self._unready(self.hold)
@@ -146,6 +186,8 @@ class ResumeModel(GuardedModel):
             self.armed = None
             self.only = self.decision_id = self.break_glass_reason = self.hosts = ""
             self.runs, self.way = DEFAULT_RUN_COUNT, ResumeWay.NARROW
+            self.rate_per_minute, self.catch_up = 0, CatchUpChoice.OWN_WAY
+            self.has_engine = view is not None and self._is_run_by_an_engine(view)
             self.hold, self.message = view, NOTHING
 
     def follow(self, holds: tuple[HoldView, ...]) -> None:
@@ -170,9 +212,10 @@ class ResumeModel(GuardedModel):
         if hold is None or why_not is not None:
             self.message = why_not or NOTHING
             return
-        plan = self._plan(hold)
+        request = self._request(hold)
+        plan = replace(self._plan(hold), starts=self._control.forecast(request))
         self.message = Message("Read what would run, then confirm. Nothing runs yet.")
-        self.armed = ArmedResume(uuid.uuid4().hex, self.way, self._request(hold), plan)
+        self.armed = ArmedResume(uuid.uuid4().hex, self.way, request, plan)
 
     @guarded
     def confirm(self) -> None:
@@ -202,10 +245,17 @@ class ResumeModel(GuardedModel):
             only=self.only.strip() if is_narrow else None,
             runs=self.runs if is_narrow else None,
             hosts=self.hosts.strip() if is_narrow else "",
+            catch_up=str(self.catch_up),
+            rate_per_minute=self.rate_per_minute or None,
             decision_id=self.decision_id.strip(),
             break_glass_reason=self.break_glass_reason.strip(),
             based_on=view.changed_seq,
         )
+
+    def _is_run_by_an_engine(self, view: HoldView) -> bool:
+        rows = self._control.status().automations
+        run = {row.automation.automation_id for row in rows if row.automation.engine}
+        return bool(run & set(view.automations))
 
     def _plan(self, view: HoldView) -> ResumePlan:
         """Say what would run; a scope that lets nothing through is refused before the confirmation."""
@@ -234,7 +284,7 @@ class ResumeModel(GuardedModel):
         self.message = Message(done)
         self.opened_count += 1
 
-    @traitlets.observe("way", "only", "runs", "hosts", "decision_id", "break_glass_reason", "hold")
+    @traitlets.observe(*FIELDS, "hold")
     def _disarm(self, change: Any) -> None:
         if self.armed is not None:
             self.armed = None

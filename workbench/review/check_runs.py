@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from workbench.records import Check, CheckStatus
-from workbench.review.durations import duration_shifts, shift_rows
+from workbench.review.durations import duration_shifts, said_of, shift_rows
 from workbench.review.ground import (
     Finding,
     Ground,
@@ -37,8 +37,6 @@ from workbench.review.statistics import upper_bound
 
 WAITING = ("scheduled", "queued", "held", "waiting", "retrying", "starting")
 
-MOST_NAMED = 2
-"""Automations whose durations changed that a sentence names; the table has all."""
 MOST_SHOWN = 1_000_000
 """E-value beyond which none is shown: it says no more."""
 
@@ -56,7 +54,7 @@ def check_run_history(ground: Ground) -> Finding:
         status=judged(is_bad=guards[0].is_aborted, is_lacking=is_lacking),
         sentence=_history_sentence(ground, rates, each)
         + _guard_sentence(guards)
-        + "".join(f" {shift.sentence}." for shift in changed[:MOST_NAMED]),
+        + said_of(changed),
         number=float(since_counts(runs)[1]),
         unit="runs since the pause",
         threshold=f"upper 95 % bound of the failure rate at most {percent(ground.limits.proven_rate)}",
@@ -66,24 +64,29 @@ def check_run_history(ground: Ground) -> Finding:
     )
     if guards[0].is_aborted:
         check = _aborted(ground, check, guards)
+    telling = {
+        "Guardrail of the narrow restart, good at every look": guard_rows(guards),
+        "Durations of clean runs, before the fault and since the pause": shift_rows(shifts),
+    }
+    tables = {
+        "Runs, failures, durations, retries and cost by period": rates,
+        "Failures by automation and period": _by_automation(runs),
+        **filled(telling),
+    }
+    figures = _history_figures(ground, runs, rates=rates)
+    return Finding(check, Section("Run history", check.sentence, tables, figures))
+
+
+def _history_figures(
+    ground: Ground, runs: pd.DataFrame, *, rates: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
     shown_since = ground.onset_at - (ground.as_of - ground.onset_at)
-    figures = {
+    return {
         "runs_over_time": run_buckets(runs, since=shown_since, until=ground.as_of),
         "runs_over_time_marks": moments(ground),
         "pause_gantt_bands": bands(ground),
         "rate_intervals": rates[rates["run_count"] > 0].reset_index(drop=True),
     }
-    tables = {
-        "Runs, failures, durations, retries and cost by period": rates,
-        "Failures by automation and period": _by_automation(runs),
-        **filled(
-            {
-                "Guardrail of the narrow restart, good at every look": guard_rows(guards),
-                "Durations of clean runs, before the fault and since the pause": shift_rows(shifts),
-            }
-        ),
-    }
-    return Finding(check, Section("Run history", check.sentence, tables, figures))
 
 
 def _history_sentence(ground: Ground, rates: pd.DataFrame, each: list[Standing]) -> str:

@@ -23,6 +23,8 @@ LEAST_RATIO = 2.0
 """How far median or 95th percentile must have moved, up or down: a run that takes twice as long is another run."""
 SIGNIFICANCE = 0.01
 """For one look at one automation; divided by how many are looked at (Bonferroni; Dunn 1961)."""
+MOST_NAMED = 2
+"""Automations that changed which a sentence names; the table has all."""
 TICK_SECONDS = 1.0
 """Both sides of a ratio are at least so long: from 10 ms to 30 ms is no change that anybody meets."""
 
@@ -74,7 +76,10 @@ def duration_shifts(ground: Ground) -> list[DurationShift]:
         since = mine.loc[mine["period"] == SINCE, "seconds"]
         if min(len(before), len(since)) >= LEAST_RUN_COUNT:
             sides[str(automation_id)] = before, since
-    found = [shift_of(name, *both, looked_at=len(sides)) for name, both in sides.items()]
+    found = [
+        shift_of(name, before, since=since, looked_at=len(sides))
+        for name, (before, since) in sides.items()
+    ]
     return sorted(found, key=lambda one: (not one.is_changed, one.p_value, one.automation_id))
 
 
@@ -87,8 +92,13 @@ def shift_rows(found: list[DurationShift]) -> pd.DataFrame:
     return pd.DataFrame([vars(one) for one in found])
 
 
+def said_of(changed: list[DurationShift]) -> str:
+    """Return a sentence for the first few that changed, each after a space; an empty text where none did."""
+    return "".join(f" {shift.sentence}." for shift in changed[:MOST_NAMED])
+
+
 def shift_of(
-    automation_id: str, before: pd.Series[float], since: pd.Series[float], *, looked_at: int
+    automation_id: str, before: pd.Series[float], *, since: pd.Series[float], looked_at: int
 ) -> DurationShift:
     """Return how the seconds of one automation's clean runs compare, among so many that are looked at."""
     p_value = float(stats.ks_2samp(before, since).pvalue)
