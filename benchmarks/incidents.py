@@ -47,7 +47,7 @@ def make_incident(seed: int, planted: str = "") -> Incident:
 
     Five automations, a run every two minutes or so, some 2,000 runs before the onset and 40 to 160 after it; 1 to 4 %
     fail without a cause and one tool three times as often; 1 to 4 changes a day to this or that. With the cause
-    50 to 90 % fail; one that is rarely met is given more time. The onset is found as in a review.
+    50 to 90 % fail; a pair, which is rarely met, is given more time. The onset is found as in a review.
     """
     rng = np.random.default_rng([seed, len(planted), *planted.encode()])
     count = int(rng.integers(40, 161)) * (3 if planted == "pair" else 1)
@@ -94,7 +94,7 @@ def _shares(rng: np.random.Generator, count: int) -> np.ndarray[Any, np.dtype[np
 
 
 def _plant(rng: np.random.Generator, after: pd.DataFrame, planted: str) -> tuple[str, str]:
-    """Return the cause and what the runs that it meets have: at least ten of the incident's have it."""
+    """Return the cause and what the runs that it meets have in common."""
     if planted == "change":
         touched = _frequent(rng, after["automation_id"])
         return touched, f"automation={touched}"
@@ -110,8 +110,10 @@ def _plant(rng: np.random.Generator, after: pd.DataFrame, planted: str) -> tuple
 
 
 def _frequent(rng: np.random.Generator, values: pd.Series[str]) -> str:
-    counts = values.value_counts().sort_index()
-    return str(rng.choice(sorted(counts[counts >= min(10, counts.max())].index)))
+    """Return a value of at least a tenth and at most four fifths of the runs: with others to compare it with."""
+    shares = values.value_counts(normalize=True).sort_index()
+    fitting = sorted(shares[shares.between(0.1, 0.8)].index)
+    return str(rng.choice(fitting) if fitting else shares.idxmin())
 
 
 def _background_changes(rng: np.random.Generator, until: pd.Timestamp) -> pd.DataFrame:

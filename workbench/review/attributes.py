@@ -5,6 +5,7 @@ failed more often before already is allowed for (`proneness`), so what always fa
 is new. A burst of one automation within a minute and with the same attributes is one observation, as in `overlap`.
 Multiplicity and null: see `scanning`. Values that mark the very same runs cannot be told apart and are one candidate.
 
+A pair that adds no more than chance to one of its values comes after that value.
 A value stands out when chance deals it so much in at most `SIGNIFICANCE` of incidents, over everything that was
 looked at, and it failed at least `LEAST_RATIO` times as often as the rest. The second and later ones must stand out
 among the runs that the first does not have: else they are only its shadow.
@@ -21,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workbench.review.scanning import scan
-from workbench.review.statistics import lower_bound
+from workbench.review.statistics import chance_of_overlap, lower_bound
 
 FIELDS = ("provider", "version", "tool", "category", "trigger", "automation_id")
 LEAST_RUNS = 5
@@ -89,12 +90,33 @@ def rank_attributes(during: pd.DataFrame, before: pd.DataFrame) -> tuple[list[Ca
     is_bad = seen["is_troubled"].to_numpy(dtype=np.bool_)
     statistics, chances = scan(groups.members, is_bad, weights=weights)
     order = sorted(range(len(statistics)), key=lambda i: (-statistics[i], groups.names[i]))
+    order = _simplest_first(order, groups, is_bad=is_bad)
     found = [
         candidate_of(groups.names[i], during, before, chance=float(chances[i]))
         for i in order[:MOST_SHOWN]
         if statistics[i] > 0
     ]
     return _without_shadows(found, seen, weights=weights), len(groups.names)
+
+
+def _simplest_first(order: list[int], groups: Groups, *, is_bad: NDArray[np.bool_]) -> list[int]:
+    """Return the order with a value before a pair that leads it, where the pair adds no more than chance.
+
+    It adds something when the runs of the value that the pair leaves out fail less, by an exact test.
+    """
+    if not order or " and " not in groups.names[order[0]][0]:
+        return order
+    pair = groups.members[order[0]]
+    parts = {part for name in groups.names[order[0]] for part in name.split(" and ")}
+    for place in order[1:]:
+        value = groups.members[place]
+        if not parts & set(groups.names[place]):
+            continue
+        rest = value & ~pair
+        inside = int(is_bad[pair].sum()), int(pair.sum())
+        if chance_of_overlap(inside, (int(is_bad[rest].sum()), int(rest.sum()))) > SIGNIFICANCE:
+            return [place, *(other for other in order if other != place)]
+    return order
 
 
 def observations(runs: pd.DataFrame) -> pd.DataFrame:

@@ -1,11 +1,14 @@
 """Which change came so shortly before the onset that chance hardly puts one there?
 
-Looked at are the changes that touch who failed: at least `LEAST_SHARE` of the troubled runs of the incident.
-Null: the trouble had nothing to do with them, so any run until then might have been the first troubled one. The
-chance of a lead is the share of the runs' starts, from the baseline's begin to the onset, that have any such change at
-most so long before them; the onset is one of them, so it is never zero. As the nearest of *all* of them counts at each
-start, having looked at many is allowed for (Westfall and Young 1993, the maximum statistic): where somebody changes
-something every hour, half an hour of lead proves nothing.
+Looked at are the changes that touch who failed: at least `LEAST_SHARE` of the troubled runs of the incident. Each is
+measured from where the trouble began among the runs that it touches, which is sharper than where it began among all
+(the same rule as for the onset; where it finds nothing, the review's onset).
+Null: the trouble had nothing to do with the changes, so any earlier run of those might have been the first troubled
+one. The chance of a lead is the share of these runs' starts that have any of the changes at most so long before them;
+the first troubled one is among them, so it is never zero. As the nearest of *all* of them counts at each start, having
+looked at many is allowed for (Westfall and Young 1993, the maximum statistic): where somebody changes something every
+hour, half an hour of lead proves nothing. Where changes touch different runs, each chance counts as often as there
+are such sets (Bonferroni).
 
 Besides what was recorded, the first run of an automation with another version, provider or tool is a change, once
 it ran `USUAL_RUNS` times without.
@@ -15,6 +18,7 @@ Nearness is still no proof; what stands out is where to look first.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,8 +34,10 @@ from workbench.review.attributes import (
     Candidate,
     counts_of,
 )
+from workbench.review.onset import first_rise
 
 LEAST_SHARE = 0.5
+LOOKBACK = pd.Timedelta(hours=24)
 USUAL_RUNS = 59
 """What none of so many runs had, fewer than 5 % have (exact one-sided bound), so its coming is news."""
 CLOCK_GRAIN_SECONDS = 0.001
@@ -50,23 +56,58 @@ def rank_changes(
     """
     known = pd.concat([changes, first_seen(before, during)], ignore_index=True)
     known = known.sort_values(["changed_at", "what"], kind="stable", ignore_index=True)
-    earlier = known[known["changed_at"] <= onset_at].reset_index(drop=True)
-    if earlier.empty:
-        return [], 0
     failed = during[during["is_troubled"]]["automation_id"]
-    shares = pd.Series([failed.isin(ids).mean() for ids in earlier["automation_ids"]], dtype=float)
-    is_looked_at = shares >= LEAST_SHARE
+    shares = pd.Series([failed.isin(ids).mean() for ids in known["automation_ids"]], dtype=float)
+    of_failed, others = known[shares >= LEAST_SHARE], known[~(shares >= LEAST_SHARE)]
+    sets = sorted(set(of_failed["automation_ids"]), key=sorted)
+    found = [
+        one
+        for ids in sets
+        for one in _of_set(ids, of_failed, before=before, during=during, onset_at=onset_at)
+    ]
+    counted = [replace(one, chance=min(1.0, one.chance * FAMILIES * len(sets))) for one in found]
+    judged = [_judged(one) for one in sorted(counted, key=lambda one: one.lead_seconds or 0.0)]
+    earlier = others[others["changed_at"] <= onset_at][::-1]
+    shown = [
+        _candidate(row, before, during=during, began_at=onset_at, chance=1.0)
+        for _, row in earlier.head(MOST_SHOWN).iterrows()
+    ]
+    return [*judged, *shown][:MOST_SHOWN], len(judged)
+
+
+def _of_set(
+    ids: frozenset[str],
+    changes: pd.DataFrame,
+    *,
+    before: pd.DataFrame,
+    during: pd.DataFrame,
+    onset_at: pd.Timestamp,
+) -> list[Candidate]:
+    """Return the changes that touch just these automations, measured from where their trouble began."""
+    runs = pd.concat([before, during])
+    mine = runs[runs["automation_id"].isin(ids)].sort_values("started_at", kind="stable")
+    near = mine[mine["started_at"] >= onset_at - LOOKBACK]
+    began_at = first_rise(near["started_at"], near["is_troubled"]) or onset_at
     chances = chance_of_leads(
-        earlier[is_looked_at]["changed_at"], before["started_at"], onset_at=onset_at
+        changes[changes["changed_at"] <= began_at]["changed_at"],
+        mine[mine["started_at"] < began_at]["started_at"],
+        onset_at=began_at,
     )
-    found = []
-    for place in sorted(earlier.index, key=lambda at: (not is_looked_at[at], -at))[:MOST_SHOWN]:
-        lead = (onset_at - earlier.loc[place, "changed_at"]).total_seconds()
-        chance = min(1.0, FAMILIES * chances.of(lead)) if is_looked_at[place] else 1.0
-        found.append(
-            _candidate(earlier.loc[place], before, during=during, lead=lead, chance=chance)
+    own = changes[(changes["automation_ids"] == ids) & (changes["changed_at"] <= began_at)]
+    return [
+        _candidate(
+            row,
+            before,
+            during=during,
+            began_at=began_at,
+            chance=chances.of((began_at - row["changed_at"]).total_seconds()),
         )
-    return found, int(is_looked_at.sum())
+        for _, row in own.iterrows()
+    ]
+
+
+def _judged(one: Candidate) -> Candidate:
+    return replace(one, standing=STANDS_OUT) if one.chance <= SIGNIFICANCE else one
 
 
 def first_seen(before: pd.DataFrame, during: pd.DataFrame) -> pd.DataFrame:
@@ -120,7 +161,12 @@ def _seconds(instants: pd.Series[pd.Timestamp]) -> NDArray[np.float64]:
 
 
 def _candidate(
-    row: pd.Series[Any], before: pd.DataFrame, *, during: pd.DataFrame, lead: float, chance: float
+    row: pd.Series[Any],
+    before: pd.DataFrame,
+    *,
+    during: pd.DataFrame,
+    began_at: pd.Timestamp,
+    chance: float,
 ) -> Candidate:
     is_touched = during["automation_id"].isin(row["automation_ids"])
     return Candidate(
@@ -130,8 +176,8 @@ def _candidate(
         elsewhere=counts_of(during[~is_touched]),
         before=counts_of(before[before["automation_id"].isin(row["automation_ids"])]),
         chance=chance,
-        standing=STANDS_OUT if chance <= SIGNIFICANCE else CHANCE,
-        lead_seconds=lead,
+        standing=CHANCE,
+        lead_seconds=(began_at - row["changed_at"]).total_seconds(),
     )
 
 

@@ -5,8 +5,9 @@ with few and a time with more troubled runs (maximum likelihood of one change-po
 counts when no more than one in a hundred orders of the same outcomes splits so well (`FALSE_ALARM`: a permutation
 test, so a history whose rate never changed shows an onset that often and no more; Page 1955 for the split,
 Phipson and Smyth 2010 for the count) and at least three troubled runs follow. The onset is the start of the first
-troubled run after it. Without such a burst it is the begin that people recorded of the hold's incident, without
-that the first alert that still fired at the hold, and without that the hold itself.
+troubled run after it. Where all runs together show no such rise it is looked for in each automation's own, at the
+same rate of false alarms for all of them together. Without such a burst it is the begin that people recorded of
+the hold's incident, without that the first alert that still fired at the hold, and without that the hold itself.
 A run is troubled when it failed, crashed or needed another attempt.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 
 import numpy as np
 import pandas as pd
@@ -45,9 +47,9 @@ def find_onset(
     incident_began_at: datetime | None = None,
 ) -> Onset:
     """Return where the fault before a pause began."""
-    burst = _first_of_burst(runs, paused_at)
+    burst = _burst(runs, paused_at)
     if burst is not None:
-        return Onset(burst, "start of the first troubled run of the burst before the pause")
+        return burst
     if incident_began_at is not None and incident_began_at < paused_at:
         return Onset(
             incident_began_at,
@@ -70,19 +72,45 @@ def is_troubled(runs: pd.DataFrame) -> pd.Series[bool]:
     return runs["status"].isin(TROUBLE) | (runs["attempt_count"].fillna(1) > 1)
 
 
-def _first_of_burst(runs: pd.DataFrame, paused_at: datetime) -> datetime | None:
+def _burst(runs: pd.DataFrame, paused_at: datetime) -> Onset | None:
+    """Return where the runs before a pause began to be troubled: all of them, else those of one automation."""
     seen = runs[runs["started_at"].notna() & (runs["started_at"] < paused_at)]
     ended = seen[seen["finished_at"].notna() & seen["status"].isin((*TROUBLE, "succeeded"))]
     ordered = ended.sort_values(["started_at", "run_id"], kind="stable")
-    troubled = is_troubled(ordered).to_numpy().astype(np.float64)
-    split = _best_split(troubled)
+    is_bad = is_troubled(ordered)
+    said = "start of the first troubled run of the burst before the pause"
+    if (found := first_rise(ordered["started_at"], is_bad)) is not None:
+        return Onset(found.to_pydatetime(), said)
+    grouped = ordered.groupby("automation_id", sort=True)
+    alone = [
+        (found, str(name))
+        for name, mine in grouped
+        if (found := _rise(mine["started_at"], is_bad[mine.index], looks=grouped.ngroups))
+        is not None
+    ]
+    if not alone:
+        return None
+    first, name = min(alone)
+    return Onset(first.to_pydatetime(), f"{said}, among the runs of {name}")
+
+
+def first_rise(started_at: pd.Series[pd.Timestamp], is_bad: pd.Series[bool]) -> pd.Timestamp | None:
+    """Return the start of the first troubled run after the rate rose, None where it did not; runs in order."""
+    return _rise(started_at, is_bad, looks=1)
+
+
+def _rise(
+    started_at: pd.Series[pd.Timestamp], is_bad: pd.Series[bool], *, looks: int
+) -> pd.Timestamp | None:
+    """Return the start of the first troubled run after the rise, if it is credible for one of so many looks."""
+    troubled = is_bad.to_numpy().astype(np.float64)
+    split = _best_split(troubled, false_alarm=FALSE_ALARM / looks)
     if split is None or troubled[split:].sum() < MIN_TROUBLED_RUNS:
         return None
-    after = ordered.iloc[split:]
-    return pd.Timestamp(after[is_troubled(after)]["started_at"].iloc[0]).to_pydatetime()
+    return pd.Timestamp(started_at.iloc[split])
 
 
-def _best_split(troubled: NDArray[np.float64]) -> int | None:
+def _best_split(troubled: NDArray[np.float64], *, false_alarm: float) -> int | None:
     """Return the index where the rate rises most credibly, or None where one rate explains all runs."""
     count, bad = len(troubled), int(troubled.sum())
     if bad < MIN_TROUBLED_RUNS:
@@ -93,7 +121,9 @@ def _best_split(troubled: NDArray[np.float64]) -> int | None:
     gains = split_gains(places[np.newaxis, :], count)[0]
     best = int(np.argmax(gains))
     return (
-        int(places[best]) if chance_of_split(count, bad, gain=gains[best]) <= FALSE_ALARM else None
+        int(places[best])
+        if chance_of_split(count, bad, gain=gains[best], grain=false_alarm) <= false_alarm
+        else None
     )
 
 
@@ -113,13 +143,13 @@ def split_gains(places: NDArray[np.int_], count: int) -> NDArray[np.float64]:
     return found
 
 
-def chance_of_split(count: int, bad: int, *, gain: float) -> float:
+def chance_of_split(count: int, bad: int, *, gain: float, grain: float = FALSE_ALARM) -> float:
     """Return how often so many troubled among so many runs, in a random order, split at least so well.
 
-    The seed is fixed, so the same history gives the same answer.
+    The seed is fixed, so the same history gives the same answer. There are orders enough to tell `grain` from less.
     """
     rng = np.random.default_rng(SEED)
-    orders = int(np.clip(MOST_DRAWN // bad, LEAST_ORDERS, MOST_ORDERS))
+    orders = max(int(np.clip(MOST_DRAWN // bad, LEAST_ORDERS, MOST_ORDERS)), ceil(2 / grain))
     drawn = [np.sort(rng.choice(count, bad, replace=False, shuffle=False)) for _ in range(orders)]
     best = split_gains(np.stack(drawn), count).max(axis=1)
     return float(1 + (best >= gain - 1e-9).sum()) / (orders + 1)
