@@ -12,7 +12,18 @@ from pathlib import Path
 
 import click
 
-from benchmarks import cold, compare, gate, guardrails, load, pause, propagation, verify, writers
+from benchmarks import (
+    causes,
+    cold,
+    compare,
+    gate,
+    guardrails,
+    load,
+    pause,
+    propagation,
+    verify,
+    writers,
+)
 from benchmarks.measure import Figure
 from benchmarks.report import document, markdown, table
 
@@ -27,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "verify": verify.measure,
     "load": load.measure,
     "guardrails": guardrails.measure,
+    "causes": causes.measure,
 }
 
 

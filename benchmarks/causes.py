@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.incidents import PLANTED, Incident, make_incident
 from benchmarks.measure import Figure, Target
-from workbench.review.causes import Evidence, Search, search_causes
+from workbench.review.causes import search_causes
 
 INCIDENTS = 200
 """Seeded incidents with a cause, as many of each kind; as many again have none."""
@@ -15,23 +15,18 @@ FIRST = Target(85, is_least=True)
 AMONG_THREE = Target(90, is_least=True)
 FALSE_ALARMS = Target(5)
 
-Searcher = Callable[[Evidence], Search]
-
 
 def measure(_: Path) -> list[Figure]:
     """Search for the cause of every incident, and count."""
-    return figures(INCIDENTS, search=search_causes)
+    return figures(INCIDENTS)
 
 
-def figures(count: int, *, search: Searcher) -> list[Figure]:
+def figures(count: int) -> list[Figure]:
     """Return precision at 1 and 3 over so many incidents, for each kind too, and false alarms over as many without."""
-    per_kind = count // len(PLANTED)
-    ranks = {
-        kind: [rank_of(make_incident(seed, kind), search) for seed in range(per_kind)]
-        for kind in PLANTED
-    }
+    seeds = range(count // len(PLANTED))
+    ranks = {kind: [rank_of(make_incident(seed, kind)) for seed in seeds] for kind in PLANTED}
     every = [rank for found in ranks.values() for rank in found]
-    alarms = [bool(search(make_incident(seed).evidence).named) for seed in range(count)]
+    alarms = [bool(search_causes(make_incident(seed).evidence).named) for seed in range(count)]
     return [
         _share("planted cause named first", every, most=1, target=FIRST),
         _share("planted cause among the first three", every, most=3, target=AMONG_THREE),
@@ -43,15 +38,15 @@ def figures(count: int, *, search: Searcher) -> list[Figure]:
             target=FALSE_ALARMS,
             note=f"{sum(alarms)} of {len(alarms)} seeded incidents in which all runs fail more, with no cause",
         ),
-    ]  # fmt: skip
+    ]
 
 
-def rank_of(incident: Incident, search: Searcher) -> int:
+def rank_of(incident: Incident) -> int:
     """Return the place of the planted cause among those that are named, from 1; 0 where it is not named.
 
     A candidate of several names that the runs cannot tell apart counts as its place when one of them is planted.
     """
-    named = search(incident.evidence).named
+    named = search_causes(incident.evidence).named
     places = [place for place, one in enumerate(named, 1) if incident.truth in one.names]
     return places[0] if places else 0
 

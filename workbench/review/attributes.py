@@ -30,6 +30,8 @@ LEAST_RUNS = 5
 MOST_VALUES = 10
 """Values of one field that are looked at, the most frequent ones: a version for each run is no attribute."""
 MOST_SHOWN = 5
+USUAL_RUNS = 59
+"""What none of so many runs had, fewer than 5 % have (exact one-sided bound); of fewer runs nothing is usual."""
 LEAST_RATIO = 2.0
 FAMILIES = 3
 """Attributes, signatures and changes are looked at apart, so each chance counts three times (Bonferroni)."""
@@ -92,7 +94,7 @@ def rank_attributes(during: pd.DataFrame, before: pd.DataFrame) -> tuple[list[Ca
     order = sorted(range(len(statistics)), key=lambda i: (-statistics[i], groups.names[i]))
     order = _simplest_first(order, groups, is_bad=is_bad)
     found = [
-        candidate_of(groups.names[i], during, before, chance=float(chances[i]))
+        candidate_of(groups.names[i], during, before=before, chance=float(chances[i]))
         for i in order[:MOST_SHOWN]
         if statistics[i] > 0
     ]
@@ -174,8 +176,8 @@ def has(runs: pd.DataFrame, name: str) -> pd.Series[bool]:
 def proneness(seen: pd.DataFrame, before: pd.DataFrame) -> NDArray[np.float64]:
     """Return how much more often than the rest each observation's worst value failed before, at least 1.
 
-    A value counts as prone where its lower 95 % bound (Clopper and Pearson 1934) is above the rate of all runs, so
-    few runs before say nothing.
+    A value counts as prone where its lower 95 % bound (Clopper and Pearson 1934) is above the rate of all runs. Fewer
+    than `USUAL_RUNS` say nothing.
     """
     bad, count = int(before["is_troubled"].sum()), len(before)
     weights = np.ones(len(seen))
@@ -192,14 +194,14 @@ def proneness(seen: pd.DataFrame, before: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _times_the_rest(mine: Counts, total: Counts) -> float:
-    if lower_bound(*mine) <= total[0] / total[1]:
+    if mine[1] < USUAL_RUNS or lower_bound(*mine) <= total[0] / total[1]:
         return 1.0
     rest_rate = (total[0] - mine[0] + 0.5) / (total[1] - mine[1] + 1)
     return max(1.0, mine[0] / mine[1] / rest_rate)
 
 
 def candidate_of(
-    names: Group, during: pd.DataFrame, before: pd.DataFrame, *, chance: float
+    names: Group, during: pd.DataFrame, *, before: pd.DataFrame, chance: float
 ) -> Candidate:
     """Return what the runs say of one group, with its chance counted for all families."""
     inside = has(during, names[0])

@@ -62,7 +62,7 @@ class Search:
 
 def search_causes(evidence: Evidence) -> Search:
     """Return what may have been the cause, the likeliest first: a pure function of its argument."""
-    before, during = evidence.before, evidence.during
+    before, during = _ordered(evidence.before), _ordered(evidence.during)
     changes, change_count = rank_changes(
         evidence.changes, before=before, during=during, onset_at=evidence.onset_at
     )
@@ -72,6 +72,10 @@ def search_causes(evidence: Evidence) -> Search:
         [*changes, *attributes, *signatures], key=lambda one: one.standing != STANDS_OUT
     )
     return Search(tuple(ordered), attribute_count, signature_count, change_count)
+
+
+def _ordered(runs: pd.DataFrame) -> pd.DataFrame:
+    return runs.sort_values(["started_at", "run_id"], kind="stable", ignore_index=True)
 
 
 def rank_signatures(during: pd.DataFrame, before: pd.DataFrame) -> tuple[list[Candidate], int]:

@@ -31,6 +31,7 @@ from workbench.review.attributes import (
     MOST_SHOWN,
     SIGNIFICANCE,
     STANDS_OUT,
+    USUAL_RUNS,
     Candidate,
     counts_of,
 )
@@ -38,8 +39,6 @@ from workbench.review.onset import first_rise
 
 LEAST_SHARE = 0.5
 LOOKBACK = pd.Timedelta(hours=24)
-USUAL_RUNS = 59
-"""What none of so many runs had, fewer than 5 % have (exact one-sided bound), so its coming is news."""
 CLOCK_GRAIN_SECONDS = 0.001
 """Instants since 1970 as floats keep no more for certain."""
 FIRST_SEEN = "first seen"

@@ -76,55 +76,53 @@ def _burst(runs: pd.DataFrame, paused_at: datetime) -> Onset | None:
     """Return where the runs before a pause began to be troubled: all of them, else those of one automation."""
     seen = runs[runs["started_at"].notna() & (runs["started_at"] < paused_at)]
     ended = seen[seen["finished_at"].notna() & seen["status"].isin((*TROUBLE, "succeeded"))]
-    ordered = ended.sort_values(["started_at", "run_id"], kind="stable")
+    ordered = ended.sort_values(["started_at", "run_id"], kind="stable", ignore_index=True)
     is_bad = is_troubled(ordered)
     said = "start of the first troubled run of the burst before the pause"
     if (found := first_rise(ordered["started_at"], is_bad)) is not None:
         return Onset(found.to_pydatetime(), said)
     grouped = ordered.groupby("automation_id", sort=True)
     alone = [
-        (found, str(name))
+        (rise.gain, str(name), mine["started_at"].iloc[rise.place])
         for name, mine in grouped
-        if (found := _rise(mine["started_at"], is_bad[mine.index], looks=grouped.ngroups))
-        is not None
+        if (rise := _rise(is_bad[mine.index], looks=grouped.ngroups)) is not None
     ]
     if not alone:
         return None
-    first, name = min(alone)
-    return Onset(first.to_pydatetime(), f"{said}, among the runs of {name}")
+    _, name, first = max(alone)
+    return Onset(pd.Timestamp(first).to_pydatetime(), f"{said}, among the runs of {name}")
 
 
 def first_rise(started_at: pd.Series[pd.Timestamp], is_bad: pd.Series[bool]) -> pd.Timestamp | None:
     """Return the start of the first troubled run after the rate rose, None where it did not; runs in order."""
-    return _rise(started_at, is_bad, looks=1)
+    rise = _rise(is_bad, looks=1)
+    return None if rise is None else pd.Timestamp(started_at.iloc[rise.place])
 
 
-def _rise(
-    started_at: pd.Series[pd.Timestamp], is_bad: pd.Series[bool], *, looks: int
-) -> pd.Timestamp | None:
-    """Return the start of the first troubled run after the rise, if it is credible for one of so many looks."""
-    troubled = is_bad.to_numpy().astype(np.float64)
-    split = _best_split(troubled, false_alarm=FALSE_ALARM / looks)
-    if split is None or troubled[split:].sum() < MIN_TROUBLED_RUNS:
-        return None
-    return pd.Timestamp(started_at.iloc[split])
+@dataclass(frozen=True)
+class _Rise:
+    """Where a rate rose: the place of the first troubled run after it, and the gain in log-likelihood, doubled."""
+
+    place: int
+    gain: float
 
 
-def _best_split(troubled: NDArray[np.float64], *, false_alarm: float) -> int | None:
-    """Return the index where the rate rises most credibly, or None where one rate explains all runs."""
+def _rise(is_bad: pd.Series[bool], *, looks: int) -> _Rise | None:
+    """Return the most credible rise, None where it is not credible for one of so many looks."""
+    troubled = is_bad.to_numpy(dtype=np.bool_)
     count, bad = len(troubled), int(troubled.sum())
     if bad < MIN_TROUBLED_RUNS:
         return None
     if bad == count:
-        return 0
+        return _Rise(0, 0.0)
     places = np.flatnonzero(troubled)
     gains = split_gains(places[np.newaxis, :], count)[0]
     best = int(np.argmax(gains))
-    return (
-        int(places[best])
-        if chance_of_split(count, bad, gain=gains[best], grain=false_alarm) <= false_alarm
-        else None
-    )
+    if bad - best < MIN_TROUBLED_RUNS:
+        return None
+    grain = FALSE_ALARM / looks
+    is_credible = chance_of_split(count, bad, gain=float(gains[best]), grain=grain) <= grain
+    return _Rise(int(places[best]), float(gains[best])) if is_credible else None
 
 
 def split_gains(places: NDArray[np.int_], count: int) -> NDArray[np.float64]:

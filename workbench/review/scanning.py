@@ -36,7 +36,7 @@ def scan(
         return np.zeros(len(members)), np.ones(len(members))
     of_runs = members.astype(np.float32)
     shares = (of_runs @ weights.astype(np.float32)).astype(np.float64) / weights.sum()
-    seen = statistic(members.astype(np.float64) @ is_bad, shares, bad_count)
+    seen = statistic(members.astype(np.float64) @ is_bad, shares, bad_count=bad_count)
     rng = np.random.default_rng(SEED)
     draws = int(np.clip(MOST_DRAWN // run_count, LEAST_DRAWS, MOST_DRAWS))
     largest = [
@@ -48,7 +48,7 @@ def scan(
     return seen, (1 + as_large) / (draws + 1)
 
 
-def statistic(bad: Numbers, shares: Numbers, bad_count: int) -> Numbers:
+def statistic(bad: Numbers, shares: Numbers, *, bad_count: int) -> Numbers:
     """Return twice the log-likelihood ratio of so many bad in a group against its share; 0 where it has no more.
 
     `bad` and `shares` go together along the first axis.
@@ -64,7 +64,7 @@ def statistic(bad: Numbers, shares: Numbers, bad_count: int) -> Numbers:
 
 def _largest(of_runs: NDArray[np.float32], shares: Numbers, drawn: Members) -> Numbers:
     counts = (of_runs @ drawn.astype(np.float32)).astype(np.float64)
-    largest: Numbers = statistic(counts, shares, int(drawn[:, 0].sum())).max(axis=0)
+    largest: Numbers = statistic(counts, shares, bad_count=int(drawn[:, 0].sum())).max(axis=0)
     return largest
 
 
