@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from benchmarks import (
+    causes,
     cold,
     compare,
     gate,
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "load": load.measure,
     "scale": scale.measure,
     "guardrails": guardrails.measure,
+    "causes": causes.measure,
 }
 
 

@@ -282,10 +282,10 @@ def test_due_dates_skip_the_weekend() -> None:
 
 
 def test_the_whole_review_has_every_section() -> None:
-    """Summary, verdict and ten sections, each with a sentence; the summary has the numbers."""
+    """Summary, verdict and eleven sections, each with a sentence; the summary has the numbers."""
     found = _review()
     assert list(found.sections) == [
-        "phases", "timeline", "impact", "failed_steps", "switch", "affected_records", "changes", "provider_status",
+        "phases", "timeline", "impact", "why", "failed_steps", "switch", "affected_records", "changes", "provider_status",
         "safeguards", "action_items",
     ]  # fmt: skip
     assert all(section.sentence.endswith(".") for section in found.sections.values())

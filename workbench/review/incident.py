@@ -55,6 +55,7 @@ def assess_incident(request: ReviewRequest, tables: Mapping[str, pd.DataFrame]) 
         "phases": _phases(ground, known),
         "timeline": _timeline(ground),
         "impact": impact,
+        "why": restart.sections["why"],
         "failed_steps": check_failed_steps(ground).section,
         "switch": switch_section(ground),
         "affected_records": check_records(ground).section,

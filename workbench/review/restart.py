@@ -28,6 +28,7 @@ from workbench.review.headline import contrast
 from workbench.review.periods import standings
 from workbench.review.request import QueryCall, ReviewRequest
 from workbench.review.verdict import Proposal, conclude, decide_kind
+from workbench.review.why import why_section
 
 MAX_LOOKED_AT_ALONE = 12
 """Automations that are judged one by one to find which may start; beyond that a person narrows the scope."""
@@ -51,7 +52,7 @@ CHECKS = (
 
 @dataclass(frozen=True)
 class RestartReview:
-    """What a restart review found: the verdict, its checks, the contrast, and a section for each check."""
+    """What a restart review found: the verdict, its checks, the contrast, a section for each check and the cause."""
 
     verdict: Verdict
     checks: tuple[Check, ...]
@@ -102,7 +103,10 @@ def assess_restart(request: ReviewRequest, tables: Mapping[str, pd.DataFrame]) -
         verdict=verdict,
         checks=checks,
         headline=contrast(ground, findings, verdict=verdict),
-        sections={finding.check.name: finding.section for finding in findings},
+        sections={
+            **{finding.check.name: finding.section for finding in findings},
+            "why": why_section(ground),
+        },
     )
 
 
