@@ -14,6 +14,7 @@ from workbench.control import open_control
 from workbench.opening import open_control as open_with_evidence
 from workbench.panels import resume_model
 from workbench.panels.control_model import ControlModel
+from workbench.panels.form_html import draw_hold
 from workbench.panels.resume_model import ResumeWay
 from workbench.settings import Settings
 
@@ -194,6 +195,11 @@ def test_the_panel_says_what_is_lacking_and_releases_what_is_ready(
     for run_id in ("d1", "d2", "d3"):
         assert run("reviewed", run_id, "-r", "good").code == 0
     model.refresh()
+    (ready,) = model.holds
+    assert "lacks" not in draw_hold(ready), (
+        "what it lacked when it was placed is no reason any more"
+    )
+    assert "ready, a person may release it" in draw_hold(ready)
     model.choose_resume("H-1")
     model.resume.way = ResumeWay.FULL
     model.resume.arm()

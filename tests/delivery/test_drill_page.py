@@ -108,7 +108,9 @@ def test_the_newest_drill_up_to_a_position_is_shown(engine: FakeEngine) -> None:
     run(*DRILL)
     assert "FAILED" in shown().top.html
     assert "PASSED" in shown(log_seq=first.seq).top.html
-    assert "All drills on record" in shown().others.html
+    html = shown().others.html
+    assert "All drills on record" in html
+    assert ">kind<" in html and ">workflow<" in html, "drills of two kinds are two rows, told apart"
 
 
 def test_what_cannot_be_shown_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,4 +39,4 @@ def _write_hold(view: HoldView) -> str:
     hold = view.hold
     since = f"{hold.placed_at:%Y-%m-%d %H:%M:%S} UTC"
     what = f"{hold.hold_id} {hold.scope} {hold.mode} ({view.state_in_words})"
-    return f"{what} since {since} by {hold.placed_by}: {hold.reason}"
+    return f"{what} since {since} by {hold.placed_by}: {view.reason_in_words}"

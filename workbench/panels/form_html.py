@@ -134,7 +134,7 @@ def draw_hold(view: HoldView) -> str:
     decided = "".join(map(_decision, view.decisions))
     return (
         f"<div><b class='wb-hold-id'>{escape(hold.hold_id)}</b> {element('code', scope_words(hold.scope))} "
-        f"{chips}</div>{element('div', hold.reason, css='wb-reason')}"
+        f"{chips}</div>{element('div', view.reason_in_words, css='wb-reason')}"
         f"<div class='wb-words'>{element('span', facts)}{day_and_time(hold.placed_at)}{review}</div>"
         f"{through}{decided}"
     )
