@@ -54,6 +54,10 @@ VERBS: dict[str, tuple[str, str]] = {
         "workbench.cli.reviewed:command",
         "Review a break-glass resume, or a run before a first run.",
     ),
+    "affected": (
+        "workbench.cli.affected:command",
+        "List the records that automations wrote, and mark them verified.",
+    ),
     "policy": ("workbench.cli.policy:command", "Check, apply and show who may do what."),
     "signoff": ("workbench.cli.signoff:command", "Ask for and give two-person approval."),
     "registry": ("workbench.cli.registry:command", "Apply the file of automations and owners."),

@@ -33,6 +33,7 @@ from workbench.store.engine_events import (
     on_receipt_open,
 )
 from workbench.store.merkle import grown
+from workbench.store.record_events import on_record_verify
 from workbench.store.signatures import signer_of
 from workbench.store.state import State, scope_of
 from workbench.store.trigger_events import on_clear, on_doubt, on_fire
@@ -335,6 +336,7 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "trigger.fire": on_fire,
     "trigger.clear": on_clear,
     "trigger.doubt": on_doubt,
+    "record.verify": on_record_verify,
 }
 
 
