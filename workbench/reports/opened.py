@@ -72,6 +72,7 @@ def open_report(name: str, parameters: ReportParameters, *, queries_of: QueriesO
         package_versions=package_versions(),
         parameters=parameters.asked(),
         checkpoint=str(ticket.get("checkpoint", "")),
+        warehouse_digest=found.warehouse_digest,
     )
     return Opened(
         parameters, found.request, seal, found.tables, bool(ticket), settings.demo_clock_at
@@ -86,6 +87,13 @@ class Frozen:
     tables: dict[str, pd.DataFrame]
     manifest_version: int
     query_digests: Mapping[str, str]
+    warehouse_digest: str
+
+
+STORE_FED = (
+    "review.registered_automations", "review.holds", "review.hold_targets", "review.decisions",
+)  # fmt: skip
+"""Queries over what our own log feeds: of it nothing comes late, and what changed later is no evidence of before."""
 
 
 def freeze(
@@ -95,18 +103,38 @@ def freeze(
     parameters: ReportParameters,
     home: Path,
     queries_of: QueriesOf,
+    pinned: Frozen | None = None,
 ) -> Frozen:
-    """Run the queries at the warehouse's version and the state of the log that the parameters name."""
+    """Run the queries at the warehouse's version and the state of the log that the parameters name.
+
+    With `pinned` the question, but for its onset, and what our log feeds stay those of an earlier answer.
+    """
     with Warehouse.open(home).snapshot(parameters.manifest_version or None) as snapshot:
         limits = thresholds_under(state.policies.get(state.environment))
         request = _request(snapshot, parameters, limits=limits)
+        if pinned:
+            request = _asked_again(pinned.request, request)
         tables = {call.name: _run(snapshot, call) for call in queries_of(request)}
         version, digests = snapshot.version, dict(snapshot.queries_used)
+        content = snapshot.content_digest()
     tables["store.chain"] = chain_rows(store, parameters.log_seq)
     tables["store.probation"] = probation_rows(state)
     tables["store.tickets"] = ticket_rows(store, state, until=request.as_of)
     tables["store.verifications"] = verification_rows(state)
-    return Frozen(request, tables, version, digests)
+    if pinned:
+        tables.update({name: pinned.tables[name] for name in STORE_FED})
+    return Frozen(request, tables, version, digests, content)
+
+
+def _asked_again(first: ReviewRequest, later: ReviewRequest) -> ReviewRequest:
+    """Return the first question with the onset that later rows tell of, and the window that follows from it."""
+    return replace(
+        first,
+        onset_at=later.onset_at,
+        onset_rule=later.onset_rule,
+        since=later.since,
+        baseline_since=later.baseline_since,
+    )
 
 
 def _head(state: State, ticket: Mapping[str, Any], settings: Settings) -> HeadNote:
