@@ -16,6 +16,8 @@ WITHOUT_ERROR = {
     20: ("-", "`workbench gate`: the automation is PAUSED.", ""),
     21: ("-", "`workbench gate`: UNKNOWN; that is not a yes.", ""),
     22: ("-", "`workbench triggers --once`: something fires.", ""),
+    23: ("-", "`workbench recheck`: with what came late the verdict would have been another.", ""),
+    24: ("-", "`workbench recheck`: UNKNOWN; the sealed inputs cannot be had as they were.", ""),
     130: ("-", "Stopped at the keyboard; nothing further was done.", ""),
 }
 """Exit codes that are answers, not failures."""

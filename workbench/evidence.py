@@ -6,9 +6,13 @@ nothing new failed since a decision means nothing where nothing was loaded since
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from workbench.clock import to_text
 
 AHEAD = timedelta(minutes=10)
 """How far a source may claim to be loaded ahead of our clock: two clocks differ by less."""
@@ -67,8 +71,31 @@ class LoadedRun:
     run_mode: str
 
 
+@dataclass(frozen=True)
+class LoadedChange:
+    """A change of a record as the warehouse has it: what a person verified.
+
+    Attributes:
+        content_sha256: of what the change was; a row that says something else later was not looked at.
+    """
+
+    source_id: str
+    run_id: str
+    record_type: str
+    record_id: str
+    change_seq: int
+    automation_id: str
+    content_sha256: str
+
+
 EvidenceReader = Callable[[EvidenceQuestion], Evidence]
 """Reads how far the sources of some automations are loaded; `workbench.opening` has the warehouse's."""
+
+
+def change_sha256(changed_at: datetime, change: str, *, before: str, after: str) -> str:
+    """Return the SHA-256 of what a change was: instant, kind, the record before and after."""
+    said = json.dumps([to_text(changed_at), change, before, after], ensure_ascii=True)
+    return hashlib.sha256(said.encode("ascii")).hexdigest()
 
 
 def nothing_loaded(question: EvidenceQuestion) -> Evidence:

@@ -448,7 +448,7 @@ def test_what_was_sent_twice_is_looked_at() -> None:
     twice = [_record(change="send", change_seq=n, changed_at=at(f"10:0{n}")) for n in (6, 7)]
     found = check_records(ground(with_rows(calm_tables(), "review.affected_records", *twice)))
     assert (found.check.status, found.check.number) == (FAIL, 2.0)
-    assert list(found.section.tables["Created or sent more than once"]["change_count"]) == [2]
+    assert list(found.section.tables["Written more than once"]["change_count"]) == [2]
 
 
 # Backlog

@@ -181,7 +181,12 @@ def test_no_automation_proves_another() -> None:
     assert found.verdict.next_command == "workbench resume H-1 --only automation=payer --runs 20"
 
 
-KNOWN = {"card": set(), "resume": {"--only", "--runs", "--full"}, "review": {"--only"}}
+KNOWN = {
+    "card": set(),
+    "affected": set(),
+    "resume": {"--only", "--runs", "--full"},
+    "review": {"--only"},
+}
 
 
 @pytest.mark.parametrize("scope", ["kind=agent,provider=acme", "*"])
@@ -196,7 +201,7 @@ def test_every_next_command_can_be_typed(
     reasons: tuple[tuple[str, ...], ...] = ((), ("it leaked",))
     for name, status, why in product(NAMES, CheckStatus, reasons):
         found = conclude(_checks(**{name: status}), why, proposal=proposal)
-        program, verb, target, *rest = shlex.split(found.next_command)
+        program, verb, target, *rest = shlex.split(found.next_command.replace(" list ", " "))
         assert (program, target) == ("workbench", scope if verb == "card" else "H-1")
         options = [word for word in rest if word.startswith("--")]
         assert set(options) <= KNOWN[verb]

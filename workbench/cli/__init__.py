@@ -30,6 +30,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "report": ("workbench.cli.report:command", "Make reports for schedulers."),
     "review": ("workbench.cli.review:command", "Review a hold: evidence, verdict, next command."),
     "decide": ("workbench.cli.decide:command", "Accept or override the verdict of a report."),
+    "recheck": (
+        "workbench.cli.recheck:command",
+        "Say whether late data would have changed a verdict.",
+    ),
     "audit": ("workbench.cli.audit:command", "Verify and show the audit log."),
     "serve": ("workbench.cli.serve:command", "Deliver holds to engines, and keep them so."),
     "triggers": (
@@ -53,6 +57,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "reviewed": (
         "workbench.cli.reviewed:command",
         "Review a break-glass resume, or a run before a first run.",
+    ),
+    "affected": (
+        "workbench.cli.affected:command",
+        "List the records that automations wrote, and mark them verified.",
     ),
     "policy": ("workbench.cli.policy:command", "Check, apply and show who may do what."),
     "signoff": ("workbench.cli.signoff:command", "Ask for and give two-person approval."),

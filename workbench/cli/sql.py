@@ -50,7 +50,7 @@ def command(
     else:
         raise click.UsageError("give a SELECT, or --list-tables")
     if is_json:
-        click.echo(as_json(_records(found)))
+        click.echo(as_json(row_documents(found)))
     elif is_csv:
         click.echo(as_csv(found), nl=False)
     else:
@@ -90,7 +90,8 @@ def _guarded_line(line: str) -> str:
     return f"'{shown}" if is_formula else shown
 
 
-def _records(found: pd.DataFrame) -> list[dict[str, Any]]:
+def row_documents(found: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as plain values under their columns; missing is None, instants are ISO text in UTC."""
     names = list(map(str, found.columns))
     return [
         dict(zip(names, map(_plain, row), strict=True)) for row in found.itertuples(index=False)

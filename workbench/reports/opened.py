@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -60,26 +61,80 @@ def open_report(name: str, parameters: ReportParameters, *, queries_of: QueriesO
     settings = Settings.from_environment()
     ticket = Shelf(settings.home).ticket(parameters.run_ticket)
     store = open_store(settings, settings.clock())
-    events = store.events(until_seq=parameters.log_seq or None)
-    state = fold(events)
-    with Warehouse.open(settings.home).snapshot(parameters.manifest_version or None) as snapshot:
+    state = fold(store.events(until_seq=parameters.log_seq or None))
+    found = freeze(store, state, parameters=parameters, home=settings.home, queries_of=queries_of)
+    seal = Seal(
+        report=name,
+        manifest_version=found.manifest_version,
+        log_head=_head(state, ticket, settings),
+        query_digests=found.query_digests,
+        code_digest=code_digest(),
+        package_versions=package_versions(),
+        parameters=parameters.asked(),
+        checkpoint=str(ticket.get("checkpoint", "")),
+        warehouse_digest=found.warehouse_digest,
+    )
+    return Opened(
+        parameters, found.request, seal, found.tables, bool(ticket), settings.demo_clock_at
+    )
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What a question was asked of: the derived request and the result of each query at one pair of positions."""
+
+    request: ReviewRequest
+    tables: dict[str, pd.DataFrame]
+    manifest_version: int
+    query_digests: Mapping[str, str]
+    warehouse_digest: str
+
+
+STORE_FED = (
+    "review.registered_automations", "review.holds", "review.hold_targets", "review.decisions",
+)  # fmt: skip
+"""Queries over what our own log feeds: of it nothing comes late, and what changed later is no evidence of before."""
+
+
+def freeze(
+    store: Store,
+    state: State,
+    *,
+    parameters: ReportParameters,
+    home: Path,
+    queries_of: QueriesOf,
+    pinned: Frozen | None = None,
+) -> Frozen:
+    """Run the queries at the warehouse's version and the state of the log that the parameters name.
+
+    With `pinned` the question, but for its onset, and what our log feeds stay those of an earlier answer.
+    """
+    with Warehouse.open(home).snapshot(parameters.manifest_version or None) as snapshot:
         limits = thresholds_under(state.policies.get(state.environment))
         request = _request(snapshot, parameters, limits=limits)
+        if pinned:
+            request = _asked_again(pinned.request, request)
         tables = {call.name: _run(snapshot, call) for call in queries_of(request)}
-        tables["store.chain"] = chain_rows(store, parameters.log_seq)
-        tables["store.probation"] = probation_rows(state)
-        tables["store.tickets"] = ticket_rows(store, state, until=request.as_of)
-        seal = Seal(
-            report=name,
-            manifest_version=snapshot.version,
-            log_head=_head(state, ticket, settings),
-            query_digests=dict(snapshot.queries_used),
-            code_digest=code_digest(),
-            package_versions=package_versions(),
-            parameters=parameters.asked(),
-            checkpoint=str(ticket.get("checkpoint", "")),
-        )
-    return Opened(parameters, request, seal, tables, bool(ticket), settings.demo_clock_at)
+        version, digests = snapshot.version, dict(snapshot.queries_used)
+        content = snapshot.content_digest()
+    tables["store.chain"] = chain_rows(store, parameters.log_seq)
+    tables["store.probation"] = probation_rows(state)
+    tables["store.tickets"] = ticket_rows(store, state, until=request.as_of)
+    tables["store.verifications"] = verification_rows(state)
+    if pinned:
+        tables.update({name: pinned.tables[name] for name in STORE_FED})
+    return Frozen(request, tables, version, digests, content)
+
+
+def _asked_again(first: ReviewRequest, later: ReviewRequest) -> ReviewRequest:
+    """Return the first question with the onset that later rows tell of, and the window that follows from it."""
+    return replace(
+        first,
+        onset_at=later.onset_at,
+        onset_rule=later.onset_rule,
+        since=later.since,
+        baseline_since=later.baseline_since,
+    )
 
 
 def _head(state: State, ticket: Mapping[str, Any], settings: Settings) -> HeadNote:
@@ -169,3 +224,15 @@ def probation_rows(state: State) -> pd.DataFrame:
         started_at=pd.to_datetime(found["started_at"], utc=True),
         ended_at=pd.to_datetime(found["ended_at"], utc=True),
     )
+
+
+def verification_rows(state: State) -> pd.DataFrame:
+    """Return one row per change of a record that somebody verified, as of the state."""
+    columns = [
+        "source_id", "run_id", "record_type", "record_id", "change_seq", "automation_id", "content_sha256",
+        "verified_at", "verified_by", "reason",
+    ]  # fmt: skip
+    rows = [[known[name] for name in columns] for known in state.verified.values()]
+    found = pd.DataFrame(rows, columns=columns)
+    at = pd.to_datetime(found["verified_at"], utc=True, format="ISO8601")
+    return found.assign(verified_at=at)

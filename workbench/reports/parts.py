@@ -240,7 +240,7 @@ def verdict_document(
         "narrow_run_count": verdict.narrow_run_count,
         "detectable_failure_rate": verdict.detectable_failure_rate,
         "headline": dict(says),
-        "checks": [_check_document(check) for check in checks],
+        "checks": [check_document(check) for check in checks],
         "is_demo": opened.demo_clock_at is not None,
         "seal_digest": opened.seal.digest,
     }
@@ -261,7 +261,8 @@ def subject_document(opened: Opened) -> dict[str, Any]:
     }
 
 
-def _check_document(check: Check) -> dict[str, Any]:
+def check_document(check: Check) -> dict[str, Any]:
+    """Return one check as plain values."""
     return {
         "name": check.name,
         "status": check.status.value,

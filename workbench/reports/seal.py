@@ -54,6 +54,7 @@ class Seal:
         code_digest: SHA-256 over the source of the judgement, `workbench.review`.
         package_versions: of what computes and draws.
         parameters: what was asked (without the run's ticket).
+        warehouse_digest: SHA-256 over the digests of the warehouse's files at that version; older seals have none.
         checkpoint: note of the log's position, signed where its maker had a key; empty for a run by hand.
             It proves itself, so the digest leaves it out: another signer's report of the same is the same.
     """
@@ -66,10 +67,13 @@ class Seal:
     package_versions: Mapping[str, str]
     parameters: Mapping[str, str | int]
     checkpoint: str = ""
+    warehouse_digest: str = ""
 
     def content(self) -> dict[str, Any]:
         """Return the seal as plain JSON values, its own digest not included."""
+        digests = {"warehouse_digest": self.warehouse_digest} if self.warehouse_digest else {}
         return {
+            **digests,
             "report": self.report,
             "manifest_version": self.manifest_version,
             "log_head": {

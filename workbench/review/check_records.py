@@ -6,6 +6,7 @@ import pandas as pd
 
 from workbench.records import Check, CheckStatus
 from workbench.review.ground import Finding, Ground, Section, counted, filled
+from workbench.review.ledger import ONCE, duplicates, shown, with_circumstances
 from workbench.review.pausing import audit_pause
 
 BINDING = ("irreversible", "unknown")
@@ -17,8 +18,8 @@ def check_records(ground: Ground) -> Finding:
     records = records_since_onset(ground)
     open_records = must_verify(records)
     while_paused = records[records["is_under_review"] & records["verified_at"].isna()]
-    duplicates = repeated_sends(records)
-    sentence = _sentence(records, open_records, len(while_paused), len(duplicates))
+    twice = duplicates(records)
+    sentence = _sentence(records, open_records, len(while_paused), len(twice))
     check = Check(
         name="affected_records",
         question="Which records were written since the onset, and were those that bind verified?",
@@ -40,16 +41,23 @@ def check_records(ground: Ground) -> Finding:
     tables = {
         "Records since the onset, by class": by_class(records),
         "Records to verify before a restart": _shown(open_records),
-        "Created or sent more than once": duplicates,
+        "Written more than once": twice,
     }
     section = Section("Affected records", sentence, filled(tables))
     return Finding(check, section, escalations)
 
 
 def records_since_onset(ground: Ground) -> pd.DataFrame:
-    """Return the changes since the onset, with whether they leaked past any hold, or past that under review."""
+    """Return the ledger's changes since the onset, with whether they leaked past a hold and whether they block."""
+    if "records" not in ground.memo:
+        ground.memo["records"] = _records_since_onset(ground)
+    found: pd.DataFrame = ground.memo["records"].copy()
+    return found
+
+
+def _records_since_onset(ground: Ground) -> pd.DataFrame:
     records = ground.table("affected_records")
-    records = records[records["changed_at"] >= ground.onset_at].copy()
+    records = with_circumstances(ground, records[records["changed_at"] >= ground.onset_at])
     leaks = {
         str(hold["hold_id"]): audit_pause(ground, hold).leaked_writes
         for _, hold in ground.chain.iterrows()
@@ -59,6 +67,7 @@ def records_since_onset(ground: Ground) -> pd.DataFrame:
     records["is_after_pause"] = [any(key in of_hold for of_hold in keys.values()) for key in found]
     records["is_under_review"] = [key in keys[ground.request.hold_id] for key in found]
     records["customer_facing"] = records["customer_facing"].fillna(True).astype(bool)
+    records["blocks"] = _blocks(records)
     return records.reset_index(drop=True)
 
 
@@ -69,31 +78,15 @@ def _keys(records: pd.DataFrame) -> list[tuple[object, ...]]:
 
 def must_verify(records: pd.DataFrame) -> pd.DataFrame:
     """Return the unverified changes that block a restart."""
-    twice = repeated_sends(records)
-    repeated = set(zip(twice["record_type"], twice["record_id"], strict=True))
-    is_repeated = pd.Series(
-        [
-            pair in repeated
-            for pair in zip(records["record_type"], records["record_id"], strict=True)
-        ],
-        index=records.index,
-        dtype=bool,
-    )
+    return records[records["blocks"]].reset_index(drop=True)
+
+
+def _blocks(records: pd.DataFrame) -> pd.Series[bool]:
+    """Tell which changes block: unverified, and of a class that binds, seen, repeated or written while paused."""
     binds = records["reversibility"].isin(BINDING) | records["customer_facing"]
-    wanted = binds | is_repeated | records["is_after_pause"]
-    return records[wanted & records["verified_at"].isna()].reset_index(drop=True)
-
-
-def repeated_sends(records: pd.DataFrame) -> pd.DataFrame:
-    """Return what was created or sent more than once to the same record: a retry that acted twice."""
-    once = records[records["change"].isin(("send", "create"))]
-    grouped = once.groupby(["automation_id", "record_type", "record_id", "change"], sort=True)
-    counts = grouped.agg(
-        change_count=("changed_at", "size"),
-        first_changed_at=("changed_at", "min"),
-        last_changed_at=("changed_at", "max"),
-    )
-    return counts[counts["change_count"] > 1].reset_index()
+    acted_twice = (records["duplicate"] != "") & records["change"].isin(ONCE)
+    wanted = binds | acted_twice | records["is_after_pause"]
+    return (wanted & records["verified_at"].isna()).astype(bool)
 
 
 def by_class(records: pd.DataFrame) -> pd.DataFrame:
@@ -137,8 +130,18 @@ def _sentence(
     paused = (
         f"; {counted(paused_count, 'unverified write')} came while paused" if paused_count else ""
     )
-    twice = (
-        f"; {counted(twice_count, 'record')} created or sent more than once" if twice_count else ""
+    twice = f"; {counted(twice_count, 'record')} written more than once" if twice_count else ""
+    end = (
+        f"; the first to look at is {_named(open_records)}"
+        if len(open_records)
+        else "; none blocks a restart"
     )
-    end = "" if len(open_records) else "; none of them blocks a restart"
     return f"{said}{paused}{twice}{end}."
+
+
+def _named(open_records: pd.DataFrame) -> str:
+    """Name the change that blocks first, so that a person knows where to look."""
+    row = shown(open_records).iloc[0]
+    twice = f", written {row['duplicate']}" if row["duplicate"] else ""
+    what = f"{row['record_type']}/{row['record_id']}"
+    return f"{what} ({row['reversibility']}, {row['change'] or 'unknown'} by run {row['run_id']}{twice})"

@@ -13,10 +13,12 @@ import pandas as pd
 from workbench.records import Automation, Check, CheckStatus
 from workbench.review.covering import known_automations
 from workbench.review.request import ReviewRequest, hold_chain
+from workbench.review.verified import with_verifications
 
 CHAIN = "store.chain"
 PROBATION = "store.probation"
 TICKETS = "store.tickets"
+VERIFICATIONS = "store.verifications"
 
 COLUMNS: Mapping[str, str] = {
     "review.registered_automations": "automation_id kind category environment owner restart_owner deputy engine"
@@ -52,6 +54,8 @@ COLUMNS: Mapping[str, str] = {
     CHAIN: "is_ok event_count finding",
     PROBATION: "probation_id hold_id automation_id max_runs started_at ended_at",
     TICKETS: "probation_id run_id automation_id taken_at",
+    VERIFICATIONS: "source_id run_id record_type record_id change_seq automation_id content_sha256 verified_at"
+    " verified_by reason",
 }
 """Columns of each table, instants by their suffix; a table that is not given counts as empty."""
 
@@ -134,6 +138,8 @@ class Ground:
         for name, rows in found.items():
             if "automation_id" in rows.columns and name != "review.audit_events":
                 found[name] = rows[rows["automation_id"].isin(self.request.automation_ids)]
+        records = "review.affected_records"
+        found[records] = with_verifications(found[records], found[VERIFICATIONS], as_of=self.as_of)
         return found
 
     @cached_property

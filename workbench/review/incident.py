@@ -9,10 +9,11 @@ import pandas as pd
 
 from workbench.records import Check, Verdict
 from workbench.review.actions import action_section
-from workbench.review.check_records import check_records
+from workbench.review.check_records import records_since_onset
 from workbench.review.check_steps import check_failed_steps
 from workbench.review.ground import Ground, Headline, Section, counted, spoken
 from workbench.review.impact import impact_section
+from workbench.review.ledger import ledger_section
 from workbench.review.milestones import Milestone, milestone_table, milestones, phase_table
 from workbench.review.mitigation import changes_in_scope, suspect_changes
 from workbench.review.request import QueryCall, ReviewRequest
@@ -58,7 +59,7 @@ def assess_incident(request: ReviewRequest, tables: Mapping[str, pd.DataFrame]) 
         "why": restart.sections["why"],
         "failed_steps": check_failed_steps(ground).section,
         "switch": switch_section(ground),
-        "affected_records": check_records(ground).section,
+        "affected_records": ledger_section(records_since_onset(ground)),
         "changes": _changes(ground),
         "provider_status": restart.sections["provider_status"],
         "safeguards": safeguard_section(ground),

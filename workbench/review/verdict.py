@@ -205,6 +205,8 @@ def _unblock(proposal: Proposal, blocker: Check) -> str:
     """
     if proposal.narrow_scope:
         return _again(proposal)
+    if blocker.name == "affected_records" and blocker.status is CheckStatus.FAIL:
+        return f"workbench affected list {proposal.hold_id}"
     if blocker.status is CheckStatus.FAIL:
         return f"workbench card {quote(proposal.scope)}"
     # Of what lacks, what this very blocker rests on: loading another's would leave it as it is.

@@ -51,6 +51,7 @@ def _tables(state: State) -> Mapping[str, Mapping[str, Any]]:
         "run_review": state.run_reviews,
         "request": state.requests,
         "trigger": state.triggers,
+        "verified_change": state.verified,
     }
 
 

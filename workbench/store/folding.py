@@ -34,6 +34,7 @@ from workbench.store.engine_events import (
 )
 from workbench.store.merkle import grown
 from workbench.store.readiness import keeps_what_is_ready
+from workbench.store.record_events import on_record_verify
 from workbench.store.signatures import signer_of
 from workbench.store.state import State, scope_of
 from workbench.store.trigger_events import on_clear, on_doubt, on_fire
@@ -338,6 +339,7 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "trigger.fire": on_fire,
     "trigger.clear": on_clear,
     "trigger.doubt": on_doubt,
+    "record.verify": on_record_verify,
 }
 
 

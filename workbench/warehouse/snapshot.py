@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +33,7 @@ class WarehouseSnapshot:
         self.version = manifest.version
         self.created_at = manifest.created_at
         self.queries_used: dict[str, str] = {}
-        self._manifest = manifest
+        self._manifest, self._folder = manifest, folder
         paths = [folder / found.file for name in manifest.tables for found in manifest.files(name)]
         _refuse_damage(folder, manifest)
         self._connection = duck.connect(folder / "spill")
@@ -87,6 +88,30 @@ class WarehouseSnapshot:
         """Return the first and last partition day of a table, or None when it is empty."""
         files: Sequence[Any] = self._manifest.files(table(name).name)
         return (files[0].day, files[-1].day) if files else None
+
+    def content_digest(self) -> str:
+        """Return the SHA-256 over table, day and digest of every file, and the watermarks."""
+        lines = [
+            f"{name} {found.day} {found.sha256}"
+            for name in sorted(self._manifest.tables)
+            for found in self._manifest.files(name)
+        ]
+        lines += [
+            f"{mark.source_id} {mark.table_name} {to_text(mark.loaded_until_at)}"
+            for mark in self._manifest.watermarks
+        ]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def damage(self) -> str:
+        """Read every file and name the first whose bytes are not those that were loaded; empty where all are."""
+        for name in sorted(self._manifest.tables):
+            for found in self._manifest.files(name):
+                if (
+                    hashlib.sha256((self._folder / found.file).read_bytes()).hexdigest()
+                    != found.sha256
+                ):
+                    return f"{found.file} has other bytes than were loaded"
+        return ""
 
     def close(self) -> None:
         """Free the connection's memory."""

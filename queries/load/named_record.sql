@@ -1,0 +1,16 @@
+-- Changes of a record that is named as `type/id`: one row per change, as a person who verified it looked at it.
+-- $record: varchar, `type/id`
+select
+    source_id,
+    run_id,
+    record_type,
+    record_id,
+    change_seq,
+    automation_id,
+    changed_at,
+    coalesce(change, 'unknown') as change,
+    coalesce(cast(before as varchar), '') as before,
+    coalesce(cast(after as varchar), '') as after
+from affected_record
+where record_type || '/' || record_id = $record
+order by changed_at, source_id, run_id, change_seq

@@ -1,0 +1,129 @@
+"""`workbench affected` on a real store and warehouse: the ledger, the word, and what the next review makes of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.control.test_keys import a_person
+from tests.reports import hostile
+from tests.reports import little_incident as story
+from workbench.cli import main
+from workbench.clock import to_text
+from workbench.control import Control
+from workbench.control.enrolling_keys import Enrolment, enrol_key
+from workbench.control.verifying import verify_records
+from workbench.errors import NotFound, Refused
+from workbench.reports.affected import read_ledger
+from workbench.settings import Settings
+from workbench.warehouse.changes import find_changes
+
+LEAK = "invoice/INV-0157"
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Control]:
+    """Make the story once; a person of ops-lead has a key."""
+    root = tmp_path_factory.mktemp("affected")
+    settings, control = story.set_up(root)
+    ann, public_hex = a_person(control, root, "ops-lead")
+    enrol_key(ann, Enrolment(public_hex, "ops-lead", "ops-lead"))
+    return settings, ann
+
+
+@pytest.fixture
+def command_line(
+    told: tuple[Settings, Control],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Any]:
+    """Return the way to type a command on the story's store: exit code, output, errors."""
+    settings, _ = told
+    for name, value in (
+        ("STORE", settings.store), ("GATE", settings.gate), ("HOME", settings.home),
+        ("CLOCK", to_text(story.at(story.END_MINUTE))),
+    ):  # fmt: skip
+        monkeypatch.setenv(f"WORKBENCH_{name}", str(value))
+
+    def typed(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            main(list(words))
+        said = capsys.readouterr()
+        return int(end.value.code or 0), said.out, said.err
+
+    yield typed
+
+
+def test_the_list_names_what_blocks_and_what_to_type(command_line: Any) -> None:
+    """By class with what to do; the next command can be typed as it stands, and no cell obeys anybody."""
+    code, out, _ = command_line("affected", "list", "H-1")
+    assert code == 0
+    assert "irreversible: look at it" in out
+    assert LEAK in out
+    assert "Next: workbench affected mark-verified invoice/INV-0" in out
+    code, out, _ = command_line("affected", "list", "kind=agent", "--json")
+    found = json.loads(out)
+    assert (code, found["hold_id"], found["is_whole"]) == (0, "H-1", True)
+    assert sum(c["blocking_count"] for c in found["clean_up"]) == found["blocking_count"] == 7
+    code, out, _ = command_line("affected", "list", "H-1", "--open", "--csv")
+    assert code == 0
+    assert len(out.splitlines()) == 1 + len(found["changes"])
+    assert not any(
+        cell.startswith(("=", "+", "@")) for line in out.splitlines() for cell in line.split(",")
+    )
+    assert hostile.FORMULA[:4] in out
+
+
+def test_refusals_of_the_command_line_say_what_to_do(command_line: Any) -> None:
+    """An unknown hold or record is 4, no reason is 2, a word without a key where policy asks for one is 3."""
+    assert command_line("affected", "list", "H-9")[0] == 4
+    code, _, said = command_line("affected", "mark-verified", "invoice/INV-9999", "-r", "ok")
+    assert (code, "No change of a record invoice/INV-9999 is loaded" in said) == (4, True)
+    assert command_line("affected", "mark-verified", LEAK)[0] == 2
+    code, _, said = command_line("affected", "mark-verified", LEAK, "--reason", "looked")
+    assert (code, "must be signed by an enrolled key" in said) == (3, True)
+    assert command_line("affected", "list", "H-1", "--csv", "--json")[0] == 2
+
+
+def test_what_a_member_verified_blocks_no_more(told: tuple[Settings, Control]) -> None:
+    """The ledger has the person and the instant, and the count of what blocks goes down by that one."""
+    settings, ann = told
+    before = read_ledger(ann, settings, subject="H-1").changes
+    (change,) = find_changes(settings.home, LEAK)
+    with pytest.raises(NotFound, match="of run 0001"):
+        find_changes(settings.home, LEAK, run_id="0001")
+    done = verify_records(ann, [change], reason="amount set back, customer told")
+    assert (done.record_names, done.change_count, done.known_count) == ((LEAK,), 1, 0)
+    after = read_ledger(ann, settings, subject="H-1").changes
+    row = after[after["record_id"] == "INV-0157"].iloc[0]
+    assert "ops-lead" in row["verified_by"]
+    assert not row["blocks"]
+    assert after["blocks"].sum() == before["blocks"].sum() - 1
+    with pytest.raises(Refused, match="verified already"):
+        verify_records(ann, [change], reason="again")
+
+
+def test_a_row_that_a_later_load_tells_otherwise_is_unverified_again(
+    told: tuple[Settings, Control], tmp_path: Path
+) -> None:
+    """Who verified saw other content, so the change is on the list again."""
+    from workbench.warehouse import Warehouse
+
+    settings, ann = told
+    record = "invoice/INV-0090"
+    verify_records(ann, find_changes(settings.home, record), reason="right amount")
+    rows = [r for r in story.tables()["affected_record"] if r["record_id"] == "INV-0090"]
+    path = tmp_path / "affected_record.jsonl"
+    path.write_text(json.dumps({**rows[0], "after": {"amount": "900.00"}}) + "\n", encoding="utf-8")
+
+    def is_open() -> bool:
+        changes = read_ledger(ann, settings, subject="H-1").changes
+        return bool(changes[changes["record_id"] == "INV-0090"]["blocks"].iloc[0])
+
+    assert not is_open()
+    assert Warehouse.open(settings.home).load_rows("affected_record", path).rejected_count == 0
+    assert is_open()

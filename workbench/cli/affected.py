@@ -1,0 +1,190 @@
+"""`workbench affected`: the ledger of records that automations wrote, and the word that somebody looked at them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workbench.cli.present import as_json, closing_line, one_line, store_line, table, when
+from workbench.control import Control, open_control
+from workbench.errors import UsageFault
+from workbench.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from workbench.reports.affected import Ledger
+
+CLASSES = ("irreversible", "unknown", "compensable", "reversible")
+
+
+@click.group()
+def command() -> None:
+    """List the records that automations wrote since the onset, and mark verified what somebody looked at."""
+
+
+@command.command("list")
+@click.argument("subject", metavar="HOLD-OR-SCOPE")
+@click.option("--class", "of_class", type=click.Choice(CLASSES), help="Only this class.")
+@click.option(
+    "--open", "is_open", is_flag=True, help="Only what nobody verified: the clean-up list."
+)
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--csv", "is_csv", is_flag=True, help="CSV whose cells no spreadsheet runs as a formula."
+)
+def list_affected(
+    subject: str, of_class: str | None, is_open: bool, is_json: bool, is_csv: bool
+) -> None:
+    """List what was written under HOLD-OR-SCOPE since the onset: what blocks first, then by class.
+
+    workbench affected list H-1 --open --csv > clean-up.csv
+    """
+    if is_json and is_csv:
+        raise UsageFault("Choose --json or --csv.")
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    # Only now, for they take a second: without a store the refusal comes at once.
+    from workbench.cli.sql import as_csv
+    from workbench.reports.affected import read_ledger
+    from workbench.review.ledger import shown
+
+    ledger = read_ledger(control, settings, subject=subject)
+    changes = _chosen(ledger.changes, of_class, is_open)
+    if is_json:
+        click.echo(as_json(_document(ledger, changes)))
+    elif is_csv:
+        click.echo(as_csv(shown(changes)), nl=False)
+        _say_gaps(ledger)
+    else:
+        click.echo(store_line(control.head_note(), settings))
+        _show(ledger, changes)
+
+
+def _chosen(changes: pd.DataFrame, of_class: str | None, is_open: bool) -> pd.DataFrame:
+    found = changes[changes["verified_at"].isna()] if is_open else changes
+    return found[found["reversibility"] == of_class] if of_class else found
+
+
+def _document(ledger: Ledger, changes: pd.DataFrame) -> dict[str, Any]:
+    from workbench.cli.sql import row_documents
+    from workbench.review.ledger import clean_up, duplicates
+
+    return {
+        "hold_id": ledger.request.hold_id,
+        "scope": ledger.request.only or ledger.request.scope,
+        "onset_at": ledger.request.onset_at,
+        "as_of": ledger.request.as_of,
+        "is_whole": ledger.is_whole,
+        "blocking_count": int(changes["blocks"].sum()),
+        "clean_up": row_documents(clean_up(changes)),
+        "duplicates": row_documents(duplicates(changes)),
+        "changes": row_documents(changes),
+    }
+
+
+def _show(ledger: Ledger, changes: pd.DataFrame) -> None:
+    from workbench.review.ledger import CLASSES as RANKED
+    from workbench.review.ledger import clean_up, shown
+
+    asked = ledger.request
+    count, blocking = len(changes), int(changes["blocks"].sum())
+    click.echo(
+        f"{asked.hold_id}  {asked.only or asked.scope}  {count:,} changes since the onset at "
+        f"{when(asked.onset_at)}, {blocking:,} of them block a restart."
+    )
+    rows = shown(changes)
+    left = clean_up(changes)
+    todo = dict(zip(left["reversibility"], left["what_to_do"], strict=True))
+    for name in RANKED:
+        mine = rows[rows["reversibility"] == name]
+        if mine.empty:
+            continue
+        click.echo(f"\n{name}: {todo.get(name, 'all of it is verified')}")
+        click.echo(table(_HEADERS, [_cells(row) for row in mine.to_dict("records")]))
+    _say_gaps(ledger)
+    if blocking:
+        first = rows.to_dict("records")[0]
+        record = quote(f"{first['record_type']}/{first['record_id']}")
+        click.echo(one_line(f"Next: workbench affected mark-verified {record} --reason TEXT"))
+    else:
+        click.echo(f"Next: workbench review {asked.hold_id}")
+
+
+_HEADERS = [
+    "record",
+    "changed",
+    "change",
+    "when",
+    "run",
+    "attempt",
+    "blocks",
+    "verified",
+    "written twice",
+]
+
+
+def _cells(row: Mapping[Any, Any]) -> list[str]:
+    is_open = row["verified_by"] is None and str(row["verified_at"]) == "NaT"
+    verified = "NO" if is_open else f"{when(row['verified_at'])} by {row['verified_by']}"
+    return [
+        f"{row['record_type']}/{row['record_id']}",
+        when(row["changed_at"]),
+        row["change"] or "unknown",
+        row["written"],
+        row["run_id"],
+        str(row["attempt"]),
+        "BLOCKS" if row["blocks"] else "-",
+        verified,
+        row["duplicate"] or "-",
+    ]
+
+
+def _say_gaps(ledger: Ledger) -> None:
+    if not ledger.is_whole:
+        click.echo(
+            "UNKNOWN whether this is all: no source of records is loaded far enough "
+            "(`workbench load --table affected_record FILE --complete-until INSTANT`).",
+            err=True,
+        )
+
+
+@command.command("mark-verified")
+@click.argument("records", metavar="RECORD...", nargs=-1, required=True)
+@click.option("--reason", "-r", default="", help="How you verified it and what you found.")
+@click.option("--run", "run_id", default="", help="Only what this run wrote.")
+@click.option("--source", "source_id", default="", help="Only what this source tells of.")
+@click.option("--as", "role", help="Role you act for.")
+@click.option("--command-id", default=None, help="Client-made id; the same id never acts twice.")
+def mark_verified(
+    records: tuple[str, ...],
+    reason: str,
+    run_id: str,
+    source_id: str,
+    role: str | None,
+    command_id: str | None,
+) -> None:
+    """Record that you verified each RECORD (`type/id`, as `affected list` prints it) as it is loaded now.
+
+    What an automation writes to it later, or what a later load tells otherwise of it, is unverified again.
+    """
+    settings = Settings.from_environment()
+    control: Control = open_control(settings, role=role)
+    from workbench.control.verifying import verify_records
+    from workbench.warehouse.changes import find_changes
+
+    changes = [
+        one
+        for record in dict.fromkeys(records)
+        for one in find_changes(settings.home, record, run_id=run_id, source_id=source_id)
+    ]
+    click.echo(store_line(control.head_note(), settings))
+    done = verify_records(control, changes, reason=reason, command_id=command_id)
+    for name in done.record_names:
+        click.echo(one_line(f"Recorded that you verified {name}."))
+    known = f"; {done.known_count} had been verified before" if done.known_count else ""
+    click.echo(f"{done.change_count} changes verified{known}.")
+    closing_line(control)

@@ -1,0 +1,108 @@
+"""Verifying records: a person looked at what automations changed, and says what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from workbench.control.commands import Control
+from workbench.control.entitling import check_role
+from workbench.control.placing import storable
+from workbench.control.signing import Who, key_of
+from workbench.errors import Refused, UsageFault
+from workbench.evidence import LoadedChange
+from workbench.store.log import Draft
+from workbench.store.record_events import is_verified
+from workbench.store.signoffs import policy_of
+from workbench.store.state import State
+from workbench.store.store import Change, Command
+
+MOST_CHANGES = 500
+"""Changes that one command verifies: nobody looked at more of them in one go, and an event stays readable."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a command recorded: records and changes, and how many changes were verified before.
+
+    Attributes:
+        record_names: `type/id` of each record of which something was recorded.
+    """
+
+    record_names: tuple[str, ...]
+    change_count: int
+    known_count: int
+
+
+def verify_records(
+    control: Control,
+    changes: Sequence[LoadedChange],
+    *,
+    reason: str,
+    command_id: str | None = None,
+) -> Verified:
+    """Record that this person verified these changes: one event for each record.
+
+    Raises UsageFault without a reason, and Refused for too many at once, for what was verified before, and
+    for an unsigned command where policy asks for sign-offs.
+    """
+    now = control.clock.now()
+    said = storable(reason)
+    told = {
+        "name": "record verify",
+        "reason": said,
+        "changes": [vars(one) for one in changes],
+    }
+    before = control.state()
+    known = sum(is_verified(before, one) for one in changes)
+    done = control.transact(
+        Command(control.new_id(command_id), told),
+        lambda state, who: _decide(state, who, changes, reason=said, now=now),
+    )
+    events = [event for event in done.events if event.action == "record.verify"]
+    count = sum(len(event.payload["changes"]) for event in events)
+    return Verified(tuple(event.target for event in events), count, known)
+
+
+def _decide(
+    state: State, who: Who, changes: Sequence[LoadedChange], *, reason: str, now: datetime
+) -> Change:
+    if not reason:
+        raise UsageFault(
+            "Say how you verified it and what you found.",
+            next_step="`workbench affected mark-verified RECORD --reason TEXT`",
+        )
+    if len(changes) > MOST_CHANGES:
+        raise Refused(
+            f"{len(changes)} changes are more than one command verifies ({MOST_CHANGES}).",
+            next_step="name fewer records, or one run of them with `--run RUN_ID`",
+        )
+    if policy_of(state).signoffs_required:
+        key = key_of(who, "A verification that unblocks a restart")
+        check_role(state, key, roles=(), doing="verify a record")
+    new = [one for one in changes if not is_verified(state, one)]
+    if not new:
+        raise Refused(
+            "All of it is verified already; nothing was recorded.",
+            next_step="`workbench affected list HOLD` shows by whom, and what is still open",
+        )
+    return Change(list(_drafts(new, who.text, reason=reason, now=now)))
+
+
+def _drafts(
+    changes: Sequence[LoadedChange], actor: str, *, reason: str, now: datetime
+) -> Iterator[Draft]:
+    def record_of(one: LoadedChange) -> tuple[str, str]:
+        return one.record_type, one.record_id
+
+    for (record_type, record_id), mine in groupby(sorted(changes, key=record_of), key=record_of):
+        told = ("source_id", "run_id", "change_seq", "automation_id", "content_sha256")
+        payload = {
+            "record_type": record_type,
+            "record_id": record_id,
+            "changes": [{name: getattr(one, name) for name in told} for one in mine],
+        }
+        target = f"{record_type}/{record_id}"
+        yield Draft(now, actor, "record.verify", target, reason=reason, payload=payload)

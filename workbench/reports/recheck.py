@@ -1,0 +1,229 @@
+"""Rechecks a decision: its report again from the sealed inputs, then with what was loaded since about the same time.
+
+Three answers and never a fourth: unchanged, changed, or unknown. What cannot be had as it was sealed is unknown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workbench.control.commands import Control
+from workbench.errors import NotFound, WorkbenchError
+from workbench.records import Check, Decision, ReportRef, Verdict
+from workbench.reports.opened import Frozen, freeze
+from workbench.reports.parameters import ReportParameters, check_parameters
+from workbench.reports.parts import check_document
+from workbench.reports.seal import code_digest, digest
+from workbench.reports.shelf import Shelf
+from workbench.review.restart import assess_restart, restart_queries
+from workbench.settings import Settings
+from workbench.store.folding import fold
+from workbench.warehouse import Warehouse
+
+JUDGED = ("verdict", "reason", "first_blocker", "checks")
+"""What must come out again from the sealed inputs; the rest of `verdict.json` follows from it or names versions."""
+
+DERIVED = (
+    "review.watermarks",
+    "review.serving_sources",
+    "review.pause_reach",
+    "review.pause_in_flight",
+)
+"""Queries whose rows say of other tables' rows what those say themselves."""
+
+
+class Answer(StrEnum):
+    """What a recheck can say."""
+
+    UNCHANGED = "UNCHANGED"
+    CHANGED = "CHANGED"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True)
+class Recheck:
+    """What a recheck found.
+
+    Attributes:
+        because: why it is unknown, or what the late rows did; one sentence.
+        changed_checks: check -> its status then and with what came late, where they differ.
+        late_rows: query -> rows that were not there, or told otherwise, when the report was made.
+        not_yet: tables of sources that are still not loaded up to the report's instant.
+    """
+
+    decision: Decision
+    report: ReportRef
+    answer: Answer
+    because: str
+    late_verdict: str = ""
+    changed_checks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    late_rows: Mapping[str, int] = field(default_factory=dict)
+    not_yet: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """What the report's folder holds: its verdict and its seal, found to be those that were recorded."""
+
+    document: Mapping[str, Any]
+    seal: Mapping[str, Any]
+    parameters: ReportParameters
+
+
+class NotHad(Exception):
+    """The sealed inputs cannot be had as they were; the text says why."""
+
+
+def recheck_decision(control: Control, settings: Settings, *, decision_id: str) -> Recheck:
+    """Recompute the report behind a decision; raises NotFound for a decision that there is not.
+
+    The log counts up to its sealed position both times: it is written when things happen, so nothing of it is late.
+    """
+    state = control.state()
+    decision = state.decisions.get(decision_id)
+    if decision is None:
+        known = ", ".join(list(state.decisions)[-5:]) or "none"
+        raise NotFound(
+            f"There is no decision {decision_id}; newest: {known}.",
+            next_step="`workbench report list` shows what was decided on",
+        )
+    report = state.reports[decision.report_id]
+    try:
+        sealed = _sealed(settings.home, report)
+        _refuse_other_inputs(control, settings.home, sealed=sealed)
+        then = _frozen(control, settings, sealed.parameters)
+        verdict, checks = _judged(then)
+        _refuse_other_verdict(sealed, verdict, checks)
+        now = _frozen(control, settings, _newest(sealed.parameters), pinned=then)
+    except NotHad as exc:
+        return Recheck(decision, report, Answer.UNKNOWN, str(exc))
+    except WorkbenchError as exc:
+        return Recheck(decision, report, Answer.UNKNOWN, exc.message)
+    return _compared(decision, report, then=then, now=now)
+
+
+def _sealed(home: Path, report: ReportRef) -> Sealed:
+    """Read verdict and seal of a report; raises NotHad for what is not what the log says was recorded."""
+    folder = Shelf(home).place_of(report.report_id)
+    try:
+        text = (folder / "verdict.json").read_text(encoding="ascii")
+        document, seal = json.loads(text), json.loads((folder / "seal.json").read_bytes())
+        content = {k: v for k, v in seal.items() if k not in ("seal_digest", "checkpoint")}
+        is_same = hashlib.sha256(text.encode("ascii")).hexdigest() == report.digest
+        if not is_same or digest(content) != document["seal_digest"]:
+            raise NotHad(
+                f"verdict.json or seal.json of {report.report_id} is not what was recorded."
+            )
+        parameters = check_parameters(report.name, seal["parameters"])
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise NotHad(f"The report {report.report_id} cannot be read in {folder} ({exc}).") from exc
+    return Sealed(document, seal, parameters)
+
+
+def _frozen(
+    control: Control,
+    settings: Settings,
+    parameters: ReportParameters,
+    *,
+    pinned: Frozen | None = None,
+) -> Frozen:
+    events = control.store.events(until_seq=parameters.log_seq)
+    return freeze(
+        control.store,
+        fold(events),
+        parameters=parameters,
+        home=settings.home,
+        queries_of=restart_queries,
+        pinned=pinned,
+    )
+
+
+def _newest(parameters: ReportParameters) -> ReportParameters:
+    return parameters.model_copy(update={"manifest_version": 0})
+
+
+def _refuse_other_inputs(control: Control, home: Path, *, sealed: Sealed) -> None:
+    """Compare the log's head with the sealed one, and the warehouse's files, byte for byte, with the seal."""
+    head = control.store.state(until_seq=sealed.parameters.log_seq).head
+    if head.hash != sealed.seal["log_head"]["hash"]:
+        raise NotHad(
+            f"The log was rewritten since: event {head.seq} is another than the sealed one."
+        )
+    with Warehouse.open(home).snapshot(sealed.parameters.manifest_version) as snapshot:
+        if damage := snapshot.damage():
+            raise NotHad(f"The warehouse was rewritten since the report: {damage}.")
+        told = sealed.seal.get("warehouse_digest")
+        if told is not None and told != snapshot.content_digest():
+            raise NotHad(
+                f"Version {snapshot.version} of the warehouse holds something else than when the report was made."
+            )
+
+
+def _judged(found: Frozen) -> tuple[Verdict, tuple[Check, ...]]:
+    review = assess_restart(found.request, found.tables)
+    return review.verdict, review.checks
+
+
+def _refuse_other_verdict(sealed: Sealed, verdict: Verdict, checks: tuple[Check, ...]) -> None:
+    again = {
+        "verdict": verdict.kind.value,
+        "reason": verdict.reason,
+        "first_blocker": verdict.first_blocker,
+        "checks": [check_document(check) for check in checks],
+    }
+    if all(again[name] == sealed.document[name] for name in JUDGED):
+        return
+    said = f"computed again from the sealed inputs the verdict is {verdict.kind}"
+    if sealed.seal["code_digest"] != code_digest():
+        raise NotHad(f"The judgement itself was changed since the report; {said}.")
+    raise NotHad(f"The sealed inputs give not the same review again; {said}.")
+
+
+def _compared(decision: Decision, report: ReportRef, *, then: Frozen, now: Frozen) -> Recheck:
+    before, checks_before = _judged(then)
+    after, checks_after = _judged(now)
+    late = {
+        name: count
+        for name, rows in now.tables.items()
+        if name not in DERIVED and (count := late_count(then.tables[name], rows))
+    }
+    changed = {
+        was.name: (was.status.value, new.status.value)
+        for was, new in zip(checks_before, checks_after, strict=True)
+        if was.status is not new.status
+    }
+    is_changed = before.kind is not after.kind
+    return Recheck(
+        decision,
+        report,
+        Answer.CHANGED if is_changed else Answer.UNCHANGED,
+        after.reason if is_changed else "",
+        late_verdict=after.kind.value,
+        changed_checks=changed,
+        late_rows=late,
+        not_yet=_not_yet(now),
+    )
+
+
+def late_count(then: pd.DataFrame, now: pd.DataFrame) -> int:
+    """Return how many rows are there now that were not, or said otherwise, then."""
+    known = set(_as_text(then))
+    return sum(row not in known for row in _as_text(now))
+
+
+def _as_text(rows: pd.DataFrame) -> list[tuple[str, ...]]:
+    return [tuple(map(str, row)) for row in rows.itertuples(index=False)]
+
+
+def _not_yet(now: Frozen) -> tuple[str, ...]:
+    marks = now.tables["review.watermarks"]
+    behind = marks[marks["loaded_until_at"] < pd.Timestamp(now.request.as_of)]
+    return tuple(f"{row['table_name']} of {row['source_id']}" for _, row in behind.iterrows())

@@ -1,0 +1,53 @@
+"""Joins what persons verified, as the log says, to the changes that were loaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from workbench.evidence import change_sha256
+
+KEY = ["source_id", "run_id", "record_type", "record_id", "change_seq"]
+
+
+def with_verifications(
+    records: pd.DataFrame, words: pd.DataFrame, *, as_of: pd.Timestamp
+) -> pd.DataFrame:
+    """Return the changes with `verified_at` and `verified_by` of the log where the source has none.
+
+    A word counts up to `as_of`, and only for the content that was looked at: a row that was rewritten since is
+    unverified again.
+    """
+    # Not exclusive: the log's position bounds it too, and on a recorded clock both are the same instant.
+    words = words[words["verified_at"] <= as_of]
+    if records.empty or words.empty:
+        return records
+    known = {key_of(row): row for _, row in words.iterrows()}
+    told: list[tuple[Any, Any]] = []
+    for _, row in records.iterrows():
+        word = known.get(key_of(row)) if pd.isna(row["verified_at"]) else None
+        is_same = word is not None and word["content_sha256"] == content_of(row)
+        said = word if word is not None and is_same else row
+        told.append((said["verified_at"], said["verified_by"]))
+    at = pd.Series([at for at, _ in told], records.index)
+    return records.assign(
+        verified_at=pd.to_datetime(at, utc=True).astype(records["verified_at"].dtype),
+        verified_by=pd.Series([by for _, by in told], records.index, dtype=object),
+    )
+
+
+def key_of(row: pd.Series[Any]) -> tuple[str, ...]:
+    """Return what names one change."""
+    *names, seq = (row[name] for name in KEY)
+    return (*map(str, names), str(int(seq)))
+
+
+def content_of(row: pd.Series[Any]) -> str:
+    """Return the SHA-256 of what a change was, as `mark-verified` takes it."""
+    return change_sha256(
+        row["changed_at"].to_pydatetime(),
+        row["change"] or "unknown",
+        before=row["before"] or "",
+        after=row["after"] or "",
+    )
