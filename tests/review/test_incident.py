@@ -282,11 +282,11 @@ def test_due_dates_skip_the_weekend() -> None:
 
 
 def test_the_whole_review_has_every_section() -> None:
-    """Summary, verdict and eleven sections, each with a sentence; the summary has the numbers."""
+    """Summary, verdict and twelve sections, each with a sentence; the summary has the numbers."""
     found = _review()
     assert list(found.sections) == [
         "phases", "timeline", "impact", "why", "failed_steps", "switch", "affected_records", "changes", "provider_status",
-        "safeguards", "action_items",
+        "safeguards", "trust", "action_items",
     ]  # fmt: skip
     assert all(section.sentence.endswith(".") for section in found.sections.values())
     assert "paused after 30 min" in found.summary

@@ -16,7 +16,9 @@ from workbench.records import HeadNote
 SEALED_PACKAGES = (
     "workbench",
     "duckdb",
+    "numpy",
     "pandas",
+    "ruptures",
     "scipy",
     "altair",
     "papermill",

@@ -16,6 +16,7 @@ from workbench.review.impact import impact_section
 from workbench.review.ledger import ledger_section
 from workbench.review.milestones import Milestone, milestone_table, milestones, phase_table
 from workbench.review.mitigation import changes_in_scope, suspect_changes
+from workbench.review.noise import trust_section
 from workbench.review.request import QueryCall, ReviewRequest
 from workbench.review.restart import assess_restart, restart_queries
 from workbench.review.safeguards import safeguard_section
@@ -63,6 +64,7 @@ def assess_incident(request: ReviewRequest, tables: Mapping[str, pd.DataFrame]) 
         "changes": _changes(ground),
         "provider_status": restart.sections["provider_status"],
         "safeguards": safeguard_section(ground),
+        "trust": trust_section(ground),
         "action_items": action_section(ground),
     }
     summary = f"{_course(ground, known)} {impact.sentence} {sections['switch'].sentence}"
