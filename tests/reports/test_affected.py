@@ -127,3 +127,23 @@ def test_a_row_that_a_later_load_tells_otherwise_is_unverified_again(
     assert not is_open()
     assert Warehouse.open(settings.home).load_rows("affected_record", path).rejected_count == 0
     assert is_open()
+
+
+def test_where_nothing_was_loaded_it_is_unknown_and_not_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """An empty list says that no source of records tells of these automations, and proposes no review on it."""
+    monkeypatch.setattr(story, "load", lambda *_: None)
+    settings, _ = story.set_up(tmp_path)
+    for name, value in (
+        ("STORE", settings.store), ("GATE", settings.gate), ("HOME", settings.home),
+        ("CLOCK", to_text(story.at(story.END_MINUTE))),
+    ):  # fmt: skip
+        monkeypatch.setenv(f"WORKBENCH_{name}", str(value))
+    with pytest.raises(SystemExit) as end:
+        main(["affected", "list", "H-1"])
+    said = capsys.readouterr()
+    assert (end.value.code or 0) == 0
+    assert "0 changes loaded since the onset" in said.out
+    assert "Next" not in said.out
+    assert "UNKNOWN whether this is all" in said.err

@@ -93,7 +93,7 @@ def _show(ledger: Ledger, changes: pd.DataFrame) -> None:
     asked = ledger.request
     count, blocking = len(changes), int(changes["blocks"].sum())
     click.echo(
-        f"{asked.hold_id}  {asked.only or asked.scope}  {count:,} changes since the onset at "
+        f"{asked.hold_id}  {asked.only or asked.scope}  {count:,} changes loaded since the onset at "
         f"{when(asked.onset_at)}, {blocking:,} of them block a restart."
     )
     rows = shown(changes)
@@ -110,7 +110,7 @@ def _show(ledger: Ledger, changes: pd.DataFrame) -> None:
         first = rows.to_dict("records")[0]
         record = quote(f"{first['record_type']}/{first['record_id']}")
         click.echo(one_line(f"Next: workbench affected mark-verified {record} --reason TEXT"))
-    else:
+    elif ledger.is_whole:
         click.echo(f"Next: workbench review {asked.hold_id}")
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from workbench.review.ground import Ground
 from workbench.review.periods import BASELINE, SINCE, with_period
+from workbench.review.power import caught_rate
 from workbench.review.sequential import (
     Guardrail,
     GuardState,
@@ -36,6 +37,11 @@ class Guarded:
     def aborting_count(self, more: int = 0) -> int:
         """Return the failures in all at which so many more runs abort it; one more than the runs where none does."""
         return aborting_count(self.guardrail, self.reading.run_count + more)
+
+    def caught_rate(self, more: int) -> float | None:
+        """Return the failure rate that so many more runs catch with the usual power; None where they catch none."""
+        so_far = self.reading.failure_count, self.reading.run_count
+        return caught_rate(self.guardrail, more, before=so_far)
 
 
 def tolerated(limits: ReviewThresholds) -> Guardrail:

@@ -123,6 +123,7 @@ def propose(ground: Ground, checks: tuple[Check, ...], *, escalations: tuple[str
     ids = narrow_ids(ground, kind)
     weakest, own = standings(ground)[0], standings(ground, ids)[0]
     count, failures, needed = own.run_count, own.failure_count, own.needed_run_count
+    guard = guarded(ground, [own.automation_id])[0]
     run_count = (
         needed if count >= limits.narrow_run_count and needed else int(limits.narrow_run_count)
     )
@@ -141,7 +142,8 @@ def propose(ground: Ground, checks: tuple[Check, ...], *, escalations: tuple[str
         missing_tables=tuple(missing := stale_tables(ground)),
         sources=sources_of(ground, tuple(missing)),
         engine=_one_engine(ground),
-        aborting_count=guarded(ground, [own.automation_id])[0].aborting_count(run_count),
+        aborting_count=guard.aborting_count(run_count),
+        caught_rate=guard.caught_rate(run_count) if ids else None,
         aborted_scope=_aborted_scope(ground),
     )
 

@@ -19,6 +19,7 @@ from shlex import quote
 from workbench.records import Check, CheckStatus, Verdict, VerdictKind
 from workbench.review.check_freshness import RESTS_ON
 from workbench.review.ground import counted, listed, percent
+from workbench.review.power import POWER
 from workbench.review.statistics import upper_bound
 
 CRITICAL = ("pause_held", "audit_chain", "pending_approvals", "provider_status", "affected_records")
@@ -51,6 +52,7 @@ class Proposal:
         candidates: automations that a person may narrow to where nothing is proposed.
         missing_tables: tables that were not loaded, or not far enough, for these automations.
         aborting_count: failures in all at which the guardrail aborts by the end of the narrow restart; 0 if unknown.
+        caught_rate: failure rate that the guardrail aborts among the runs in four cases of five; None if there is none.
         aborted_scope: scope of an open narrow restart whose guardrail says abort; empty where there is none.
         sources: table -> the one source that loaded it before, which loads it further.
         engine: the one engine that runs all of them, which `sync` reads; empty where there is none.
@@ -70,6 +72,7 @@ class Proposal:
     sources: Mapping[str, str] = field(default_factory=dict)
     engine: str = ""
     aborting_count: int = 0
+    caught_rate: float | None = None
     aborted_scope: str = ""
 
     @property
@@ -169,9 +172,14 @@ def _narrow_reason(lacking: Sequence[Check], proposal: Proposal) -> str:
 def _guardrail(proposal: Proposal) -> str:
     """Return when to stop a narrow restart before its end, where that may come at all."""
     more = proposal.aborting_count - proposal.failure_count
-    if not proposal.aborting_count or more > proposal.run_count:
+    if not proposal.aborting_count:
         return ""
-    return f"stop at {counted(more, 'failure')} among them, or fewer if the guardrail says so; "
+    if more > proposal.run_count or proposal.caught_rate is None:
+        return "so few runs cannot make the guardrail abort, whatever the failure rate; "
+    return (
+        f"stop at {counted(more, 'failure')} among them, or fewer if the guardrail says so, which catches a failure "
+        f"rate of {percent(proposal.caught_rate)} with a chance of {percent(POWER)}; "
+    )
 
 
 def _next_command(kind: VerdictKind, proposal: Proposal, blocker: Check | None) -> str:
