@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import threading
 from typing import TYPE_CHECKING
@@ -92,20 +93,14 @@ def _once(control: Control, settings: Settings, *, is_json: bool) -> int:
 
 def _watch(control: Control, settings: Settings, period: float) -> int:
     """Look until a signal and print what is new; a store or warehouse that is away for a while ends nothing."""
-    from workbench.cli.watching import watch
+    from workbench.cli.watching import Watch
 
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
     click.echo(store_line(control.head_note(), settings))
-    watch(
-        control,
-        settings,
-        over=over,
-        period_seconds=period,
-        say=click.echo,
-        complain=lambda line: click.echo(line, err=True),
-    )
+    complain = functools.partial(click.echo, err=True)
+    Watch(settings, period, click.echo, complain).go_on(over, control)
     head_line(control.head_note())
     return 0
 

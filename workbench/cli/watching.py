@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from workbench.cli.present import one_line
 from workbench.control import Control, open_control
@@ -13,69 +14,55 @@ from workbench.settings import Settings
 Say = Callable[[str], None]
 
 
-def watch(
-    control: Control,
-    settings: Settings,
-    *,
-    over: threading.Event,
-    period_seconds: float,
-    say: Say,
-    complain: Say,
-) -> None:
-    """Look until `over` is set; a store or warehouse that is away is said once and ends nothing."""
-    from workbench.cli.trigger_lines import news
-    from workbench.noticing import look_once
+@dataclass(frozen=True)
+class Watch:
+    """How it is looked.
 
-    said = ""
-    while not over.is_set():
-        try:
-            noticed = look_once(control, settings)
-            said = ""
-            for line in news(control.state(), noticed):
-                say(line)
-        except StorageUnavailable as exc:
-            if exc.message != said:
-                complain(one_line(f"CANNOT LOOK: {exc.message}"))
-            said = exc.message
-        over.wait(period_seconds)
+    Attributes:
+        say: takes what is new; `complain` why it could not be looked.
+        survives: what ends nothing: it is said once, until it goes well or fails otherwise.
+    """
+
+    settings: Settings
+    period_seconds: float
+    say: Say
+    complain: Say
+    survives: type[Exception] = StorageUnavailable
+
+    def go_on(self, over: threading.Event, control: Control | None = None) -> None:
+        """Look until `over` is set, opening the store where it is not open."""
+        said = ""
+        while not over.is_set():
+            try:
+                control = control or open_control(self.settings)
+                self._look(control)
+                said = ""
+            except self.survives as exc:
+                what = exc.message if isinstance(exc, WorkbenchError) else repr(exc)
+                if what != said:
+                    self.complain(one_line(f"CANNOT LOOK: {what}"))
+                said = what
+            over.wait(self.period_seconds)
+
+    def _look(self, control: Control) -> None:
+        from workbench.cli.trigger_lines import (
+            news,
+        )  # loads the warehouse: what fails here is survived as well
+        from workbench.noticing import look_once
+
+        noticed = look_once(control, self.settings)
+        for line in news(control.state(), noticed):
+            self.say(line)
 
 
 def watch_beside(
     settings: Settings, over: threading.Event, *, period_seconds: float, say: Say
 ) -> threading.Thread:
-    """Start looking in a thread of its own; whatever goes wrong there is said, and looked past, until `over`.
+    """Start looking in a thread of its own, which survives whatever goes wrong there, until `over` is set.
 
     It may be left behind at the end: a service that is slow to take a message holds up no shutdown.
     """
-    thread = threading.Thread(
-        target=_keep_watching,
-        args=(settings, over),
-        kwargs={"period_seconds": period_seconds, "say": say},
-        name="triggers",
-        daemon=True,
-    )
+    watch = Watch(settings, period_seconds, say, say, survives=Exception)
+    thread = threading.Thread(target=watch.go_on, args=(over,), name="triggers", daemon=True)
     thread.start()
     return thread
-
-
-def _keep_watching(
-    settings: Settings, over: threading.Event, *, period_seconds: float, say: Say
-) -> None:
-    said = ""
-    while not over.is_set():
-        try:
-            control = open_control(settings)
-            watch(
-                control,
-                settings,
-                over=over,
-                period_seconds=period_seconds,
-                say=say,
-                complain=say,
-            )
-        except Exception as exc:  # noqa: BLE001  # nothing that fails here may end the delivery
-            what = exc.message if isinstance(exc, WorkbenchError) else repr(exc)
-            if what != said:
-                say(one_line(f"CANNOT LOOK for triggers: {what} Delivery goes on."))
-            said = what
-            over.wait(period_seconds)
