@@ -84,7 +84,7 @@ def read_book(path: Path) -> AddressBook:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         line = re.search(r"at line \d+", str(exc))  # the rest could quote an address
         where = f" {line.group()}" if line else ""
-        raise BadSettings(f"{path} is no TOML{where}; see README, *Somebody is told*.") from None
+        raise BadSettings(f"{path} is no TOML{where}; see README, *Somebody notices*.") from None
     return AddressBook(_roles_of(path, body), is_there=True)
 
 
