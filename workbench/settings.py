@@ -139,6 +139,11 @@ class Settings:
         return self.engines or self.home / "engines.toml"
 
     @property
+    def notify_file(self) -> Path:
+        """The private file that says how roles are told, whether or not it is there."""
+        return self.home / "notify.toml"
+
+    @property
     def spool_folders(self) -> tuple[Path, ...]:
         """Folders besides the gate folder that have a spool."""
         return (self.spool,) if self.spool else ()

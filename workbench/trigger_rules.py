@@ -12,6 +12,11 @@ from typing import Any
 
 _MONEY = re.compile(r"\d{1,12}(?:\.\d{1,6})? [A-Z]{3}")
 ACTIONS = ("notify", "pause")
+_BOUNDS = {
+    "failure_rate_runs": (10, 1000),
+    "failure_rate_percent": (0, 99),
+    "tell_next_seconds": (0, 86_400),
+}
 
 
 def _rule(value: Any, source: str) -> Any:
@@ -32,6 +37,7 @@ class TriggerRules:
         suspect_changes: records that customers see, changed within an hour by runs that failed or began
             on context that was too old.
         customer_changes_per_hour: records that customers see, changed within an hour by any run.
+        tell_next_seconds: how long a role that was told has to acknowledge before the next one is told, too.
     """
 
     action: str = _rule("notify", "a person decides, unless the registry says otherwise")
@@ -57,6 +63,9 @@ class TriggerRules:
         3, "the shipped recording: ordinary failures change one or two such records in an hour"
     )
     customer_changes_per_hour: int = _rule(0, "the registry")
+    tell_next_seconds: int = _rule(
+        300, "5 minutes to answer for what users see (Site Reliability Engineering, chapter 11)"
+    )
 
     def source(self, name: str) -> str:
         """Return where a number comes from: the registry where it differs from the usual one."""
@@ -79,9 +88,7 @@ def why_wrong(name: str, value: Any) -> str:
     if name.startswith("budget_"):
         is_money = value == "" or (isinstance(value, str) and _MONEY.fullmatch(value))
         return "" if is_money else f'{name} must be an amount and a currency, like "1.50 USD"'
-    least, most = {"failure_rate_runs": (10, 1000), "failure_rate_percent": (0, 99)}.get(
-        name, (0, 10**9)
-    )
+    least, most = _BOUNDS.get(name, (0, 10**9))
     is_count = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
     return "" if is_count else f"{name} must be a whole number from {least} to {most}"
 

@@ -21,6 +21,7 @@ HEAVY = {
     "anywidget",
     "IPython",
     "altair",
+    "apprise",
     "great_tables",
     "pydantic",
     "psycopg",  # only a store on a server needs it

@@ -11,6 +11,7 @@ import click
 
 from workbench.cli.doctor_clock import clock_words
 from workbench.cli.doctor_engines import engine_words, named_engines
+from workbench.cli.doctor_telling import telling_words
 from workbench.cli.present import as_json, demo_words, head_line, printable, table
 from workbench.control.reading import ENROL_ANOTHER, host_views, why_alone, why_unsigned
 from workbench.errors import WorkbenchError
@@ -96,6 +97,7 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
         _keys_finding(store.state(), settings.clock().now()),
         *_registry_findings(settings, store),
         *(Finding(*words) for words in engine_words(settings, store)),
+        Finding("notifications", *telling_words(settings, store)),
         _warehouse_finding(settings.home / "warehouse"),
     ]
     return found, result.head

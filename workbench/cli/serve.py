@@ -1,10 +1,11 @@
-"""`workbench serve`: deliver to engines and reconcile, in one supervised process."""
+"""`workbench serve`: deliver to engines, reconcile, and look for what fires, in one supervised process."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import threading
+from collections.abc import Iterator
 
 import click
 
@@ -19,6 +20,9 @@ from workbench.settings import Settings, notify_socket
 from workbench.store.store import open_store
 
 PERIOD_SECONDS = 15.0
+TRIGGERS_PERIOD_SECONDS = 60.0
+LEAVE_SECONDS = 5.0
+"""How long a look that is under way is waited for at the end."""
 
 
 @click.command()
@@ -31,19 +35,29 @@ PERIOD_SECONDS = 15.0
     help="Seconds between two looks at an engine where all is as wanted.",
 )
 @click.option(
+    "--triggers-period",
+    type=click.FloatRange(0, 86400),
+    default=TRIGGERS_PERIOD_SECONDS,
+    show_default=True,
+    help="Seconds between two looks for what fires; 0 leaves them to `workbench triggers`.",
+)
+@click.option(
     "--unit",
     type=click.Choice(["system", "user"]),
     help="Print the systemd unit of the service, for the host or for your own manager.",
 )
-def command(once: bool, period: float, unit: str | None) -> int:
+def command(once: bool, period: float, triggers_period: float, unit: str | None) -> int:
     """Bring engines where the holds want them, and back to it when somebody changes that.
 
     A hold that is recorded meanwhile is delivered at once. One process delivers to an engine at a time,
-    whatever host it runs on; the others wait to take over. Exit code with --once: 0 all is as wanted, 16 not.
+    whatever host it runs on; the others wait to take over. Beside it, with a period of its own, it looks for what
+    fires, as `workbench triggers --watch` does; what goes wrong there stops no delivery. With --once it goes over
+    engines alone. Exit code with --once: 0 all is as wanted, 16 not.
     """
-    if unit and (once or period != PERIOD_SECONDS):
+    usual = (PERIOD_SECONDS, TRIGGERS_PERIOD_SECONDS)
+    if unit and (once or (period, triggers_period) != usual):
         raise UsageFault(
-            "Say --unit alone: the unit serves at its usual period.",
+            "Say --unit alone: the unit serves at its usual periods.",
             next_step="`workbench serve --unit system`",
         )
     settings = Settings.from_environment()
@@ -66,9 +80,25 @@ def command(once: bool, period: float, unit: str | None) -> int:
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
-    with fleet:
+    with _looking(settings, over, period_seconds=triggers_period), fleet:
         serve(fleet, over, say=_say, period_seconds=period, tell=Supervisor(notify_socket()).tell)
     return 0
+
+
+@contextlib.contextmanager
+def _looking(settings: Settings, over: threading.Event, *, period_seconds: float) -> Iterator[None]:
+    """Look for what fires while the block lasts, beside it; with a period of 0 nothing looks."""
+    if not period_seconds:
+        yield
+        return
+    from workbench.cli.watching import watch_beside
+
+    looking = watch_beside(settings, over, period_seconds=period_seconds, say=_say)
+    try:
+        yield
+    finally:
+        over.set()
+        looking.join(LEAVE_SECONDS)
 
 
 def _once(fleet: Fleet) -> int:

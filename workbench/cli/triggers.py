@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import threading
+from typing import TYPE_CHECKING
 
 import click
 
 from workbench.cli.present import as_json, closing_line, head_line, one_line, store_line
-from workbench.clock import from_text
 from workbench.control import Control, open_control
-from workbench.errors import StorageUnavailable, UsageFault
+from workbench.errors import UsageFault
 from workbench.settings import Settings
-from workbench.store.state import State
 from workbench.trigger_rules import TriggerFinding, TriggerState
+
+if TYPE_CHECKING:
+    from workbench.noticing import Noticed
 
 FIRES_EXIT_CODE = 22
 
@@ -28,97 +31,87 @@ FIRES_EXIT_CODE = 22
     show_default=True,
     help="Seconds between two looks of --watch.",
 )
+@click.option(
+    "--acknowledge",
+    "taken_on",
+    metavar="SCOPE[/RULE]",
+    help="Say that you look after what fires there: nobody further is told of it.",
+)
+@click.option("-r", "--reason", default="", help="A word about it, with --acknowledge.")
 @click.option("--as", "role", help="Role you act for.")
 @click.option("--json", "is_json", is_flag=True, help="Machine-readable output, with --once.")
 def command(
-    *, is_once: bool, is_watching: bool, period: float, role: str | None, is_json: bool
+    *,
+    is_once: bool,
+    is_watching: bool,
+    period: float,
+    taken_on: str | None,
+    reason: str,
+    role: str | None,
+    is_json: bool,
 ) -> int:
     """Look at every automation and category for what `[triggers]` of the registry names.
 
-    What begins, ends or cannot be told is recorded once. Nobody is notified: run it where somebody reads it.
+    What begins, ends or cannot be told is recorded once. The owner is told of what fires, then the deputy, then the
+    category's owner, by the addresses of `notify.toml`, until somebody acknowledges it.
     Exit code with --once: 0 nothing fires, 22 something does.
     """
-    if is_once == is_watching or (is_json and is_watching):
+    asked = is_once + is_watching + (taken_on is not None)
+    if asked != 1 or (is_json and not is_once) or (reason and taken_on is None):
         raise UsageFault(
-            "Say --once, with --json or without, or --watch.",
+            "Say --once, with --json or without, or --watch, or --acknowledge, with --reason or without.",
             next_step="`workbench triggers --once`",
         )
     settings = Settings.from_environment()
     control = open_control(settings, role=role)
+    if taken_on is not None:
+        return _acknowledge(control, taken_on, reason)
     if is_watching:
         return _watch(control, settings, period)
+    return _once(control, settings, is_json=is_json)
+
+
+def _once(control: Control, settings: Settings, *, is_json: bool) -> int:
+    from workbench.cli.trigger_lines import firing_lines, hold_lines, told_lines
     from workbench.noticing import look_once
 
     if not is_json:
         click.echo(store_line(control.head_note(), settings))
     noticed = look_once(control, settings)
     if is_json:
-        click.echo(as_json(_document(control, noticed.findings, noticed.hold_ids)))
+        click.echo(as_json(_document(control, noticed)))
     else:
         state = control.state()
         for one in noticed.firing:
-            click.echo("\n".join(_firing_lines(state, one)))
+            click.echo("\n".join(firing_lines(state, one)))
         _say_rest(noticed.findings, {e.target for e in noticed.events})
-        _say_holds(noticed.hold_ids, noticed.kept_back)
+        for line in (*hold_lines(noticed.hold_ids, noticed.kept_back), *told_lines(noticed.told)):
+            click.echo(line)
         closing_line(control)
     return FIRES_EXIT_CODE if noticed.firing else 0
 
 
 def _watch(control: Control, settings: Settings, period: float) -> int:
     """Look until a signal and print what is new; a store or warehouse that is away for a while ends nothing."""
-    from workbench.noticing import look_once
+    from workbench.cli.watching import Watch
 
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
     click.echo(store_line(control.head_note(), settings))
-    said = ""
-    while True:
-        try:
-            noticed = look_once(control, settings)
-            new, said = {e.target for e in noticed.events}, ""
-            state = control.state()
-            for one in noticed.findings:
-                if one.key in new:
-                    click.echo("\n".join(_new_lines(state, one)))
-            _say_holds(noticed.hold_ids, noticed.kept_back if new else "")
-        except StorageUnavailable as exc:
-            if exc.message != said:
-                click.echo(one_line(f"CANNOT LOOK: {exc.message}"), err=True)
-            said = exc.message
-        if over.wait(period):
-            break
+    complain = functools.partial(click.echo, err=True)
+    Watch(settings, period, click.echo, complain).go_on(over, control)
     head_line(control.head_note())
     return 0
 
 
-def _new_lines(state: State, one: TriggerFinding) -> list[str]:
-    if one.state is TriggerState.FIRES:
-        return _firing_lines(state, one)
-    word = "over" if one.state is TriggerState.QUIET else "CANNOT TELL"
-    return [one_line(f"{word}  {one.scope}  {one.rule}: {one.sentence}")]
+def _acknowledge(control: Control, name: str, reason: str) -> int:
+    from workbench.control.notices import acknowledge
 
-
-def _firing_lines(state: State, one: TriggerFinding) -> list[str]:
-    """Return what fires: since when, number and threshold, whom to tell, and the command that pauses it."""
-    known = state.triggers[one.key]
-    holds = sorted({h.hold_id for i in _ids(state, one.scope) for h in state.holds_on(i)})
-    held = f"held by {', '.join(holds)}" if holds else "not held"
-    since = f"{from_text(known['since']):%Y-%m-%d %H:%M:%S} UTC"
-    lines = [
-        f"FIRES  {one.scope}  {one.rule}  since {since}, event {known['seq']}, {held}",
-        f"    {one.sentence}; fires at {one.threshold} ({one.source}); query {one.query}",
-        f"    tell: {', then '.join(known['tell'])}",
-        f"    {known['pause']}",
-    ]
-    return [one_line(line) for line in lines]
-
-
-def _ids(state: State, scope: str) -> list[str]:
-    key, _, value = scope.partition("=")
-    if key == "automation":
-        return [value]
-    return [i for i, a in state.automations.items() if a.category == value and not a.is_retired]
+    for event in acknowledge(control, name, reason=reason):
+        click.echo(one_line(f"Acknowledged {event.target}; nobody further is told of it."))
+    closing_line(control)
+    return 0
 
 
 def _say_rest(findings: tuple[TriggerFinding, ...], new: set[str]) -> None:
@@ -133,16 +126,7 @@ def _say_rest(findings: tuple[TriggerFinding, ...], new: set[str]) -> None:
         click.echo("Nothing fires." if not doubts else "Nothing that can be told fires.")
 
 
-def _say_holds(hold_ids: tuple[str, ...], kept_back: str) -> None:
-    if hold_ids:
-        click.echo(f"Placed {', '.join(hold_ids)}; see `workbench hold list`.")
-    if kept_back:
-        click.echo(f"NOT PAUSED, though the registry asks for it: {kept_back}.")
-
-
-def _document(
-    control: Control, findings: tuple[TriggerFinding, ...], hold_ids: tuple[str, ...]
-) -> dict[str, object]:
+def _document(control: Control, noticed: Noticed) -> dict[str, object]:
     state, head = control.state(), control.head_note()
     return {
         "store": {"store_id": head.store_id, "environment": head.environment, "seq": head.seq},
@@ -161,8 +145,19 @@ def _document(
                 "tell": state.triggers.get(f.key, {}).get("tell", []),
                 "pause": state.triggers.get(f.key, {}).get("pause", ""),
             }
-            for f in findings
+            for f in noticed.findings
             if f.state is not TriggerState.QUIET
         ],
-        "placed": list(hold_ids),
+        "placed": list(noticed.hold_ids),
+        "told": [
+            {
+                "role": e.payload["role"],
+                "of": e.target,
+                "outcome": e.outcome,
+                "why": e.reason,
+            }
+            for e in noticed.told.events
+            if e.action == "notice.end"
+        ],
+        "nobody_is_told": noticed.told.fault,
     }

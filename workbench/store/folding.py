@@ -37,7 +37,7 @@ from workbench.store.readiness import keeps_what_is_ready
 from workbench.store.record_events import on_record_verify
 from workbench.store.signatures import signer_of
 from workbench.store.state import State, scope_of
-from workbench.store.trigger_events import on_clear, on_doubt, on_fire
+from workbench.store.trigger_events import ON_TRIGGERS
 from workbench.store.trusting import (
     is_entitled_to_decide,
     may_open,
@@ -336,10 +336,8 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "drill.record": on_drill,
     "drill.accept": on_drill_accept,
     "host.forget": _on_forget,
-    "trigger.fire": on_fire,
-    "trigger.clear": on_clear,
-    "trigger.doubt": on_doubt,
     "record.verify": on_record_verify,
+    **ON_TRIGGERS,
 }
 
 

@@ -1,6 +1,9 @@
-"""The fold of what looks found: episodes that began, ended, or cannot be told; none of it pauses or opens."""
+"""The fold of what looks found, whom it was told and who acknowledged it; none of it pauses or opens."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from workbench.clock import to_text
 from workbench.records import Event
@@ -28,6 +31,50 @@ def on_doubt(state: State, event: Event) -> None:
     state.touched.add(("trigger", event.target))
 
 
+def on_acknowledge(state: State, event: Event) -> None:
+    """Keep who took an episode on: nobody further is told of it."""
+    known = _episode(state, event)
+    if known and "acknowledged_by" not in known:
+        told = {"acknowledged_by": event.actor, "acknowledged_at": to_text(event.occurred_at)}
+        _change(state, event, {**known, **told})
+
+
+def on_notice_begin(state: State, event: Event) -> None:
+    """Keep that a role is about to be told; whoever comes later does not tell it again."""
+    if known := _episode(state, event):
+        one = {
+            "told_at": to_text(event.occurred_at),
+            "tries": event.payload["tries"],
+            "outcome": "pending",
+        }
+        _change(state, event, _with_notice(known, event, one))
+
+
+def on_notice_end(state: State, event: Event) -> None:
+    """Keep how telling a role went."""
+    known = _episode(state, event)
+    begun = known.get("notices", {}).get(event.payload["role"])
+    if begun and begun["tries"] == event.payload["tries"]:
+        one = {**begun, "outcome": event.outcome, "reason": event.reason}
+        _change(state, event, _with_notice(known, event, one))
+
+
+def _episode(state: State, event: Event) -> dict[str, Any]:
+    """Return the episode that an event is about where it still lasts, else nothing."""
+    known = state.triggers.get(event.target, {})
+    is_same = known.get("seq") == event.payload["episode"]
+    return known if is_same and known["state"] == TriggerState.FIRES else {}
+
+
+def _with_notice(known: dict[str, Any], event: Event, one: dict[str, Any]) -> dict[str, Any]:
+    return {**known, "notices": {**known.get("notices", {}), event.payload["role"]: one}}
+
+
+def _change(state: State, event: Event, known: dict[str, Any]) -> None:
+    state.triggers[event.target] = known
+    state.touched.add(("trigger", event.target))
+
+
 def _keep(state: State, event: Event, found: TriggerState) -> None:
     told = {name: value for name, value in event.payload.items() if name != "command"}
     state.triggers[event.target] = {
@@ -38,3 +85,13 @@ def _keep(state: State, event: Event, found: TriggerState) -> None:
         "reason": event.reason,
     }
     state.touched.add(("trigger", event.target))
+
+
+ON_TRIGGERS: Mapping[str, Callable[[State, Event], None]] = {
+    "trigger.fire": on_fire,
+    "trigger.clear": on_clear,
+    "trigger.doubt": on_doubt,
+    "trigger.acknowledge": on_acknowledge,
+    "notice.begin": on_notice_begin,
+    "notice.end": on_notice_end,
+}

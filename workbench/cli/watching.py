@@ -1,0 +1,68 @@
+"""Looking again and again for what fires, saying only what is new; alone, or beside the delivery to engines."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from workbench.cli.present import one_line
+from workbench.control import Control, open_control
+from workbench.errors import StorageUnavailable, WorkbenchError
+from workbench.settings import Settings
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How it is looked.
+
+    Attributes:
+        say: takes what is new; `complain` why it could not be looked.
+        survives: what ends nothing: it is said once, until it goes well or fails otherwise.
+    """
+
+    settings: Settings
+    period_seconds: float
+    say: Say
+    complain: Say
+    survives: type[Exception] = StorageUnavailable
+
+    def go_on(self, over: threading.Event, control: Control | None = None) -> None:
+        """Look until `over` is set, opening the store where it is not open."""
+        said = ""
+        while not over.is_set():
+            try:
+                control = control or open_control(self.settings)
+                self._look(control)
+                said = ""
+            except self.survives as exc:
+                what = exc.message if isinstance(exc, WorkbenchError) else repr(exc)
+                if what != said:
+                    self.complain(one_line(f"CANNOT LOOK: {what}"))
+                said = what
+            over.wait(self.period_seconds)
+
+    def _look(self, control: Control) -> None:
+        from workbench.cli.trigger_lines import (
+            news,
+        )  # loads the warehouse: what fails here is survived as well
+        from workbench.noticing import look_once
+
+        noticed = look_once(control, self.settings)
+        for line in news(control.state(), noticed):
+            self.say(line)
+
+
+def watch_beside(
+    settings: Settings, over: threading.Event, *, period_seconds: float, say: Say
+) -> threading.Thread:
+    """Start looking in a thread of its own, which survives whatever goes wrong there, until `over` is set.
+
+    It may be left behind at the end: a service that is slow to take a message holds up no shutdown.
+    """
+    watch = Watch(settings, period_seconds, say, say, survives=Exception)
+    thread = threading.Thread(target=watch.go_on, args=(over,), name="triggers", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,192 @@
+"""Tells roles by what their addresses name: mail, chat, a pager, or whatever else Apprise knows.
+
+    [roles]
+    ops-lead = "mailto://..."
+    agent-owner = ["slack://...", "json://..."]
+
+The file lies beside private things and is readable by its owner alone: an address has its token in it. What is
+said or raised here names a role and never an address, nor words of a service that could quote one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import stat
+import tomllib
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import BadSettings
+from workbench.slug import SLUG
+
+_LOGGER = "apprise"
+_ANSWERED = re.compile(r"\berror=(\d{3})\b")
+_NEVER_CONNECTED = re.compile(
+    r"refused|NewConnectionError|NameResolutionError|getaddrinfo|Name or service|unreachable|CERTIFICATE",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class AddressBook:
+    """The addresses of roles; none of them is shown.
+
+    Attributes:
+        addresses: role -> its addresses.
+        is_there: whether there is a file at all.
+    """
+
+    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    is_there: bool = False
+
+
+@dataclass(frozen=True)
+class Sent:
+    """How a sending to a role went.
+
+    Attributes:
+        is_taken: a service took it for at least one address.
+        is_open: whether it came is not known, so that sending it again could tell somebody twice.
+        why: what failed, in one clause without any address; empty where nothing did.
+    """
+
+    is_taken: bool
+    is_open: bool = False
+    why: str = ""
+
+
+def read_book(path: Path) -> AddressBook:
+    """Return the addresses of a file, none where there is no file.
+
+    Raises BadSettings when others could read or replace it, and naming what to mend, never an address.
+    """
+    try:
+        with open(path, "rb") as file:
+            found = os.fstat(file.fileno())
+            content = file.read()
+    except FileNotFoundError:
+        return AddressBook()
+    except OSError as exc:
+        raise BadSettings(f"{path} cannot be read: {exc.strerror}.") from exc
+    if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.getuid():
+        raise BadSettings(
+            f"{path} is open to others (mode {stat.S_IMODE(found.st_mode):04o}); nobody is told by it.",
+            next_step=f"`chmod 600 {path}`; where others may have read it, renew the tokens in it",
+        )
+    try:
+        body = tomllib.loads(content.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        line = re.search(r"at line \d+", str(exc))  # the rest could quote an address
+        where = f" {line.group()}" if line else ""
+        raise BadSettings(f"{path} is no TOML{where}; see README, *Somebody notices*.") from None
+    return AddressBook(_roles_of(path, body), is_there=True)
+
+
+def _roles_of(path: Path, body: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    roles = body.get("roles", {})
+    if set(body) - {"roles"} or not isinstance(roles, dict):
+        raise BadSettings(f"{path}: there is one table, [roles], and nothing beside it.")
+    found = {}
+    for number, (role, value) in enumerate(roles.items(), start=1):
+        if not SLUG.fullmatch(role):
+            raise BadSettings(f"{path}: entry {number} of [roles] is named by no role's id.")
+        some = [value] if isinstance(value, str) else value
+        if not isinstance(some, list) or not all(isinstance(a, str) and a for a in some):
+            raise BadSettings(f"{path}: {role} needs an address, or a list of addresses.")
+        found[role] = tuple(some)
+    return {role: some for role, some in found.items() if some}
+
+
+def unknown_addresses(book: AddressBook) -> list[str]:
+    """Return where addresses are that Apprise cannot use, as role and place in its list, never the address."""
+    if not book.addresses:
+        return []
+    with _listening():
+        return [
+            f"{role}, address {number}"
+            for role, some in book.addresses.items()
+            for number, address in enumerate(some, start=1)
+            if _service(address) is None
+        ]
+
+
+def send(addresses: Sequence[str], *, title: str, body: str) -> Sent:
+    """Send one message to each address of a role; raises nothing, and says what failed without an address."""
+    found = [_send_one(address, title, body) for address in addresses]
+    faults = [one.why for one in found if one.why]
+    return Sent(
+        any(one.is_taken for one in found),
+        any(one.is_open for one in found),
+        "; ".join(dict.fromkeys(faults)),
+    )
+
+
+def _send_one(address: str, title: str, body: str) -> Sent:
+    with _listening() as said:
+        try:
+            service = _service(address)
+            if service is None:
+                return Sent(False, why="an address is none that Apprise can use")
+            is_taken = bool(service.notify(title=title, body=body, body_format="text"))
+        except Exception as exc:  # noqa: BLE001  # a service that fails in any way fails nothing of ours
+            return Sent(
+                False, is_open=True, why=f"the service's part failed ({type(exc).__name__})"
+            )
+    return Sent(True) if is_taken else _fault_of("\n".join(said))
+
+
+def _service(address: str) -> Any:
+    """Return what sends to an address, or None; Apprise is loaded here, where somebody is to be told."""
+    import apprise
+
+    asset = apprise.AppriseAsset(
+        app_id="workbench", app_desc="restart review workbench", async_mode=False
+    )
+    service = apprise.Apprise(asset=asset)
+    return service if service.add(address) else None
+
+
+def _fault_of(said: str) -> Sent:
+    """Return why a service did not take it, in our words: its own could quote the address."""
+    if answered := _ANSWERED.search(said):
+        return Sent(False, why=f"the service answered {answered.group(1)}")
+    if _NEVER_CONNECTED.search(said):
+        return Sent(False, why="the service could not be reached")
+    return Sent(False, is_open=True, why="the service gave no answer that says it came")
+
+
+@contextlib.contextmanager
+def _listening() -> Iterator[list[str]]:
+    """Hear what Apprise logs meanwhile and let none of it out: it may hold an address.
+
+    Warnings are left out as well: at its first use it loads all its services, whose libraries warn of their own.
+    """
+    said: list[str] = []
+    logger, ear = logging.getLogger(_LOGGER), _Ear(said)
+    before, handlers, is_passed_on = logger.level, logger.handlers, logger.propagate
+    logger.handlers, logger.propagate = [ear], False
+    logger.setLevel(logging.DEBUG)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield said
+    finally:
+        logger.handlers, logger.propagate = handlers, is_passed_on
+        logger.setLevel(before)
+
+
+class _Ear(logging.Handler):
+    """Keeps what is logged in a list."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__(logging.DEBUG)
+        self._said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._said.append(record.getMessage())
