@@ -8,16 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.review.public import node_builds
 from workbench.review import changepoints
 from workbench.review.changepoints import FALSE_ALARM, LEAST_BINS, find_segments, rate_segments
 
-PUBLIC = Path(__file__).parents[1] / "fixtures" / "nodejs_ci_green.csv"
 
-
-@pytest.fixture(scope="module")
-def public() -> pd.DataFrame:
+@pytest.fixture
+def public(shared_data: Path) -> pd.DataFrame:
     """Green builds of each day, as Node.js published them."""
-    return pd.read_csv(PUBLIC)
+    return node_builds(shared_data)
 
 
 def test_the_known_bad_summer_is_isolated_among_few(public: pd.DataFrame) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.review.public import node_builds
 from tests.review.world import at, calm_tables, every, ground, runs_of, story, with_rows
 from workbench.review import trust
 from workbench.review.ground import shaped
@@ -21,7 +22,6 @@ from workbench.review.trust import (
     outcome_flaps,
 )
 
-PUBLIC = Path(__file__).parents[1] / "fixtures" / "nodejs_ci_green.csv"
 NOBODY = acts_of({})
 
 
@@ -47,9 +47,9 @@ def _acts(*instants: str) -> pd.DataFrame:
     )
 
 
-def test_the_zero_green_streaks_of_a_public_series_are_found() -> None:
+def test_the_zero_green_streaks_of_a_public_series_are_found(shared_data: Path) -> None:
     """Of Node.js' days without a green build the longest rows are the forty, nine and six known ones, ignored all."""
-    days = pd.read_csv(PUBLIC)
+    days = node_builds(shared_data)
     instants = pd.to_datetime(days["day"], utc=True)
     runs = pd.DataFrame(
         {
