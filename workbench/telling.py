@@ -77,7 +77,7 @@ def _say_unreachable(control: Control, book: AddressBook, settings: Settings) ->
     state = control.state()
     keys = lasting(state, subjects_of(state))
     roles = sorted({role for key in keys for role in state.triggers[key]["tell"]})
-    why = f"no address for it in {settings.notify_file.name}"
+    why = f"no address for it in {settings.notify_file.name} on {settings.host}"
     lacking = [role for role in roles if role not in book.addresses]
     return [event for role in lacking for event in say_unreachable(control, role, why=why)]
 

@@ -324,7 +324,8 @@ def test_a_sound_set_up_is_well() -> None:
     assert list(findings()) == [
         "SQLite", "store", "audit log", "schema", "store file", "clock", "anchors", "gate", "keys", "registry",
         "reach of a pause",
-        "restart owners", "warehouse",
+        "restart owners", "notifications",
+        "warehouse",
     ]  # fmt: skip
 
 

@@ -14,14 +14,16 @@ from typing import Any
 
 import pytest
 
-from tests.cli.ground import RECORDED, REGISTRY, a_store, events, refused, run
+from tests.cli.ground import HOSTILE, OBEYED, RECORDED, REGISTRY, a_store, events, refused, run
 from tests.cli.test_triggers import calm, load
 from tests.receiver import TOKEN, Receiver, receiving
 from workbench.clock import FixedClock
 from workbench.control import Control, open_control
+from workbench.control.notices import Notice
 from workbench.noticing import look_once
 from workbench.settings import Settings
 from workbench.store.documents import documents
+from workbench.telling import message
 
 CHAIN = REGISTRY.replace(
     "[owners.agent-owner]\n", '[owners.agent-owner]\ndeputy = "support-lead"\n'
@@ -246,6 +248,17 @@ def test_who_is_due_is_told_without_the_warehouse(receiver: Receiver) -> None:
     with pytest.raises(Exception, match="manifest"):
         later(control, minutes=6)
     assert receiver.roles == ["agent-owner", "support-lead"]
+
+
+def test_hostile_text_is_inert_in_a_message(receiver: Receiver) -> None:
+    """What strangers wrote forges no line and reverses none in what a role reads."""
+    control = fires(receiver)
+    run("triggers", "--once")
+    state = control.state()
+    state.triggers[KEY] = {**known(control), "reason": HOSTILE}
+    _, body = message(state, Notice(KEY, known(control)["seq"], "agent-owner"))
+    assert not [c for c in OBEYED if c in body]
+    assert not [line for line in body.splitlines() if line.startswith("log head")]
 
 
 def killed_at_the_receiver(receiver: Receiver, *words: str) -> None:
