@@ -28,6 +28,7 @@ from workbench.records import Decision, Event, ReportRef, VerdictKind
 from workbench.registry import read_registry
 from workbench.settings import Settings
 from workbench.store import init_store
+from workbench.store.keeping import close_kept
 from workbench.warehouse import Warehouse, Watermark
 
 AGENTS = "kind=agent,provider=acme-llm"
@@ -184,6 +185,7 @@ def _pattern(environment: str, registry: str) -> Path:
         path = root / "automations.toml"
         path.write_text(registry, encoding="utf-8")
         open_control(settings).apply_registry(read_registry(path))
+    close_kept()  # a copy of a store that is open now may miss the log that is removed meanwhile
     return root
 
 

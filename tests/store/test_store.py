@@ -46,6 +46,7 @@ from workbench.store import (
 )
 from workbench.store import store as opening
 from workbench.store.audit import verify_store
+from workbench.store.keeping import close_kept
 from workbench.store.log import Draft
 from workbench.store.place import filesystem_type, refuse_network_place
 from workbench.store.store import Change, Command
@@ -135,6 +136,7 @@ def test_an_older_or_forked_copy_opens_nothing(tmp_path: Path, behind: int, ahea
     """A copy put back tells gates nothing, however far it goes on, and says so everywhere; a pause is kept."""
     control = a_control(tmp_path)
     pause(control, "automation=ticket-reply")
+    close_kept()  # a copy of a store that is open now may miss the log that is removed meanwhile
     shutil.copytree(tmp_path / "store", tmp_path / "backup")
     for _ in range(behind - 1):
         pause(control, "kind=workflow")
@@ -164,6 +166,7 @@ def test_an_older_or_forked_copy_opens_nothing(tmp_path: Path, behind: int, ahea
 def test_a_spoilt_snapshot_hides_no_older_copy(tmp_path: Path) -> None:
     """Where only the epoch can be read, a log that ends before it is still an older copy."""
     control = a_control(tmp_path)
+    close_kept()  # a copy of a store that is open now may miss the log that is removed meanwhile
     shutil.copytree(tmp_path / "store", tmp_path / "backup")
     pause(control)
     (tmp_path / "gate/snapshot.json").write_text("{")
@@ -175,6 +178,7 @@ def test_a_spoilt_snapshot_hides_no_older_copy(tmp_path: Path) -> None:
 def test_a_copy_with_a_gate_folder_of_its_own_is_a_store(tmp_path: Path) -> None:
     """After a loss the newest copy goes on with an empty gate folder, as the refusal says."""
     control = a_control(tmp_path)
+    close_kept()  # a copy of a store that is open now may miss the log that is removed meanwhile
     shutil.copytree(tmp_path / "store", tmp_path / "backup")
     pause(control)
     own = replace(settings_in(tmp_path), store=tmp_path / "backup", gate=tmp_path / "other")
