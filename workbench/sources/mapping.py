@@ -46,19 +46,6 @@ class FieldRule(BaseModel):
         return None
 
 
-class Condition(BaseModel):
-    """When a column counts: while a field has one of some words."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    field: str
-    words: tuple[str, ...]
-
-    def is_met(self, record: MappingType[str, Any]) -> bool:
-        """Tell whether the field of a record has one of the words, in any case."""
-        return str(look_up(record, self.field) or "").strip().lower() in self.words
-
-
 class Mapping(BaseModel):
     """One mapping, as a TOML file states it; unknown entries are refused.
 
@@ -66,7 +53,6 @@ class Mapping(BaseModel):
         fields: column -> field name, or a rule (`any_of`, `all_of`, `join`).
         constants: column -> value where the record has none.
         words: column -> the source's word in lower case -> our word; other words stay as they are.
-        only_when: column -> field and the words (in lower case) under which the column is taken, else left out.
         ignore: fields that are neither mapped nor kept as labels.
         naive_offset: offset of instants written without one; without it such lines are rejected.
         keep_names: fields named like our columns are those columns, where no rule or constant gives them.
@@ -86,7 +72,6 @@ class Mapping(BaseModel):
     fields: dict[str, str | FieldRule]
     constants: dict[str, str] = {}
     words: dict[str, dict[str, str]] = {}
-    only_when: dict[str, Condition] = {}
     ignore: tuple[str, ...] = ()
 
     @cached_property
@@ -101,23 +86,18 @@ class Mapping(BaseModel):
     def used_fields(self) -> frozenset[str]:
         """Return the top-level field names that the mapping reads or ignores."""
         named = [name for rule in self.rules.values() for name in (*rule.any_of, *rule.all_of)]
-        named += [condition.field for condition in self.only_when.values()]
         return frozenset(name.split(".")[0] for name in named) | set(self.ignore)
 
     @cached_property
     def digest(self) -> str:
         """Return the SHA-256 of what the mapping says; part of a batch's id."""
-        # What a mapping does not use is no part of it, so that what was loaded before stays the same load.
-        unused = set() if self.only_when else {"only_when"}
-        said = json.dumps(self.model_dump(mode="json", exclude=unused), sort_keys=True)
+        said = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(said.encode()).hexdigest()
 
     def apply(self, record: MappingType[str, Any], columns: frozenset[str]) -> dict[str, Any]:
         """Return the record under our column names; fields that no rule reads stay, to become labels."""
         found: dict[str, Any] = {}
         for column, rule in self.rules.items():
-            if column in self.only_when and not self.only_when[column].is_met(record):
-                continue
             value = rule.value_in(record)
             if value is not None:
                 found[column] = self._word(column, value)
