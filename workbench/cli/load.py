@@ -42,6 +42,9 @@ STATUS_QUERIES = {"run": "load.unknown_status", "step": "load.unknown_step_statu
     help="Value where a row has none.",
 )
 @click.option(
+    "--automation-label", metavar="NAME", help="Label of an alert that names its automation."
+)
+@click.option(
     "--allow-rejects",
     type=click.FloatRange(0, 1),
     default=LoadOptions.allowed_reject_share,
@@ -69,6 +72,7 @@ def command(
     mapping_name: str | None,
     source: str | None,
     constants: tuple[str, ...],
+    automation_label: str | None,
     allow_rejects: float,
     complete_until: str | None,
     is_none: bool,
@@ -84,7 +88,7 @@ def command(
         return
     if not files:
         raise click.UsageError("name files, or say --none where the source had nothing")
-    mapping = _mapping(mapping_name, constants, table)
+    mapping = _labelled(_mapping(mapping_name, constants, table), automation_label)
     options = LoadOptions(
         source_id=source,
         allowed_reject_share=allow_rejects,
@@ -149,6 +153,18 @@ def _mapping(name: str | None, constants: tuple[str, ...], table: str | None) ->
         raise click.UsageError(f"--constant wants COLUMN=VALUE, not {wrong[0]}")
     said = {column: value for column, _, value in pairs}
     return mapping.model_copy(update={"constants": {**mapping.constants, **said}})
+
+
+def _labelled(mapping: Mapping | None, label: str | None) -> Mapping | None:
+    """Return the mapping with the label that names the automation, where one was said."""
+    if label is None:
+        return mapping
+    if mapping is None or mapping.automation_label is None:
+        raise click.UsageError(
+            "--automation-label needs a mapping of alerts: alertmanager, grafana or pagerduty"
+        )
+    # A mapping keeps its rules once they were asked for, so a new one is made.
+    return Mapping(**{**mapping.model_dump(), "automation_label": label})
 
 
 def _instant(text: str | None) -> datetime | None:

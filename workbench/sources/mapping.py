@@ -13,6 +13,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.errors import BadSettings
+from workbench.sources.bodies import instant_of, parts_of
+from workbench.sources.strict import NotStrict, parse_object
 
 _FOLDER = Path(__file__).resolve().parent / "mappings"
 
@@ -24,6 +26,7 @@ class FieldRule(BaseModel):
         any_of: fields tried in this order; the first that is there counts. `a.b` is field b inside a.
         all_of: fields joined by `join`; absent when one of them is.
         join: put between the parts of `all_of`, or between the members of a list.
+        when: field -> the words that it must have one of; otherwise the column has no value.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,9 +34,12 @@ class FieldRule(BaseModel):
     any_of: tuple[str, ...] = ()
     all_of: tuple[str, ...] = ()
     join: str = "/"
+    when: dict[str, tuple[str, ...]] = {}
 
     def value_in(self, record: MappingType[str, Any]) -> Any:
         """Return the column's value in one record, or None."""
+        if any(look_up(record, name) not in words for name, words in self.when.items()):
+            return None
         if self.all_of:
             parts = [look_up(record, name) for name in self.all_of]
             return None if None in parts else self.join.join(map(str, parts))
@@ -56,6 +62,11 @@ class Mapping(BaseModel):
         ignore: fields that are neither mapped nor kept as labels.
         naive_offset: offset of instants written without one; without it such lines are rejected.
         keep_names: fields named like our columns are those columns, where no rule or constant gives them.
+        each: list whose members are the records; a member is read as `part`, beside the body's other fields.
+        is_body: a file may be one indented body; always so with `each`.
+        only: field -> the words that it must have one of; other records are rejected by name.
+        instants: columns cut to microseconds, and absent in the year 1, which says "not yet".
+        automation_label: put for `{automation_label}` in the names of `fields`.
         number_repeats: a run id that stands again in the same file is kept as a run of its own, `ID#2`.
     """
 
@@ -69,6 +80,11 @@ class Mapping(BaseModel):
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     number_repeats: bool = False
     keep_names: bool = False
+    each: str | None = None
+    is_body: bool = False
+    only: dict[str, tuple[str, ...]] = {}
+    instants: tuple[str, ...] = ()
+    automation_label: str | None = None
     fields: dict[str, str | FieldRule]
     constants: dict[str, str] = {}
     words: dict[str, dict[str, str]] = {}
@@ -77,8 +93,11 @@ class Mapping(BaseModel):
     @cached_property
     def rules(self) -> dict[str, FieldRule]:
         """Return every column's rule, short forms written out."""
+        label = self.automation_label or ""
         return {
-            column: FieldRule(any_of=(rule,)) if isinstance(rule, str) else rule
+            column: FieldRule(any_of=(rule.replace("{automation_label}", label),))
+            if isinstance(rule, str)
+            else rule
             for column, rule in self.fields.items()
         }
 
@@ -86,6 +105,7 @@ class Mapping(BaseModel):
     def used_fields(self) -> frozenset[str]:
         """Return the top-level field names that the mapping reads or ignores."""
         named = [name for rule in self.rules.values() for name in (*rule.any_of, *rule.all_of)]
+        named += self.only
         return frozenset(name.split(".")[0] for name in named) | set(self.ignore)
 
     @cached_property
@@ -99,6 +119,8 @@ class Mapping(BaseModel):
         found: dict[str, Any] = {}
         for column, rule in self.rules.items():
             value = rule.value_in(record)
+            if column in self.instants:
+                value = instant_of(value)
             if value is not None:
                 found[column] = self._word(column, value)
         if "status" in found and "raw_status" in columns and "raw_status" not in found:
@@ -110,6 +132,14 @@ class Mapping(BaseModel):
             found.setdefault(column, constant)
         self._keep_the_rest(record, found, columns)
         return found
+
+    def records_in(self, line: str) -> list[dict[str, Any]]:
+        """Return the records that a line holds; raises NotStrict for a line that this mapping does not read."""
+        record = parse_object(line)
+        for name, words in self.only.items():
+            if (said := look_up(record, name)) not in words:
+                raise NotStrict(f"{name} is {said!r:.60}, which the mapping {self.name} leaves out")
+        return parts_of(record, self.each) if self.each else [record]
 
     def _word(self, column: str, value: Any) -> Any:
         words = self.words.get(column)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.errors import SourceError
+from workbench.sources.bodies import lone_body
 from workbench.sources.files import (
     MAX_LINE_BYTES,
     MAX_REFUSED_TEXT,
@@ -48,6 +49,7 @@ class RecordReader:
     target: Target
     mapping: Mapping | None = None
     seen_run_ids: Counter[str] = field(default_factory=Counter)
+    more_count: int = 0
 
     @property
     def is_text(self) -> bool:
@@ -59,6 +61,11 @@ class RecordReader:
         if self.file.format == "csv":
             yield from self._csv_blocks()
             return
+        if self.mapping and (self.mapping.is_body or self.mapping.each):
+            body = lone_body(self.file)
+            if body is not None:
+                yield self.mapped_lines([body], 1)
+                return
         for block in read_lines(self.file):
             yield self._mapped(block) if self.mapping else block
 
@@ -77,12 +84,27 @@ class RecordReader:
         )
         for number, line in zip(block.numbers, block.lines, strict=True):
             try:
-                record = parse_object(line)
+                records = self.mapping.records_in(line) if self.mapping else [parse_object(line)]
             except NotStrict as exc:
-                out.refused.append(Refusal(number, str(exc), line[:MAX_REFUSED_TEXT]))
+                refusal = Refusal(number + self.more_count, str(exc), line[:MAX_REFUSED_TEXT])
+                out.refused.append(refusal)
             else:
-                self._put(out, number, record, line)
+                self._put_all(out, number, records, line)
         return out
+
+    def _put_all(self, block: Block, number: int, records: list[dict[str, Any]], line: str) -> None:
+        """Add the records of one line; each counts as a line, so that every one is accounted for."""
+        for place, record in enumerate(records):
+            if place:
+                self.more_count += 1
+                block.line_count += 1
+            if len(records) > 1 and not isinstance(record["part"], dict):
+                refused = json.dumps(record["part"], ensure_ascii=False)[:MAX_REFUSED_TEXT]
+                reason = "is a member of the body that is not an object"
+                block.refused.append(Refusal(number + self.more_count, reason, refused))
+                continue
+            original = line if len(records) == 1 else json.dumps(record["part"], ensure_ascii=False)
+            self._put(block, number + self.more_count, record, original)
 
     def _put(self, block: Block, number: int, record: dict[str, Any], original: str) -> None:
         """Add one parsed record to the block under our column names."""

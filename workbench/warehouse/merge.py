@@ -80,6 +80,10 @@ class Merge:
         names = dict.fromkeys(name for name in (*self._table.key, self._table.day_column) if name)
         known = self._stored(self._manifest.files(self._table.name))
         matched = known.join(self._connection.table("staged"), list(self._table.key), how="semi")
+        if self._table.name == "alert":
+            # The firing may be stored already, or come after its end: neither may wipe out the other.
+            matched.create("stored_alert")
+            self._execute("merge.fold_alert")
         matched.project(*map(ColumnExpression, names), self._partition_day()).create("stored_match")
         if self._table.name == "run":
             self._execute("merge.keep_first_seen")
