@@ -72,6 +72,24 @@ def test_a_new_event_wakes_it(place: Place) -> None:
         wait_for(lambda: "orders" not in place.paused())
 
 
+def test_what_is_recorded_during_a_pass_is_delivered_after_it(place: Place) -> None:
+    """A hold that comes when the pass has looked already waits for no period: the pass is followed by another."""
+    worker = fleet_of(place).worker()
+    worker.period_seconds = 3600
+    right, passes = worker._pass, []
+
+    def passes_and_is_woken(*given: Any) -> Any:
+        look = right(*given)
+        passes.append(1)
+        if len(passes) == 1:
+            worker.wake()
+        return look
+
+    worker._pass = passes_and_is_woken  # type: ignore[method-assign]
+    with worker:
+        wait_for(lambda: len(passes) >= 2)
+
+
 def test_its_supervisor_is_told(place: Place) -> None:
     """READY, then WATCHDOG again and again, then STOPPING."""
     heard: list[str] = []

@@ -64,6 +64,7 @@ class Worker:
     others: set[str] = field(default_factory=set)
     _over: threading.Event = field(default_factory=threading.Event)
     _wake: threading.Condition = field(default_factory=threading.Condition)
+    _wakes: int = 0
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def __enter__(self) -> Worker:
@@ -91,6 +92,7 @@ class Worker:
     def wake(self) -> None:
         """Let every engine be looked at now: something new was recorded."""
         with self._wake:
+            self._wakes += 1
             self._wake.notify_all()
 
     def once(self) -> Mapping[str, Look]:
@@ -111,16 +113,18 @@ class Worker:
                 with self.store.backend.leasing(f"deliver-{engine_id}") as is_ours:
                     self._note_lease(engine_id, is_ours)
                     while is_ours and not self._over.is_set():
+                        seen = self._wakes
                         look = self._pass(engine_id, self.engines[engine_id])
                         self._note(look)
                         wait = breaker.wait_seconds(look)
                         wait = max(wait, min(look.paced_seconds, self.period_seconds))
-                        self._rest(self._until_next(look) if look.is_settled else wait)
+                        rest = self._until_next(look) if look.is_settled else wait
+                        self._rest(rest, seen)
             except (
                 WorkbenchError
             ) as exc:  # the store is away for a moment: holds stand, delivery waits
                 self.say(f"{engine_id}: {exc.message}")
-            self._rest(max(wait, 1.0))
+            self._rest(max(wait, 1.0), self._wakes)
 
     def _until_next(self, look: Look) -> float:
         """Return the wait after a pass that settled all; what can be paused is watched at the usual pace."""
@@ -146,10 +150,10 @@ class Worker:
         if before is None or words != _words(before):
             self.say(f"{look.engine_id}: {words}")
 
-    def _rest(self, seconds: float) -> None:
+    def _rest(self, seconds: float, seen: int) -> None:
+        """Wait, but not where it was woken since `seen`: during a pass that had looked before that."""
         with self._wake:
-            if not self._over.is_set():
-                self._wake.wait(seconds)
+            self._wake.wait_for(lambda: self._over.is_set() or self._wakes != seen, seconds)
 
 
 def _words(look: Look) -> str:
