@@ -40,26 +40,6 @@ def test_load_says_what_became_of_every_line(capsys: pytest.CaptureFixture[str],
     assert (code, "already loaded, nothing changed" in out) == (0, True)
 
 
-def test_that_there_was_nothing_is_a_persons_word(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    """An empty file proves nothing and says how to say so; `--none` marks the source, and adds no row."""
-    empty = tmp_path / "empty.jsonl"
-    empty.touch()
-    words = ("--table", "affected_record", "--source", "cron")
-    code, _, err = run(capsys, "load", *words, str(empty))
-    assert code == 3 and "load --none --table affected_record" in err
-    until = ("--complete-until", "2026-11-01T10:00:00Z")
-    code, out, _ = run(capsys, "load", "--none", *words, *until)
-    assert code == 0
-    assert "affected_record: nothing from cron until 2026-11-01 10:00:00 UTC, on your word." in out
-    asked = "select source_id, table_name, loaded_until_at from source_watermark"
-    code, out, _ = run(capsys, "sql", asked, "--csv")
-    assert "cron,affected_record,2026-11-01" in out
-    code, out, _ = run(capsys, "sql", "select count(*) as n from affected_record", "--csv")
-    assert out.splitlines()[-1] == "0"
-
-
 def test_load_exits_13_above_the_allowed_share(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -77,41 +57,7 @@ def test_load_exits_13_above_the_allowed_share(
     ("arguments", "code", "said"),
     [
         (["load", "{runs}"], 2, "say which table"),
-        (["load", "--table", "run"], 2, "name files, or say --none"),
-        (
-            ["load", "--none", "--table", "run", "--source", "cron"],
-            2,
-            "--complete-until, and no file",
-        ),
-        (
-            [
-                "load",
-                "--none",
-                "--table",
-                "run",
-                "--source",
-                "cron",
-                "--complete-until",
-                "2100-01-01T00:00Z",
-                "{runs}",
-            ],
-            2,
-            "and no file",
-        ),
-        (
-            [
-                "load",
-                "--none",
-                "--table",
-                "run",
-                "--source",
-                "cron",
-                "--complete-until",
-                "2100-01-01T00:00Z",
-            ],
-            2,
-            "nobody knows yet",
-        ),
+        (["load", "--table", "run"], 2, "Missing argument"),
         (["load", "--table", "nothing", "{runs}"], 15, "no table is named 'nothing'"),
         (["load", "--table", "run", "absent.jsonl"], 3, "absent.jsonl: cannot be opened"),
         (["load", "--table", "run", "--mapping", "absent", "{runs}"], 17, "no mapping 'absent'"),

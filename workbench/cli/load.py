@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.present import as_json, demo_words, one_line, when
+from workbench.cli.present import as_json, demo_words, one_line
 from workbench.clock import from_text
 from workbench.errors import SourceError
 from workbench.records import RunStatus
@@ -18,15 +18,13 @@ from workbench.settings import Settings
 from workbench.sources.mapping import Mapping, load_mapping
 from workbench.warehouse import LoadOptions, LoadReport, Warehouse
 from workbench.warehouse.batch import NO_SOURCE
-from workbench.warehouse.loading import loadable
-from workbench.warehouse.manifest import Watermark
 
 STATUS_QUERIES = {"run": "load.unknown_status", "step": "load.unknown_step_status"}
 """Table -> the query for the words of its source that are no status here."""
 
 
 @click.command()
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--table", help="Table to load into; the mapping's where it names one.")
 @click.option("--mapping", "mapping_name", help="Shipped mapping, or a TOML file of your own.")
 @click.option(
@@ -57,12 +55,6 @@ STATUS_QUERIES = {"run": "load.unknown_status", "step": "load.unknown_step_statu
     help="The files hold all that the source knew until then.",
 )
 @click.option(
-    "--none",
-    "is_none",
-    is_flag=True,
-    help="In place of files: you say that the source had nothing for the table, until --complete-until.",
-)
-@click.option(
     "--progress/--no-progress", default=None, help="Progress bar; by itself only on a terminal."
 )
 @click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
@@ -75,7 +67,6 @@ def command(
     automation_label: str | None,
     allow_rejects: float,
     complete_until: str | None,
-    is_none: bool,
     progress: bool | None,
     is_json: bool,
 ) -> None:
@@ -83,11 +74,6 @@ def command(
 
     Loading a file again changes nothing. All files of one call are loaded together or, after an error, not at all.
     """
-    if is_none:
-        click.echo(_nothing(files, table, source=source, complete_until=complete_until))
-        return
-    if not files:
-        raise click.UsageError("name files, or say --none where the source had nothing")
     mapping = _labelled(_mapping(mapping_name, constants, table), automation_label)
     options = LoadOptions(
         source_id=source,
@@ -98,43 +84,18 @@ def command(
     target = table or (mapping.table if mapping else None)
     if target is None:
         raise click.UsageError("say which table with --table, or give a --mapping that names it")
-    _load([(target, path) for path in files], mapping, options=options, is_json=is_json)
-
-
-def _load(
-    files: list[tuple[str, Path]], mapping: Mapping | None, *, options: LoadOptions, is_json: bool
-) -> None:
-    """Load the files and say what became of every line; raises SourceError for one without lines."""
     settings = Settings.from_environment()
     warehouse = Warehouse.open(settings.home, settings.clock())
-    reports = warehouse.load_files(files, mapping=mapping, options=options)
+    reports = warehouse.load_files(
+        [(target, path) for path in files], mapping=mapping, options=options
+    )
     click.echo(
         as_json([asdict(report) for report in reports])
         if is_json
         else demo_words(settings) + _in_words(reports, _unknown_words(warehouse, reports, mapping))
     )
     if empty := [report.file for report in reports if report.line_count == report.blank_count]:
-        raise SourceError(
-            f"{', '.join(empty)}: has no lines, so nothing was loaded from it",
-            next_step="where the source had nothing, say so: "
-            f"`workbench load --none --table {files[0][0]} --source NAME --complete-until INSTANT`",
-        )
-
-
-def _nothing(
-    files: tuple[Path, ...], table: str | None, *, source: str | None, complete_until: str | None
-) -> str:
-    """Mark a table of a source as complete without a row: a person's word, where an empty file proves nothing."""
-    settings, until = Settings.from_environment(), _instant(complete_until)
-    if files or not (table and source and until):
-        raise click.UsageError("--none wants --table, --source and --complete-until, and no file")
-    clock = settings.clock()
-    if until > clock.now():
-        raise click.UsageError("--complete-until: nobody knows yet what comes until then")
-    mark = Watermark(source, loadable(table).name, until, until)
-    Warehouse.open(settings.home, clock).put_rows({}, watermarks=[mark])
-    said = f"{mark.table_name}: nothing from {mark.source_id} until {when(until)}"
-    return f"{demo_words(settings)}{one_line(said)}, on your word."
+        raise SourceError(f"{', '.join(empty)}: has no lines, so nothing was loaded from it")
 
 
 def _mapping(name: str | None, constants: tuple[str, ...], table: str | None) -> Mapping | None:
