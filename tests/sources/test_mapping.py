@@ -91,7 +91,13 @@ def test_the_shipped_mappings_are_whole() -> None:
     """Each shipped mapping reads, and names only columns of its table."""
     from workbench.warehouse.tables import table
 
-    assert shipped_names() == ["github-actions-jobs", "status-page-incidents"]
+    assert shipped_names() == [
+        "alertmanager",
+        "github-actions-jobs",
+        "grafana",
+        "pagerduty",
+        "status-page-incidents",
+    ]
     for name in shipped_names():
         found = load_mapping(name)
         assert {*found.fields, *found.constants, *found.words} <= set(
@@ -123,7 +129,9 @@ def test_a_mistake_in_a_mapping_is_named(tmp_path: Path, text: str, said: str) -
 
 def test_an_unknown_mapping_is_answered_with_the_shipped_ones() -> None:
     """A typing mistake names what there is."""
-    with pytest.raises(BadSettings, match="shipped are github-actions-jobs, status-page-incidents"):
+    with pytest.raises(
+        BadSettings, match="shipped are alertmanager, github-actions-jobs, grafana, "
+    ):
         load_mapping("github-actions")
 
 
