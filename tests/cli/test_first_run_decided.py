@@ -61,7 +61,7 @@ def test_what_was_kept_although_ready_is_answered_by_a_decision(
     refused(
         run(*RELEASE),
         3,
-        "D-1 decided keep_paused when H-1 was ready already: not now",
+        "D-1 decided keep_paused about H-1: not now; that it is ready is no answer to it",
         '`workbench review H-1`, then `workbench decide R-N --override restart_full --reason "TEXT"`',
     )
     decide(VerdictKind.KEEP_PAUSED, "--override", "restart_full", "-r", "the month is over")
@@ -77,6 +77,23 @@ def test_what_was_kept_although_ready_is_answered_by_a_decision(
     refused(stale, 3, "H-1 is not resumed on D-2", "workbench load")
 
 
+@pytest.mark.parametrize("verdict", [VerdictKind.ESCALATE, VerdictKind.RESTART_NARROW])
+@pytest.mark.parametrize("is_ready_first", [True, False])
+def test_what_says_more_than_that_it_lacked_is_not_answered_by_readiness(
+    verdict: VerdictKind, is_ready_first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Escalated, or decided on a part alone, before or after it was ready: it stays held until a newer decision."""
+    if is_ready_first:
+        make_ready(monkeypatch)
+    decide(verdict)
+    if not is_ready_first:
+        make_ready(monkeypatch)
+    refused(run(*RELEASE), 3, f"D-1 decided {verdict} about H-1", "that it is ready is no answer")
+    assert run("gate", "refund-bot").code == 20
+    decide(VerdictKind.RESTART_FULL)
+    assert "that it is ready is no answer" not in run(*RELEASE).said
+
+
 def test_the_panel_is_refused_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever releases without naming a decision, as the panel does, meets the same answer."""
     from workbench.control.resuming import ResumeRequest
@@ -84,7 +101,7 @@ def test_the_panel_is_refused_alike(monkeypatch: pytest.MonkeyPatch) -> None:
 
     make_ready(monkeypatch)
     decide()
-    with pytest.raises(Refused, match="when H-1 was ready already"):
+    with pytest.raises(Refused, match="that it is ready is no answer"):
         open_control(Settings.from_environment()).resume_full(ResumeRequest("H-1"))
 
 

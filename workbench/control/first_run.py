@@ -112,14 +112,14 @@ def refuse_unready(state: State, hold: Hold, *, effects: str, now: datetime) -> 
 
 
 def refuse_kept(state: State, hold: Hold) -> None:
-    """Refuse a release on readiness alone where a person decided to keep the hold when it was ready already.
+    """Refuse a release on readiness alone where the newest decision was for something else than that it lacked.
 
-    What was decided while it lacked something is answered by its having got that.
+    To keep it paused while it lacked something is answered by its having got that.
     """
     if kept := state.kept_ready.get(hold.hold_id):
         decision = state.decisions[kept]
         raise Refused(
-            f"{kept} decided {decision.decision} when {hold.hold_id} was ready already: {decision.reason}; "
+            f"{kept} decided {decision.decision} about {hold.hold_id}: {decision.reason}; "
             "that it is ready is no answer to it.",
             next_step=f"`workbench review {hold.hold_id}`, then `workbench decide R-N --override restart_full "
             f'--reason "TEXT"`, then `workbench resume {hold.hold_id} --full`',

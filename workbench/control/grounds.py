@@ -135,7 +135,7 @@ def _check_proposal(
     An override has no proposal behind it, and logs recorded before reports told theirs know no limit.
     """
     own, hold_id = decision.decision_id, decision.hold_id
-    again = f"`workbench review {hold_id}`, then `workbench decide`"
+    again = f"`workbench review {hold_id}`, then `workbench decide R-N`"
     used = [p.probation_id for p in state.probations.values() if p.decision_id == own]
     if used:
         raise Refused(

@@ -291,6 +291,7 @@ def _on_decision(state: State, event: Event) -> None:
         decided_at=event.occurred_at,
         decided_seq=event.seq,
     )
+    state.kept_ready.pop(body["hold_id"], None)  # the newest decision alone counts
     if keeps_what_is_ready(state, state.decisions[event.target]):
         state.kept_ready[body["hold_id"]] = event.target
     if signer := signer_of(state, event):

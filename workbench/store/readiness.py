@@ -54,11 +54,16 @@ def hold_lacks(state: State, hold: Hold, *, now: datetime | None = None) -> tupl
 
 
 def keeps_what_is_ready(state: State, decision: Decision) -> bool:
-    """Tell whether a decision just taken keeps a first-run hold that lacks nothing: readiness does not answer it."""
+    """Tell whether a decision just taken keeps a first-run hold, so that its being ready is no answer to it.
+
+    Only *keep paused* is answered by readiness, and only where the hold lacked something when it was decided:
+    who escalated, or decided on a part alone, said more than that it was not ready.
+    """
     hold = state.holds.get(decision.hold_id)
-    is_kept = decision.decision in (VerdictKind.KEEP_PAUSED, VerdictKind.ESCALATE)
-    if hold is None or not hold.is_first_run or not is_kept:
+    if hold is None or not hold.is_first_run or decision.decision is VerdictKind.RESTART_FULL:
         return False
+    if decision.decision is not VerdictKind.KEEP_PAUSED:
+        return True
     return not hold_lacks(state, hold, now=decision.decided_at)
 
 

@@ -46,7 +46,7 @@ class State:
         keys: key id -> signing key, revoked ones included.
         doubts: seq -> why that event cannot be trusted or taken in; gates then never say CLEAR.
         decision_keys: decision id -> enrolled key that signed it; unsigned ones are not in it.
-        kept_ready: first-run hold -> newest decision that keeps it paused though it was ready: that is a person's
+        kept_ready: first-run hold -> newest decision about it that its readiness does not answer: that is a person's
             word against its release, which what was lacking before is not.
         reviewers: break-glass resume -> persons who reviewed it afterwards.
         requests: id -> what one person asked another to do; `policy_seq` is where the policy last changed.
