@@ -24,9 +24,9 @@ from workbench.gate import Gate
 from workbench.records import Mode, RunStatus
 
 STEP = 0.6
-DRILL_STEP = 3.0
+DRILL_STEP = 4.0
 """Of a whole drill: what waits does so for three of them, and the pause has to come before, on a busy machine too."""
-DRILL = ("drill", "gate", "--yes", "--no-page", "--watch", "12", "--after", "15")
+DRILL = ("drill", "gate", "--yes", "--no-page", "--watch", "16", "--after", "18")
 PROBES = EngineScope(ScopeKind.WORKFLOW, "drill-gate")
 
 
@@ -183,7 +183,7 @@ def test_a_run_that_noted_its_end_is_over_though_its_process_still_goes(engine: 
 def test_a_watch_that_is_too_short_is_refused(quick: None) -> None:
     """A watch that ends before what waits has asked would call everything held: nothing is started."""
     refused(
-        run("drill", "gate", "--yes", "--no-page", "--watch", "1"), 3, "sees nothing", "--watch 12"
+        run("drill", "gate", "--yes", "--no-page", "--watch", "1"), 3, "sees nothing", "--watch 16"
     )
     assert events("hold.place") == []
 

@@ -298,6 +298,8 @@ def _forged_signature(scene: Scene) -> None:
 
 def _revoked_key(scene: Scene) -> None:
     if scene.control.store.state().keys:
+        other = make_key(scene.root / "other.json")  # the last key that lasts is not revoked
+        enrol_key(scene.control, Enrolment(other.public_hex, "ann", "ops-lead"))
         revoke_key(scene.control, scene.key.key_id, reason="stolen")
     scene.rewrite(_edited)
     scene.exchange_notes(scene.key)
