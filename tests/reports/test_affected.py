@@ -118,7 +118,8 @@ def test_a_row_that_a_later_load_tells_otherwise_is_unverified_again(
     verify_records(ann, find_changes(settings.home, record), reason="right amount")
     rows = [r for r in story.tables()["affected_record"] if r["record_id"] == "INV-0090"]
     path = tmp_path / "affected_record.jsonl"
-    path.write_text(json.dumps({**rows[0], "after": {"amount": "900.00"}}) + "\n", encoding="utf-8")
+    told = {**rows[0], "after": {"amount": "900.00"}, "change": ""}
+    path.write_text(json.dumps(told) + "\n", encoding="utf-8")
 
     def is_open() -> bool:
         changes = read_ledger(ann, settings, subject="H-1").changes
@@ -127,6 +128,8 @@ def test_a_row_that_a_later_load_tells_otherwise_is_unverified_again(
     assert not is_open()
     assert Warehouse.open(settings.home).load_rows("affected_record", path).rejected_count == 0
     assert is_open()
+    verify_records(ann, find_changes(settings.home, record), reason="set back")
+    assert not is_open(), "a kind that the source left empty stands in no one's way"
 
 
 def test_where_nothing_was_loaded_it_is_unknown_and_not_none(

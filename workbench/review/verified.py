@@ -45,9 +45,4 @@ def key_of(row: pd.Series[Any]) -> tuple[str, ...]:
 
 def content_of(row: pd.Series[Any]) -> str:
     """Return the SHA-256 of what a change was, as `mark-verified` takes it."""
-    return change_sha256(
-        row["changed_at"].to_pydatetime(),
-        row["change"] or "unknown",
-        before=row["before"] or "",
-        after=row["after"] or "",
-    )
+    return change_sha256(row["changed_at"].to_pydatetime(), row.to_dict())

@@ -46,10 +46,5 @@ def _change_of(row: pd.Series[Any]) -> LoadedChange:
         record_id=str(row["record_id"]),
         change_seq=int(row["change_seq"]),
         automation_id=str(row["automation_id"]),
-        content_sha256=change_sha256(
-            row["changed_at"].to_pydatetime(),
-            row["change"],
-            before=row["before"],
-            after=row["after"],
-        ),
+        content_sha256=change_sha256(row["changed_at"].to_pydatetime(), row.to_dict()),
     )
