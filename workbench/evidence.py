@@ -104,7 +104,7 @@ _WHERE_SILENT: Final[Mapping[str, Any]] = {
 """What a change says besides its instant, and what it counts as where its source says nothing or nothing but ''."""
 
 
-def change_sha256(changed_at: datetime, content: Mapping[str, Any]) -> str:
+def change_sha256(changed_at: datetime, content: Mapping[Any, Any]) -> str:
     """Return the SHA-256 of what a change was: instant, kind, before and after, whether it can be undone, whose it is.
 
     Whoever looked at a harmless change has not looked at one that cannot be taken back.

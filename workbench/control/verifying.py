@@ -14,8 +14,7 @@ from workbench.control.signing import Who, key_of
 from workbench.errors import Refused, UsageFault
 from workbench.evidence import LoadedChange
 from workbench.store.log import Draft
-from workbench.store.record_events import is_verified
-from workbench.store.signoffs import policy_of
+from workbench.store.record_events import asks_for_keys, is_verified
 from workbench.store.state import State
 from workbench.store.store import Change, Command
 
@@ -46,8 +45,10 @@ def verify_records(
     """Record that this person verified these changes: one event for each record.
 
     Raises UsageFault without a reason, and Refused for too many at once, for what was verified before, and
-    for an unsigned command where policy asks for sign-offs.
+    for an unsigned command where policy asks for keys. What has no UTF-8 bytes is a UsageFault too.
     """
+    for one in changes:
+        _check_writable(one)
     now = control.clock.now()
     said = storable(reason)
     told = {
@@ -66,6 +67,17 @@ def verify_records(
     return Verified(tuple(event.target for event in events), count, known)
 
 
+def _check_writable(change: LoadedChange) -> None:
+    names = (change.source_id, change.run_id, change.record_type, change.record_id)
+    try:
+        "".join([*names, change.automation_id]).encode("utf-8")
+    except UnicodeEncodeError as exc:
+        raise UsageFault(
+            f"An id of the change {'/'.join(names)!a} holds half a character, which no log can keep.",
+            next_step="mend the id at its source, and load the record again",
+        ) from exc
+
+
 def _decide(
     state: State, who: Who, changes: Sequence[LoadedChange], *, reason: str, now: datetime
 ) -> Change:
@@ -79,7 +91,7 @@ def _decide(
             f"{len(changes)} changes are more than one command verifies ({MOST_CHANGES}).",
             next_step="name fewer records, or one run of them with `--run RUN_ID`",
         )
-    if policy_of(state).signoffs_required:
+    if asks_for_keys(state):
         key = key_of(who, "A verification that unblocks a restart")
         check_role(state, key, roles=(), doing="verify a record")
     new = [one for one in changes if not is_verified(state, one)]

@@ -17,7 +17,9 @@ def find_changes(
 ) -> list[LoadedChange]:
     """Return the loaded changes of one record; raises NotFound where there is none, Refused for an ambiguous name."""
     with Warehouse.open(home).snapshot() as snapshot:
-        rows = snapshot.query("load.named_record", record=record)
+        # What a terminal could not decode has no UTF-8 bytes and names no record that could be loaded.
+        asked = record.encode("utf-8", "replace").decode()
+        rows = snapshot.query("load.named_record", record=asked)
     mine = rows[
         (rows["run_id"] == (run_id or rows["run_id"]))
         & (rows["source_id"] == (source_id or rows["source_id"]))
