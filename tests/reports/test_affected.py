@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.control.test_keys import a_person
 from tests.reports import hostile
 from tests.reports import little_incident as story
 from workbench.cli import main
+from workbench.cli.affected import NOT_NAMED, _cells
 from workbench.clock import to_text
 from workbench.control import Control
 from workbench.control.enrolling_keys import Enrolment, enrol_key
@@ -76,6 +78,45 @@ def test_the_list_names_what_blocks_and_what_to_type(command_line: Any) -> None:
         cell.startswith(("=", "+", "@")) for line in out.splitlines() for cell in line.split(",")
     )
     assert hostile.FORMULA[:4] in out
+
+
+@pytest.mark.parametrize(
+    "asked", [("--class", "compensable"), ("--class", "reversible"), ("--open",)]
+)
+def test_a_filter_chooses_rows_and_no_total(command_line: Any, asked: tuple[str, ...]) -> None:
+    """What blocks, what was written twice and what to type next are of the whole ledger, however little is shown."""
+    _, out, _ = command_line("affected", "list", "H-1", "--json")
+    whole = json.loads(out)
+    code, out, _ = command_line("affected", "list", "H-1", *asked, "--json")
+    found = json.loads(out)
+    for name in ("change_count", "blocking_count", "clean_up", "duplicates"):
+        assert (code, found[name]) == (0, whole[name])
+    _, out, _ = command_line("affected", "list", "H-1")
+    code, filtered, _ = command_line("affected", "list", "H-1", *asked)
+    assert out.splitlines()[1] == filtered.splitlines()[1]
+    assert out.splitlines()[-1] == filtered.splitlines()[-1]
+    assert filtered.splitlines()[-1].startswith("Next: workbench affected mark-verified")
+
+
+@pytest.mark.parametrize(
+    ("verified_at", "verified_by", "said"),
+    [
+        (None, None, "NO"),
+        (None, "ann", "NO"),
+        ("2026-01-01T10:00Z", None, f"2026-01-01 10:00:00 UTC by {NOT_NAMED}"),
+        ("2026-01-01T10:00Z", "ann", "2026-01-01 10:00:00 UTC by ann"),
+    ],
+)
+def test_who_verified_is_a_name_or_said_to_be_none(
+    verified_at: str | None, verified_by: str | None, said: str
+) -> None:
+    """A source that gives only the instant names nobody, and one that gives only a name gives no verification."""
+    row = {
+        "record_type": "invoice", "record_id": "1", "changed_at": story.at(0), "change": "update", "written": "",
+        "run_id": "r", "attempt": 1, "blocks": False, "duplicate": "", "verified_by": verified_by,
+        "verified_at": pd.Timestamp(verified_at) if verified_at else pd.NaT,
+    }  # fmt: skip
+    assert said in _cells(row)
 
 
 def test_refusals_of_the_command_line_say_what_to_do(command_line: Any) -> None:

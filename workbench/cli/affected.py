@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from workbench.reports.affected import Ledger
 
+NOT_NAMED = "somebody its source does not name"
 CLASSES = ("irreversible", "unknown", "compensable", "reversible")
 
 
@@ -70,6 +71,7 @@ def _chosen(changes: pd.DataFrame, of_class: str | None, is_open: bool) -> pd.Da
 
 
 def _document(ledger: Ledger, changes: pd.DataFrame) -> dict[str, Any]:
+    """Return the ledger for programs: `changes` are those asked for, everything else is of the whole ledger."""
     from workbench.cli.sql import row_documents
     from workbench.review.ledger import clean_up, duplicates
 
@@ -79,9 +81,10 @@ def _document(ledger: Ledger, changes: pd.DataFrame) -> dict[str, Any]:
         "onset_at": ledger.request.onset_at,
         "as_of": ledger.request.as_of,
         "is_whole": ledger.is_whole,
-        "blocking_count": int(changes["blocks"].sum()),
-        "clean_up": row_documents(clean_up(changes)),
-        "duplicates": row_documents(duplicates(changes)),
+        "change_count": len(ledger.changes),
+        "blocking_count": int(ledger.changes["blocks"].sum()),
+        "clean_up": row_documents(clean_up(ledger.changes)),
+        "duplicates": row_documents(duplicates(ledger.changes)),
         "changes": row_documents(changes),
     }
 
@@ -91,13 +94,16 @@ def _show(ledger: Ledger, changes: pd.DataFrame) -> None:
     from workbench.review.ledger import clean_up, shown
 
     asked = ledger.request
-    count, blocking = len(changes), int(changes["blocks"].sum())
+    # Counts and what to do next are of the whole ledger: what is filtered away blocks all the same.
+    count, blocking = len(ledger.changes), int(ledger.changes["blocks"].sum())
     click.echo(
         f"{asked.hold_id}  {asked.only or asked.scope}  {count:,} changes loaded since the onset at "
         f"{when(asked.onset_at)}, {blocking:,} of them block a restart."
     )
+    if len(changes) < count:
+        click.echo(f"Shown: {len(changes):,} of {count:,}, as you asked.")
     rows = shown(changes)
-    left = clean_up(changes)
+    left = clean_up(ledger.changes)
     todo = dict(zip(left["reversibility"], left["what_to_do"], strict=True))
     for name in RANKED:
         mine = rows[rows["reversibility"] == name]
@@ -107,7 +113,7 @@ def _show(ledger: Ledger, changes: pd.DataFrame) -> None:
         click.echo(table(_HEADERS, [_cells(row) for row in mine.to_dict("records")]))
     _say_gaps(ledger)
     if blocking:
-        first = rows.to_dict("records")[0]
+        first = shown(ledger.changes).to_dict("records")[0]
         record = quote(f"{first['record_type']}/{first['record_id']}")
         click.echo(one_line(f"Next: workbench affected mark-verified {record} --reason TEXT"))
     elif ledger.is_whole:
@@ -128,8 +134,9 @@ _HEADERS = [
 
 
 def _cells(row: Mapping[Any, Any]) -> list[str]:
-    is_open = row["verified_by"] is None and str(row["verified_at"]) == "NaT"
-    verified = "NO" if is_open else f"{when(row['verified_at'])} by {row['verified_by']}"
+    is_open = str(row["verified_at"]) == "NaT"
+    by = row["verified_by"] if isinstance(row["verified_by"], str) and row["verified_by"] else ""
+    verified = "NO" if is_open else f"{when(row['verified_at'])} by {by or NOT_NAMED}"
     return [
         f"{row['record_type']}/{row['record_id']}",
         when(row["changed_at"]),
