@@ -128,6 +128,8 @@ def test_refusals_of_the_command_line_say_what_to_do(command_line: Any) -> None:
     assert (code, "No change of a record" in said) == (4, True)
     assert command_line("affected", "mark-verified", LEAK)[0] == 2
     code, _, said = command_line("affected", "mark-verified", LEAK, "--reason", "looked")
+    assert (code, "Nobody is at the terminal to confirm" in said) == (2, True)
+    code, _, said = command_line("affected", "mark-verified", LEAK, "--reason", "looked", "--yes")
     assert (code, "must be signed by an enrolled key" in said) == (3, True)
     assert command_line("affected", "list", "H-1", "--csv", "--json")[0] == 2
 
@@ -173,6 +175,42 @@ def test_a_row_that_a_later_load_tells_otherwise_is_unverified_again(
     assert is_open()
     verify_records(ann, find_changes(settings.home, record), reason="set back")
     assert not is_open(), "a kind that the source left empty stands in no one's way"
+
+
+def test_a_person_sees_what_they_verify_and_only_what_they_looked_at(
+    told: tuple[Settings, Control], command_line: Any, tmp_path: Path
+) -> None:
+    """The change is printed before it is asked about; one that changed since the list is refused, another is not."""
+    from workbench.warehouse import Warehouse
+
+    settings, ann = told
+    record = "invoice/INV-0044"
+    version = str(
+        json.loads(command_line("affected", "list", "H-1", "--json")[1])["manifest_version"]
+    )
+    mark = ("affected", "mark-verified", record, "--based-on", version)
+    _, out, _ = command_line(*mark)
+    (row,) = (r for r in story.tables()["affected_record"] if r["record_id"] == "INV-0044")
+    shown = next(line for line in out.splitlines() if line.startswith(record))
+    assert json.dumps(row["after"], separators=(",", ":"))[:20] in shown.replace(" ", "")
+    assert row["reversibility"] in shown
+
+    def load(number: str) -> None:
+        (other,) = (r for r in story.tables()["affected_record"] if r["record_id"] == number)
+        path = tmp_path / f"{number}.jsonl"
+        path.write_text(json.dumps({**other, "after": {"amount": "1.00"}}) + "\n", encoding="utf-8")
+        assert Warehouse.open(settings.home).load_rows("affected_record", path).rejected_count == 0
+
+    load("INV-0045")
+    code, _, said = command_line(*mark, "-r", "looked", "--yes")
+    assert "must be signed by an enrolled key" in said, "what moved is another record"
+    load("INV-0044")
+    code, out, said = command_line(*mark, "-r", "looked", "--yes")
+    assert (code, f"{record} changed since version {version}" in said, out) == (3, True, "")
+    mark = (*mark[:-1], "99999")
+    code, _, said = command_line(*mark, "-r", "looked", "--yes")
+    assert (code, "Version 99999 of the warehouse does not have" in said) == (3, True)
+    assert not [e for e in ann.store.events() if e.action == "record.verify" and e.target == record]
 
 
 def test_where_nothing_was_loaded_it_is_unknown_and_not_none(
