@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tests.cli.ground import run
 from tests.control.test_keys import a_person
 from tests.reports import hostile
 from tests.reports import little_incident as story
@@ -194,6 +195,10 @@ def test_a_person_sees_what_they_verify_and_only_what_they_looked_at(
     shown = next(line for line in out.splitlines() if line.startswith(record))
     assert json.dumps(row["after"], separators=(",", ":"))[:20] in shown.replace(" ", "")
     assert row["reversibility"] in shown
+
+    asked = run(*mark, "-r", "looked", typed="n\n")
+    assert shown in asked.out.splitlines()
+    assert (asked.code != 0, "Record that you looked at each" in asked.out) == (True, True)
 
     def load(number: str) -> None:
         (other,) = (r for r in story.tables()["affected_record"] if r["record_id"] == number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -197,11 +198,10 @@ def mark_verified(
     from workbench.control.verifying import verify_records
     from workbench.warehouse.changes import check_unmoved, look_up
 
-    looked = look_up(settings.home, records, run_id=run_id, source_id=source_id)
+    look = partial(look_up, settings.home, records, run_id=run_id, source_id=source_id)
+    looked = look()
     if version is not None:
-        check_unmoved(
-            settings.home, looked, records, run_id=run_id, source_id=source_id, version=version
-        )
+        check_unmoved(looked, look, version=version)
     click.echo(store_line(control.head_note(), settings))
     _show_looked(looked, control.state())
     if reason.strip() and not yes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,10 @@ def find_changes(
     return [*look_up(home, [record], run_id=run_id, source_id=source_id).changes]
 
 
-def check_unmoved(
-    home: Path, looked: Looked, records: Iterable[str], *, run_id: str, source_id: str, version: int
-) -> None:
-    """Raise Refused where a record is loaded otherwise now than in the version that a person looked at."""
+def check_unmoved(looked: Looked, look: Callable[..., Looked], *, version: int) -> None:
+    """Raise Refused where `look` finds otherwise what a person looked at in another version of the warehouse."""
     try:
-        seen = look_up(home, records, run_id=run_id, source_id=source_id, version=version)
+        seen = look(version=version)
     except NotFound as exc:
         raise Refused(
             f"Version {version} of the warehouse does not have these changes ({exc.message}).",
