@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Final
 
 from workbench.clock import to_text
 
@@ -92,10 +93,31 @@ EvidenceReader = Callable[[EvidenceQuestion], Evidence]
 """Reads how far the sources of some automations are loaded; `workbench.opening` has the warehouse's."""
 
 
-def change_sha256(changed_at: datetime, change: str, *, before: str, after: str) -> str:
-    """Return the SHA-256 of what a change was: instant, kind, the record before and after."""
-    said = json.dumps([to_text(changed_at), change, before, after], ensure_ascii=True)
+_WHERE_SILENT: Final[Mapping[str, Any]] = {
+    "change": "unknown",
+    "before": "",
+    "after": "",
+    "reversibility": "unknown",
+    "customer_facing": True,
+    "automation_id": "",
+}
+"""What a change says besides its instant, and what it counts as where its source says nothing or nothing but ''."""
+
+
+def change_sha256(changed_at: datetime, content: Mapping[Any, Any]) -> str:
+    """Return the SHA-256 of what a change was: instant, kind, before and after, whether it can be undone, whose it is.
+
+    Whoever looked at a harmless change has not looked at one that cannot be taken back.
+    """
+    told = [_told(content.get(name), absent) for name, absent in _WHERE_SILENT.items()]
+    said = json.dumps([to_text(changed_at), *told], ensure_ascii=True)
     return hashlib.sha256(said.encode("ascii")).hexdigest()
+
+
+def _told(value: Any, absent: Any) -> Any:
+    if value is None or (isinstance(value, str) and not value):
+        return absent
+    return bool(value) if isinstance(absent, bool) else str(value)
 
 
 def nothing_loaded(question: EvidenceQuestion) -> Evidence:

@@ -8,9 +8,11 @@ select
     change_seq,
     automation_id,
     changed_at,
-    coalesce(change, 'unknown') as change,
+    coalesce(nullif(change, ''), 'unknown') as change,
     coalesce(cast(before as varchar), '') as before,
-    coalesce(cast(after as varchar), '') as after
+    coalesce(cast(after as varchar), '') as after,
+    coalesce(reversibility, 'unknown') as reversibility,
+    coalesce(customer_facing, true) as customer_facing
 from affected_record
 where record_type || '/' || record_id = $record
 order by changed_at, source_id, run_id, change_seq

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from tests.cli.ground import run
 from tests.control.test_keys import a_person
 from tests.reports import hostile
 from tests.reports import little_incident as story
 from workbench.cli import main
+from workbench.cli.affected import NOT_NAMED, _cells
 from workbench.clock import to_text
 from workbench.control import Control
 from workbench.control.enrolling_keys import Enrolment, enrol_key
@@ -78,13 +81,56 @@ def test_the_list_names_what_blocks_and_what_to_type(command_line: Any) -> None:
     assert hostile.FORMULA[:4] in out
 
 
+@pytest.mark.parametrize(
+    "asked", [("--class", "compensable"), ("--class", "reversible"), ("--open",)]
+)
+def test_a_filter_chooses_rows_and_no_total(command_line: Any, asked: tuple[str, ...]) -> None:
+    """What blocks, what was written twice and what to type next are of the whole ledger, however little is shown."""
+    _, out, _ = command_line("affected", "list", "H-1", "--json")
+    whole = json.loads(out)
+    code, out, _ = command_line("affected", "list", "H-1", *asked, "--json")
+    found = json.loads(out)
+    for name in ("change_count", "blocking_count", "clean_up", "duplicates"):
+        assert (code, found[name]) == (0, whole[name])
+    _, out, _ = command_line("affected", "list", "H-1")
+    code, filtered, _ = command_line("affected", "list", "H-1", *asked)
+    assert out.splitlines()[1] == filtered.splitlines()[1]
+    assert out.splitlines()[-1] == filtered.splitlines()[-1]
+    assert filtered.splitlines()[-1].startswith("Next: workbench affected mark-verified")
+
+
+@pytest.mark.parametrize(
+    ("verified_at", "verified_by", "said"),
+    [
+        (None, None, "NO"),
+        (None, "ann", "NO"),
+        ("2026-01-01T10:00Z", None, f"2026-01-01 10:00:00 UTC by {NOT_NAMED}"),
+        ("2026-01-01T10:00Z", "ann", "2026-01-01 10:00:00 UTC by ann"),
+    ],
+)
+def test_who_verified_is_a_name_or_said_to_be_none(
+    verified_at: str | None, verified_by: str | None, said: str
+) -> None:
+    """A source that gives only the instant names nobody, and one that gives only a name gives no verification."""
+    row = {
+        "record_type": "invoice", "record_id": "1", "changed_at": story.at(0), "change": "update", "written": "",
+        "run_id": "r", "attempt": 1, "blocks": False, "duplicate": "", "verified_by": verified_by,
+        "verified_at": pd.Timestamp(verified_at) if verified_at else pd.NaT,
+    }  # fmt: skip
+    assert said in _cells(row)
+
+
 def test_refusals_of_the_command_line_say_what_to_do(command_line: Any) -> None:
     """An unknown hold or record is 4, no reason is 2, a word without a key where policy asks for one is 3."""
     assert command_line("affected", "list", "H-9")[0] == 4
     code, _, said = command_line("affected", "mark-verified", "invoice/INV-9999", "-r", "ok")
     assert (code, "No change of a record invoice/INV-9999 is loaded" in said) == (4, True)
+    code, _, said = command_line("affected", "mark-verified", "invoice/q\udc80", "-r", "ok")
+    assert (code, "No change of a record" in said) == (4, True)
     assert command_line("affected", "mark-verified", LEAK)[0] == 2
     code, _, said = command_line("affected", "mark-verified", LEAK, "--reason", "looked")
+    assert (code, "Nobody is at the terminal to confirm" in said) == (2, True)
+    code, _, said = command_line("affected", "mark-verified", LEAK, "--reason", "looked", "--yes")
     assert (code, "must be signed by an enrolled key" in said) == (3, True)
     assert command_line("affected", "list", "H-1", "--csv", "--json")[0] == 2
 
@@ -118,7 +164,8 @@ def test_a_row_that_a_later_load_tells_otherwise_is_unverified_again(
     verify_records(ann, find_changes(settings.home, record), reason="right amount")
     rows = [r for r in story.tables()["affected_record"] if r["record_id"] == "INV-0090"]
     path = tmp_path / "affected_record.jsonl"
-    path.write_text(json.dumps({**rows[0], "after": {"amount": "900.00"}}) + "\n", encoding="utf-8")
+    told = {**rows[0], "after": {"amount": "900.00"}, "change": ""}
+    path.write_text(json.dumps(told) + "\n", encoding="utf-8")
 
     def is_open() -> bool:
         changes = read_ledger(ann, settings, subject="H-1").changes
@@ -127,6 +174,48 @@ def test_a_row_that_a_later_load_tells_otherwise_is_unverified_again(
     assert not is_open()
     assert Warehouse.open(settings.home).load_rows("affected_record", path).rejected_count == 0
     assert is_open()
+    verify_records(ann, find_changes(settings.home, record), reason="set back")
+    assert not is_open(), "a kind that the source left empty stands in no one's way"
+
+
+def test_a_person_sees_what_they_verify_and_only_what_they_looked_at(
+    told: tuple[Settings, Control], command_line: Any, tmp_path: Path
+) -> None:
+    """The change is printed before it is asked about; one that changed since the list is refused, another is not."""
+    from workbench.warehouse import Warehouse
+
+    settings, ann = told
+    record = "invoice/INV-0044"
+    version = str(
+        json.loads(command_line("affected", "list", "H-1", "--json")[1])["manifest_version"]
+    )
+    mark = ("affected", "mark-verified", record, "--based-on", version)
+    _, out, _ = command_line(*mark)
+    (row,) = (r for r in story.tables()["affected_record"] if r["record_id"] == "INV-0044")
+    shown = next(line for line in out.splitlines() if line.startswith(record))
+    assert json.dumps(row["after"], separators=(",", ":"))[:20] in shown.replace(" ", "")
+    assert row["reversibility"] in shown
+
+    asked = run(*mark, "-r", "looked", typed="n\n")
+    assert shown in asked.out.splitlines()
+    assert (asked.code != 0, "Record that you looked at each" in asked.out) == (True, True)
+
+    def load(number: str) -> None:
+        (other,) = (r for r in story.tables()["affected_record"] if r["record_id"] == number)
+        path = tmp_path / f"{number}.jsonl"
+        path.write_text(json.dumps({**other, "after": {"amount": "1.00"}}) + "\n", encoding="utf-8")
+        assert Warehouse.open(settings.home).load_rows("affected_record", path).rejected_count == 0
+
+    load("INV-0045")
+    code, _, said = command_line(*mark, "-r", "looked", "--yes")
+    assert "must be signed by an enrolled key" in said, "what moved is another record"
+    load("INV-0044")
+    code, out, said = command_line(*mark, "-r", "looked", "--yes")
+    assert (code, f"{record} changed since version {version}" in said, out) == (3, True, "")
+    mark = (*mark[:-1], "99999")
+    code, _, said = command_line(*mark, "-r", "looked", "--yes")
+    assert (code, "Version 99999 of the warehouse does not have" in said) == (3, True)
+    assert not [e for e in ann.store.events() if e.action == "record.verify" and e.target == record]
 
 
 def test_where_nothing_was_loaded_it_is_unknown_and_not_none(

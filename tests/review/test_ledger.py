@@ -34,12 +34,18 @@ def with_changes(*changes: pd.DataFrame) -> Tables:
     return with_rows(calm_tables(), "review.affected_records", *changes)
 
 
-def word(when: str = "10:50", after: str = '{"a":2}', **more: Any) -> pd.DataFrame:
+def seen(**more: Any) -> str:
+    """Return the digest of the change above, of which somebody saw this otherwise."""
+    row = change(**more).iloc[0].to_dict()
+    return change_sha256(at("10:07"), row)
+
+
+def word(when: str = "10:50", content: dict[str, Any] | None = None, **more: Any) -> pd.DataFrame:
     """Return what the log says of the change above: verified, with the content that was looked at."""
     row = {
         "source_id": "ledger", "run_id": "f3", "record_type": "invoice", "record_id": "INV-9", "change_seq": 0.0,
         "automation_id": "triage", "verified_at": at(when), "verified_by": "ops-lead (ann)", "reason": "called",
-        "content_sha256": change_sha256(at("10:07"), "update", before='{"a":1}', after=after), **more,
+        "content_sha256": seen(**content or {}), **more,
     }  # fmt: skip
     return pd.DataFrame([row])
 
@@ -65,14 +71,21 @@ def test_what_nobody_can_take_back_blocks_until_verified(
     assert found.verdict.kind is VerdictKind.KEEP_PAUSED
     assert "the first to look at is invoice/INV-9" in found.verdict.first_blocker
     assert found.verdict.next_command == "workbench affected list H-1"
-    told = with_rows(with_changes(one), VERIFICATIONS, word())
+    told = with_rows(
+        with_changes(one),
+        VERIFICATIONS,
+        word(content={"reversibility": reversibility or "unknown"}),
+    )
     assert assess_restart(request(), told).verdict.kind is VerdictKind.RESTART_NARROW
 
 
 @pytest.mark.parametrize(
     "more",
     [
-        {"after": '{"a":3}'},
+        {"content": {"after": '{"a":3}'}},
+        {"content": {"reversibility": "reversible"}},
+        {"content": {"customer_facing": True}},
+        {"content": {"automation_id": "reply"}},
         {"when": "11:30"},
         {"run_id": "f4"},
         {"change_seq": 1.0},
@@ -82,9 +95,19 @@ def test_what_nobody_can_take_back_blocks_until_verified(
 )
 def test_a_word_about_something_else_unblocks_nothing(more: dict[str, Any]) -> None:
     """Other content, another change, or a word that came after the review's instant: still to verify."""
+    more["content"] = {"reversibility": "unknown", **more.get("content", {})}
     tables = with_rows(with_changes(change(reversibility="unknown")), VERIFICATIONS, word(**more))
     assert at("11:30") > AS_OF
     assert check_records(ground(tables)).check.status is CheckStatus.FAIL
+
+
+@pytest.mark.parametrize("silent", ["", None])
+def test_a_change_of_which_nothing_is_said_can_be_verified(silent: str | None) -> None:
+    """An empty kind, as a source may write it, is `unknown` for who verifies and for who reviews."""
+    named = {"change": "unknown", "before": "", "after": "", "reversibility": "unknown"}
+    one = change(change=silent, before=silent, after=silent, reversibility="unknown")
+    told = with_rows(with_changes(one), VERIFICATIONS, word(content=named))
+    assert check_records(ground(told)).check.status is CheckStatus.PASS
 
 
 def test_two_runs_and_two_attempts_are_named() -> None:
@@ -151,7 +174,7 @@ def test_a_word_that_counts_for_any_content_is_caught(monkeypatch: pytest.Monkey
     """Seeded bug: whoever joins the log's words does not compare what was looked at."""
     monkeypatch.setattr(
         "workbench.review.verified.content_of",
-        lambda _: change_sha256(at("10:07"), "update", before='{"a":1}', after='{"a":3}'),
+        lambda _: seen(reversibility="unknown", after='{"a":3}'),
     )
     with pytest.raises(AssertionError):
-        test_a_word_about_something_else_unblocks_nothing({"after": '{"a":3}'})
+        test_a_word_about_something_else_unblocks_nothing({"content": {"after": '{"a":3}'}})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.present import as_json, closing_line, one_line, store_line, table, when
+from workbench.cli.present import as_json, ask, closing_line, one_line, store_line, table, when
 from workbench.control import Control, open_control
 from workbench.errors import UsageFault
 from workbench.settings import Settings
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from workbench.reports.affected import Ledger
+    from workbench.store.state import State
+    from workbench.warehouse.changes import Looked
 
+SHOWN_CHARACTERS = 60
+NOT_NAMED = "somebody its source does not name"
 CLASSES = ("irreversible", "unknown", "compensable", "reversible")
 
 
@@ -70,6 +75,7 @@ def _chosen(changes: pd.DataFrame, of_class: str | None, is_open: bool) -> pd.Da
 
 
 def _document(ledger: Ledger, changes: pd.DataFrame) -> dict[str, Any]:
+    """Return the ledger for programs: `changes` are those asked for, everything else is of the whole ledger."""
     from workbench.cli.sql import row_documents
     from workbench.review.ledger import clean_up, duplicates
 
@@ -78,10 +84,12 @@ def _document(ledger: Ledger, changes: pd.DataFrame) -> dict[str, Any]:
         "scope": ledger.request.only or ledger.request.scope,
         "onset_at": ledger.request.onset_at,
         "as_of": ledger.request.as_of,
+        "manifest_version": ledger.version,
         "is_whole": ledger.is_whole,
-        "blocking_count": int(changes["blocks"].sum()),
-        "clean_up": row_documents(clean_up(changes)),
-        "duplicates": row_documents(duplicates(changes)),
+        "change_count": len(ledger.changes),
+        "blocking_count": int(ledger.changes["blocks"].sum()),
+        "clean_up": row_documents(clean_up(ledger.changes)),
+        "duplicates": row_documents(duplicates(ledger.changes)),
         "changes": row_documents(changes),
     }
 
@@ -91,13 +99,16 @@ def _show(ledger: Ledger, changes: pd.DataFrame) -> None:
     from workbench.review.ledger import clean_up, shown
 
     asked = ledger.request
-    count, blocking = len(changes), int(changes["blocks"].sum())
+    # Counts and what to do next are of the whole ledger: what is filtered away blocks all the same.
+    count, blocking = len(ledger.changes), int(ledger.changes["blocks"].sum())
     click.echo(
         f"{asked.hold_id}  {asked.only or asked.scope}  {count:,} changes loaded since the onset at "
-        f"{when(asked.onset_at)}, {blocking:,} of them block a restart."
+        f"{when(asked.onset_at)}, {blocking:,} of them block a restart (version {ledger.version} of the warehouse)."
     )
+    if len(changes) < count:
+        click.echo(f"Shown: {len(changes):,} of {count:,}, as you asked.")
     rows = shown(changes)
-    left = clean_up(changes)
+    left = clean_up(ledger.changes)
     todo = dict(zip(left["reversibility"], left["what_to_do"], strict=True))
     for name in RANKED:
         mine = rows[rows["reversibility"] == name]
@@ -107,9 +118,10 @@ def _show(ledger: Ledger, changes: pd.DataFrame) -> None:
         click.echo(table(_HEADERS, [_cells(row) for row in mine.to_dict("records")]))
     _say_gaps(ledger)
     if blocking:
-        first = rows.to_dict("records")[0]
+        first = shown(ledger.changes).to_dict("records")[0]
         record = quote(f"{first['record_type']}/{first['record_id']}")
-        click.echo(one_line(f"Next: workbench affected mark-verified {record} --reason TEXT"))
+        verify = f"workbench affected mark-verified {record} --based-on {ledger.version}"
+        click.echo(one_line(f"Next: {verify} --reason TEXT"))
     elif ledger.is_whole:
         click.echo(f"Next: workbench review {asked.hold_id}")
 
@@ -128,8 +140,9 @@ _HEADERS = [
 
 
 def _cells(row: Mapping[Any, Any]) -> list[str]:
-    is_open = row["verified_by"] is None and str(row["verified_at"]) == "NaT"
-    verified = "NO" if is_open else f"{when(row['verified_at'])} by {row['verified_by']}"
+    is_open = str(row["verified_at"]) == "NaT"
+    by = row["verified_by"] if isinstance(row["verified_by"], str) and row["verified_by"] else ""
+    verified = "NO" if is_open else f"{when(row['verified_at'])} by {by or NOT_NAMED}"
     return [
         f"{row['record_type']}/{row['record_id']}",
         when(row["changed_at"]),
@@ -157,15 +170,24 @@ def _say_gaps(ledger: Ledger) -> None:
 @click.option("--reason", "-r", default="", help="How you verified it and what you found.")
 @click.option("--run", "run_id", default="", help="Only what this run wrote.")
 @click.option("--source", "source_id", default="", help="Only what this source tells of.")
+@click.option(
+    "--based-on",
+    "version",
+    type=click.IntRange(min=0),
+    help="Version that `affected list` printed; refused where the records changed since.",
+)
 @click.option("--as", "role", help="Role you act for.")
 @click.option("--command-id", default=None, help="Client-made id; the same id never acts twice.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def mark_verified(
     records: tuple[str, ...],
     reason: str,
     run_id: str,
     source_id: str,
+    version: int | None,
     role: str | None,
     command_id: str | None,
+    yes: bool,
 ) -> None:
     """Record that you verified each RECORD (`type/id`, as `affected list` prints it) as it is loaded now.
 
@@ -174,17 +196,55 @@ def mark_verified(
     settings = Settings.from_environment()
     control: Control = open_control(settings, role=role)
     from workbench.control.verifying import verify_records
-    from workbench.warehouse.changes import find_changes
+    from workbench.warehouse.changes import check_unmoved, look_up
 
-    changes = [
-        one
-        for record in dict.fromkeys(records)
-        for one in find_changes(settings.home, record, run_id=run_id, source_id=source_id)
-    ]
+    look = partial(look_up, settings.home, records, run_id=run_id, source_id=source_id)
+    looked = look()
+    if version is not None:
+        check_unmoved(looked, look, version=version)
     click.echo(store_line(control.head_note(), settings))
-    done = verify_records(control, changes, reason=reason, command_id=command_id)
+    _show_looked(looked, control.state())
+    if reason.strip() and not yes:
+        ask("Record that you looked at each of these changes and verified it?")
+    done = verify_records(
+        control,
+        looked.changes,
+        reason=reason,
+        manifest_version=looked.version,
+        command_id=command_id,
+    )
     for name in done.record_names:
         click.echo(one_line(f"Recorded that you verified {name}."))
     known = f"; {done.known_count} had been verified before" if done.known_count else ""
     click.echo(f"{done.change_count} changes verified{known}.")
     closing_line(control)
+
+
+def _show_looked(looked: Looked, state: State) -> None:
+    """Print what the word will be about: a person signs nothing that they were not shown."""
+    from workbench.store.record_events import is_verified
+
+    pairs = zip(looked.changes, looked.rows, strict=True)
+    rows = [row for change, row in pairs if not is_verified(state, change)]
+    click.echo(f"{len(rows):,} changes to verify, of version {looked.version} of the warehouse.")
+    if rows:
+        click.echo(table(_LOOKED, [_looked_cells(row) for row in rows]))
+
+
+_LOOKED = ["record", "changed", "change", "class", "run", "before", "after"]
+
+
+def _looked_cells(row: Mapping[str, Any]) -> list[str]:
+    seen = ", customers see it" if row["customer_facing"] else ""
+    return [
+        f"{row['record_type']}/{row['record_id']}",
+        when(row["changed_at"]),
+        row["change"],
+        f"{row['reversibility']}{seen}",
+        row["run_id"],
+        *(_shortened(row[name] or "-", SHOWN_CHARACTERS) for name in ("before", "after")),
+    ]
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 3]}..."

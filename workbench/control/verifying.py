@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from workbench.control.commands import Control
@@ -14,13 +13,12 @@ from workbench.control.signing import Who, key_of
 from workbench.errors import Refused, UsageFault
 from workbench.evidence import LoadedChange
 from workbench.store.log import Draft
-from workbench.store.record_events import is_verified
-from workbench.store.signoffs import policy_of
+from workbench.store.record_events import asks_for_keys, is_verified
 from workbench.store.state import State
 from workbench.store.store import Change, Command
 
 MOST_CHANGES = 500
-"""Changes that one command verifies: nobody looked at more of them in one go, and an event stays readable."""
+"""Changes of one event, so that it stays readable; what has more of them takes several events of one command."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +39,17 @@ def verify_records(
     changes: Sequence[LoadedChange],
     *,
     reason: str,
+    manifest_version: int = 0,
     command_id: str | None = None,
 ) -> Verified:
-    """Record that this person verified these changes: one event for each record.
+    """Record that this person verified these changes: an event for each record, several where it has many changes.
 
-    Raises UsageFault without a reason, and Refused for too many at once, for what was verified before, and
-    for an unsigned command where policy asks for sign-offs.
+    `manifest_version` is the warehouse's in which they were looked at; what is signed is their content.
+    Raises UsageFault without a reason or for an id that has no UTF-8 bytes, and Refused for what was verified
+    before and for an unsigned command where policy asks for keys.
     """
+    for one in changes:
+        _check_writable(one)
     now = control.clock.now()
     said = storable(reason)
     told = {
@@ -59,27 +61,39 @@ def verify_records(
     known = sum(is_verified(before, one) for one in changes)
     done = control.transact(
         Command(control.new_id(command_id), told),
-        lambda state, who: _decide(state, who, changes, reason=said, now=now),
+        lambda state, who: _decide(
+            state,
+            who,
+            changes,
+            draft=Draft(now, who.text, "record.verify", "", reason=said),
+            version=manifest_version,
+        ),
     )
     events = [event for event in done.events if event.action == "record.verify"]
     count = sum(len(event.payload["changes"]) for event in events)
-    return Verified(tuple(event.target for event in events), count, known)
+    return Verified(tuple(dict.fromkeys(event.target for event in events)), count, known)
+
+
+def _check_writable(change: LoadedChange) -> None:
+    names = (change.source_id, change.run_id, change.record_type, change.record_id)
+    try:
+        "".join([*names, change.automation_id]).encode("utf-8")
+    except UnicodeEncodeError as exc:
+        raise UsageFault(
+            f"An id of the change {'/'.join(names)!a} holds half a character, which no log can keep.",
+            next_step="mend the id at its source, and load the record again",
+        ) from exc
 
 
 def _decide(
-    state: State, who: Who, changes: Sequence[LoadedChange], *, reason: str, now: datetime
+    state: State, who: Who, changes: Sequence[LoadedChange], *, draft: Draft, version: int
 ) -> Change:
-    if not reason:
+    if not draft.reason:
         raise UsageFault(
             "Say how you verified it and what you found.",
             next_step="`workbench affected mark-verified RECORD --reason TEXT`",
         )
-    if len(changes) > MOST_CHANGES:
-        raise Refused(
-            f"{len(changes)} changes are more than one command verifies ({MOST_CHANGES}).",
-            next_step="name fewer records, or one run of them with `--run RUN_ID`",
-        )
-    if policy_of(state).signoffs_required:
+    if asks_for_keys(state):
         key = key_of(who, "A verification that unblocks a restart")
         check_role(state, key, roles=(), doing="verify a record")
     new = [one for one in changes if not is_verified(state, one)]
@@ -88,21 +102,21 @@ def _decide(
             "All of it is verified already; nothing was recorded.",
             next_step="`workbench affected list HOLD` shows by whom, and what is still open",
         )
-    return Change(list(_drafts(new, who.text, reason=reason, now=now)))
+    return Change(list(_drafts(new, draft, version=version)))
 
 
-def _drafts(
-    changes: Sequence[LoadedChange], actor: str, *, reason: str, now: datetime
-) -> Iterator[Draft]:
+def _drafts(changes: Sequence[LoadedChange], draft: Draft, *, version: int) -> Iterator[Draft]:
     def record_of(one: LoadedChange) -> tuple[str, str]:
         return one.record_type, one.record_id
 
-    for (record_type, record_id), mine in groupby(sorted(changes, key=record_of), key=record_of):
-        told = ("source_id", "run_id", "change_seq", "automation_id", "content_sha256")
-        payload = {
-            "record_type": record_type,
-            "record_id": record_id,
-            "changes": [{name: getattr(one, name) for name in told} for one in mine],
-        }
-        target = f"{record_type}/{record_id}"
-        yield Draft(now, actor, "record.verify", target, reason=reason, payload=payload)
+    told = ("source_id", "run_id", "change_seq", "automation_id", "content_sha256")
+    for (record_type, record_id), group in groupby(sorted(changes, key=record_of), key=record_of):
+        mine = [{name: getattr(one, name) for name in told} for one in group]
+        for begin in range(0, len(mine), MOST_CHANGES):
+            payload = {
+                "record_type": record_type,
+                "record_id": record_id,
+                "manifest_version": version,
+                "changes": mine[begin : begin + MOST_CHANGES],
+            }
+            yield replace(draft, target=f"{record_type}/{record_id}", payload=payload)

@@ -32,11 +32,13 @@ class Ledger:
 
     Attributes:
         changes: one row per change, with who verified it, whether it blocks, and what it repeats.
+        version: of the warehouse that the changes were read from; who verifies names it.
         is_whole: the sources of records were loaded far enough to say that this is all there was.
     """
 
     request: ReviewRequest
     changes: pd.DataFrame
+    version: int
     is_whole: bool
 
 
@@ -56,7 +58,12 @@ def read_ledger(control: Control, settings: Settings, *, subject: str) -> Ledger
         queries_of=restart_queries,
     )
     ground = Ground(found.request, found.tables)
-    return Ledger(found.request, records_since_onset(ground), TABLE not in stale_tables(ground))
+    return Ledger(
+        found.request,
+        records_since_onset(ground),
+        version=found.manifest_version,
+        is_whole=TABLE not in stale_tables(ground),
+    )
 
 
 def _wish(state: State, subject: str) -> ReviewWish:

@@ -25,6 +25,7 @@ from workbench.store.anchors import read_notes
 from workbench.store.attesting import signature_words
 from workbench.store.audit import verify_events
 from workbench.store.folding import fold
+from workbench.store.record_events import counted_words
 from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketFault
@@ -227,12 +228,12 @@ def probation_rows(state: State) -> pd.DataFrame:
 
 
 def verification_rows(state: State) -> pd.DataFrame:
-    """Return one row per change of a record that somebody verified, as of the state."""
+    """Return one row per verification of a change that counts as of the state, in the order of the log."""
     columns = [
         "source_id", "run_id", "record_type", "record_id", "change_seq", "automation_id", "content_sha256",
         "verified_at", "verified_by", "reason",
     ]  # fmt: skip
-    rows = [[known[name] for name in columns] for known in state.verified.values()]
+    rows = [[word[name] for name in columns] for word in counted_words(state)]
     found = pd.DataFrame(rows, columns=columns)
     at = pd.to_datetime(found["verified_at"], utc=True, format="ISO8601")
     return found.assign(verified_at=at)

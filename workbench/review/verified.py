@@ -23,12 +23,13 @@ def with_verifications(
     words = words[words["verified_at"] <= as_of]
     if records.empty or words.empty:
         return records
-    known = {key_of(row): row for _, row in words.iterrows()}
+    # By content too: two persons may have looked at the same change before and after it was rewritten.
+    known = {(key_of(row), row["content_sha256"]): row for _, row in words.iterrows()}
     told: list[tuple[Any, Any]] = []
     for _, row in records.iterrows():
-        word = known.get(key_of(row)) if pd.isna(row["verified_at"]) else None
-        is_same = word is not None and word["content_sha256"] == content_of(row)
-        said = word if word is not None and is_same else row
+        is_open = pd.isna(row["verified_at"])
+        word = known.get((key_of(row), content_of(row))) if is_open else None
+        said = row if word is None else word
         told.append((said["verified_at"], said["verified_by"]))
     at = pd.Series([at for at, _ in told], records.index)
     return records.assign(
@@ -45,9 +46,4 @@ def key_of(row: pd.Series[Any]) -> tuple[str, ...]:
 
 def content_of(row: pd.Series[Any]) -> str:
     """Return the SHA-256 of what a change was, as `mark-verified` takes it."""
-    return change_sha256(
-        row["changed_at"].to_pydatetime(),
-        row["change"] or "unknown",
-        before=row["before"] or "",
-        after=row["after"] or "",
-    )
+    return change_sha256(row["changed_at"].to_pydatetime(), row.to_dict())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from workbench.clock import to_text
 from workbench.evidence import LoadedChange
@@ -16,34 +17,64 @@ from workbench.store.trusting import refuse
 
 
 def change_key(change: LoadedChange) -> str:
-    """Return the name of one change: no id that others chose can pose as another change's."""
+    """Return the name of one change: of one length however long its ids are, and no id can pose as another's.
+
+    The SHA-256 of the five names as JSON, for a database indexes no key of any length.
+    """
     names = (change.source_id, change.run_id, change.record_type, change.record_id)
-    return "/".join([*(quote(name, safe="") for name in names), str(change.change_seq)])
+    said = json.dumps([*names, change.change_seq], ensure_ascii=True)
+    return hashlib.sha256(said.encode("ascii")).hexdigest()
+
+
+def asks_for_keys(state: State) -> bool:
+    """Tell whether policy lets no unsigned word open a restart: it asks for sign-offs, or names who opens."""
+    policy = policy_of(state)
+    named = policy.may_sign or policy.may_decide or policy.may_resume or policy.may_release
+    return bool(policy.signoffs_required or policy.is_override_signed or named)
+
+
+def counted_words(state: State) -> list[dict[str, Any]]:
+    """Return the verifications that count now, in the order of the log.
+
+    Asked at every use, for policy and roles change: a word counts whose key is a member's, and an unsigned one
+    only while policy asks for none.
+    """
+    found = [word for key in state.verified for word in _counted(state, key)]
+    return sorted(found, key=lambda word: int(word["seq"]))
+
+
+def _counted(state: State, key: str) -> list[dict[str, Any]]:
+    takes_all = not asks_for_keys(state)
+    return [
+        word
+        for key_id, word in state.verified.get(key, {}).items()
+        if (holds_role(state, state.keys[key_id], roles=()) if key_id else takes_all)
+    ]
 
 
 def is_verified(state: State, change: LoadedChange) -> bool:
-    """Tell whether somebody verified a change as it stands now: a row that was rewritten since is not."""
-    found = state.verified.get(change_key(change))
-    return found is not None and found["content_sha256"] == change.content_sha256
+    """Tell whether somebody whose word counts verified a change as it stands now: a row rewritten since is not."""
+    words = _counted(state, change_key(change))
+    return any(word["content_sha256"] == change.content_sha256 for word in words)
 
 
 def on_record_verify(state: State, event: Event) -> None:
-    """Take in that somebody verified changes of a record; where policy asks for sign-offs an unsigned word counts not.
+    """Take in that somebody verified changes of a record; where policy asks for keys an unsigned word counts not.
 
-    The newest word about a change stands. It holds for the content that was looked at, and for no other.
+    The newest word of each key stands. It holds for the content that was looked at, and for no other.
     """
     signer = signer_of(state, event)
     is_member = signer is not None and holds_role(state, signer, roles=())
-    if policy_of(state).signoffs_required and not is_member:
+    if asks_for_keys(state) and not is_member:
         refuse(state, event, why="it is not signed by an enrolled key of a member of its role")
         return
     for one in event.payload["changes"]:
         change = _change_of(event.payload, one)
-        state.verified[change_key(change)] = {
+        words = state.verified.setdefault(change_key(change), {})
+        words[signer.key_id if signer else ""] = {
             **vars(change),
             "verified_at": to_text(event.occurred_at),
             "verified_by": event.actor,
-            "is_signed": signer is not None,
             "reason": event.reason,
             "seq": event.seq,
         }

@@ -62,7 +62,7 @@ class State:
         drills: (engine, version, kind, mode, environment) -> what the newest drill found.
         forgotten: host as `name/number` -> the heartbeat that was its last; one that beats again counts again.
         triggers: scope and rule -> what the last look that found something new said of it.
-        verified: change of a record -> who verified it, when, what they found, and the content that they saw.
+        verified: change of a record -> key, or '' of the unsigned -> who, when, what they found, the content they saw.
         touched: projection rows that the events since the last copy changed.
     """
 
@@ -109,7 +109,7 @@ class State:
     drifts: dict[tuple[str, str], tuple[tuple[int, str], ...]] = field(default_factory=dict)
     forgotten: dict[str, str] = field(default_factory=dict)
     triggers: dict[str, dict[str, Any]] = field(default_factory=dict)
-    verified: dict[str, dict[str, Any]] = field(default_factory=dict)
+    verified: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     touched: set[tuple[str, str]] = field(default_factory=set)
 
     def copy(self) -> State:
