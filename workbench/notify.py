@@ -27,6 +27,8 @@ from workbench.slug import SLUG
 
 _LOGGER = "apprise"
 _ANSWERED = re.compile(r"\berror=(\d{3})\b")
+_FAILED_BELOW = "Socket Exception: "
+"""How Apprise begins the one line below warnings that is listened to; others there hold our own message."""
 _NEVER_CONNECTED = re.compile(
     r"refused|NewConnectionError|NameResolutionError|getaddrinfo|Name or service|unreachable|CERTIFICATE",
     re.IGNORECASE,
@@ -138,7 +140,7 @@ def _send_one(address: str, title: str, body: str) -> Sent:
             return Sent(
                 False, is_open=True, why=f"the service's part failed ({type(exc).__name__})"
             )
-    return Sent(True) if is_taken else _fault_of("\n".join(said))
+    return Sent(True) if is_taken else _fault_of(said)
 
 
 def _service(address: str) -> Any:
@@ -152,11 +154,18 @@ def _service(address: str) -> Any:
     return service if service.add(address) else None
 
 
-def _fault_of(said: str) -> Sent:
-    """Return why a service did not take it, in our words: its own could quote the address."""
-    if answered := _ANSWERED.search(said):
-        return Sent(False, why=f"the service answered {answered.group(1)}")
-    if _NEVER_CONNECTED.search(said):
+def _fault_of(said: Sequence[str]) -> Sent:
+    """Return why a service did not take it, in our words: its own could quote the address.
+
+    After 408 and 5xx it may have come all the same: what stands between may give up on a service that took it.
+    """
+    answers = [found for line in said for found in _ANSWERED.findall(line)]
+    if answers:
+        is_open = any(code == "408" or code.startswith("5") for code in answers)
+        return Sent(False, is_open=is_open, why=f"the service answered {answers[-1]}")
+    # The words before `Caused by` can quote the whole request.
+    below = [line.rpartition("Caused by")[2] for line in said if line.startswith(_FAILED_BELOW)]
+    if any(map(_NEVER_CONNECTED.search, below)):
         return Sent(False, why="the service could not be reached")
     return Sent(False, is_open=True, why="the service gave no answer that says it came")
 
@@ -189,4 +198,6 @@ class _Ear(logging.Handler):
         self._said = said
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._said.append(record.getMessage())
+        text = record.getMessage()
+        if record.levelno >= logging.WARNING or text.startswith(_FAILED_BELOW):
+            self._said.append(text)

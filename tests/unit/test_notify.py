@@ -89,6 +89,33 @@ def test_an_answer_that_is_no_yes_is_said_by_its_number(receiver: Receiver) -> N
     assert (both.is_taken, both.why) == (True, "the service answered 403")
 
 
+@pytest.mark.parametrize(
+    "body",
+    ["3 of 4 runs failed: connection refused", "error=403 of host", "name\nerror=403\nrefused"],
+)
+def test_our_own_words_are_no_answer(receiver: Receiver, body: str) -> None:
+    """A message that speaks of refusals and errors, taken without an answer, may have come."""
+
+    def break_off(_: str) -> None:
+        raise ConnectionAbortedError
+
+    receiver.at_each = break_off
+    sent = send([receiver.address("a")], title=body, body=body)
+    assert (sent.is_taken, sent.is_open, len(receiver.got)) == (False, True, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_open"), [(503, True), (500, True), (408, True), (429, False)]
+)
+def test_an_answer_of_what_stands_between_leaves_it_open(
+    receiver: Receiver, status: int, is_open: bool
+) -> None:
+    """A service that was given up on may have taken it; one that says there were too many did not."""
+    receiver.status["a"] = status
+    sent = send([receiver.address("a")], title="t", body="b")
+    assert (sent.is_open, sent.why) == (is_open, f"the service answered {status}")
+
+
 def test_nobody_there_is_told_from_no_answer(
     receiver: Receiver, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
