@@ -11,10 +11,12 @@ said or raised here names a role and never an address, nor words of a service th
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import re
 import stat
+import threading
 import tomllib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +28,8 @@ from workbench.errors import BadSettings
 from workbench.slug import SLUG
 
 _LOGGER = "apprise"
+_EAR_LOCK = threading.Lock()
+"""Held while Apprise is loaded or listened to."""
 _ANSWERED = re.compile(r"\berror=(\d{3})\b")
 _FAILED_BELOW = "Socket Exception: "
 """How Apprise begins the one line below warnings that is listened to; others there hold our own message."""
@@ -144,14 +148,27 @@ def _send_one(address: str, title: str, body: str) -> Sent:
 
 
 def _service(address: str) -> Any:
-    """Return what sends to an address, or None; Apprise is loaded here, where somebody is to be told."""
-    import apprise
-
+    """Return what sends to an address, or None."""
+    apprise = _apprise()
     asset = apprise.AppriseAsset(
         app_id="workbench", app_desc="restart review workbench", async_mode=False
     )
     service = apprise.Apprise(asset=asset)
     return service if service.add(address) else None
+
+
+@functools.cache
+def _apprise() -> Any:
+    """Load Apprise, once and only where somebody is to be told; the libraries of its services warn of their own.
+
+    The filters of warnings are the whole program's, so they are touched for this one time and never in a sending.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import apprise
+
+        apprise.Apprise().add("json://localhost")  # only this loads its services
+    return apprise
 
 
 def _fault_of(said: Sequence[str]) -> Sent:
@@ -174,17 +191,20 @@ def _fault_of(said: Sequence[str]) -> Sent:
 def _listening() -> Iterator[list[str]]:
     """Hear what Apprise logs meanwhile and let none of it out: it may hold an address.
 
-    Warnings are left out as well: at its first use it loads all its services, whose libraries warn of their own.
+    One at a time: the logger is the whole program's, and two that swap its handlers would leave it deaf.
     """
+    with _EAR_LOCK:
+        yield from _heard()
+
+
+def _heard() -> Iterator[list[str]]:
     said: list[str] = []
     logger, ear = logging.getLogger(_LOGGER), _Ear(said)
     before, handlers, is_passed_on = logger.level, logger.handlers, logger.propagate
     logger.handlers, logger.propagate = [ear], False
     logger.setLevel(logging.DEBUG)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield said
+        yield said
     finally:
         logger.handlers, logger.propagate = handlers, is_passed_on
         logger.setLevel(before)

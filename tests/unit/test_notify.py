@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -141,6 +143,36 @@ def test_nobody_there_is_told_from_no_answer(
     assert caplog.records == [r for r in caplog.records if not r.name.startswith("apprise")]
     assert TOKEN not in "".join(capfd.readouterr())
     assert logging.getLogger("apprise").propagate
+
+
+def test_two_that_send_at_once_leave_logger_and_warnings_as_they_were(receiver: Receiver) -> None:
+    """The second waits for the first to end: overlapped, the one would put back what the other had put there."""
+    logger = logging.getLogger("apprise")
+    send([receiver.address("a")], title="t", body="b")  # loaded
+    before = logger.level, list(logger.handlers), logger.propagate
+    filters, seen = warnings.filters, []
+    is_second_on = threading.Event()
+
+    def other() -> None:
+        is_second_on.set()
+        send([receiver.address("b")], title="t", body="b")
+
+    second = threading.Thread(target=other)
+
+    def begin_another(role: str) -> None:
+        seen.append((role, len(receiver.got)))
+        assert warnings.filters is filters
+        if role == "a":
+            second.start()
+            assert is_second_on.wait(60)
+            second.join(0.3)
+            seen.append(("a ends", len(receiver.got)))
+
+    receiver.at_each = begin_another
+    assert send([receiver.address("a")], title="t", body="b").is_taken
+    second.join(60)
+    assert [role for role, _ in seen] == ["a", "a ends", "b"]
+    assert (logger.level, list(logger.handlers), logger.propagate) == before
 
 
 def test_an_address_of_no_service_is_named_by_its_place() -> None:
