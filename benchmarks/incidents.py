@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.review.attributes import has
+from workbench.review.attributes import Mark, has, names_of
 from workbench.review.causes import Evidence
 from workbench.review.onset import find_onset
 
@@ -55,8 +55,8 @@ def make_incident(seed: int, planted: str = "") -> Incident:
     changes = _background_changes(rng, runs["started_at"].max())
     onset = pd.Timestamp(BEGIN + timedelta(hours=CALM_HOURS))
     is_after = (runs["started_at"] >= onset).to_numpy()
-    truth, name = _plant(rng, runs[is_after], planted)
-    is_hit = has(runs, name).to_numpy() if name else np.zeros(len(runs), dtype=bool)
+    truth, mark = _plant(rng, runs[is_after], planted)
+    is_hit = has(runs, mark).to_numpy() if mark else np.zeros(len(runs), dtype=bool)
     if planted == "change":
         changes, truth = _planted_change(rng, changes, onset, touched=truth)
     rate = rng.uniform(0.01, 0.04)
@@ -93,20 +93,20 @@ def _shares(rng: np.random.Generator, count: int) -> np.ndarray[Any, np.dtype[np
     return 0.1 + rng.dirichlet(np.ones(count)) * (1 - 0.1 * count)
 
 
-def _plant(rng: np.random.Generator, after: pd.DataFrame, planted: str) -> tuple[str, str]:
+def _plant(rng: np.random.Generator, after: pd.DataFrame, planted: str) -> tuple[str, Mark]:
     """Return the cause and what the runs that it meets have in common."""
     if planted == "change":
         touched = _frequent(rng, after["automation_id"])
-        return touched, f"automation={touched}"
+        return touched, (("automation_id", touched),)
     if planted in CHOICES or planted == "category":
-        name = f"{planted}={_frequent(rng, after[planted])}"
-        return name, name
+        mark: Mark = ((planted, _frequent(rng, after[planted])),)
+        return names_of((mark,))[0], mark
     if planted == "pair":
         one, other = sorted(rng.choice(["provider", "tool", "trigger"], 2, replace=False))
         values = _frequent(rng, after[one] + " " + after[other]).split()
-        name = f"{one}={values[0]} and {other}={values[1]}"
-        return name, name
-    return ("schema mismatch" if planted == "signature" else ""), ""
+        mark = ((str(one), values[0]), (str(other), values[1]))
+        return names_of((mark,))[0], mark
+    return ("schema mismatch" if planted == "signature" else ""), ()
 
 
 def _frequent(rng: np.random.Generator, values: pd.Series[str]) -> str:

@@ -11,10 +11,12 @@ said or raised here names a role and never an address, nor words of a service th
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import re
 import stat
+import threading
 import tomllib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +28,11 @@ from workbench.errors import BadSettings
 from workbench.slug import SLUG
 
 _LOGGER = "apprise"
+_EAR_LOCK = threading.Lock()
+"""Held while Apprise is loaded or listened to."""
 _ANSWERED = re.compile(r"\berror=(\d{3})\b")
+_FAILED_BELOW = "Socket Exception: "
+"""How Apprise begins the one line below warnings that is listened to; others there hold our own message."""
 _NEVER_CONNECTED = re.compile(
     r"refused|NewConnectionError|NameResolutionError|getaddrinfo|Name or service|unreachable|CERTIFICATE",
     re.IGNORECASE,
@@ -138,13 +144,12 @@ def _send_one(address: str, title: str, body: str) -> Sent:
             return Sent(
                 False, is_open=True, why=f"the service's part failed ({type(exc).__name__})"
             )
-    return Sent(True) if is_taken else _fault_of("\n".join(said))
+    return Sent(True) if is_taken else _fault_of(said)
 
 
 def _service(address: str) -> Any:
-    """Return what sends to an address, or None; Apprise is loaded here, where somebody is to be told."""
-    import apprise
-
+    """Return what sends to an address, or None."""
+    apprise = _apprise()
     asset = apprise.AppriseAsset(
         app_id="workbench", app_desc="restart review workbench", async_mode=False
     )
@@ -152,11 +157,32 @@ def _service(address: str) -> Any:
     return service if service.add(address) else None
 
 
-def _fault_of(said: str) -> Sent:
-    """Return why a service did not take it, in our words: its own could quote the address."""
-    if answered := _ANSWERED.search(said):
-        return Sent(False, why=f"the service answered {answered.group(1)}")
-    if _NEVER_CONNECTED.search(said):
+@functools.cache
+def _apprise() -> Any:
+    """Load Apprise, once and only where somebody is to be told; the libraries of its services warn of their own.
+
+    The filters of warnings are the whole program's, so they are touched for this one time and never in a sending.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import apprise
+
+        apprise.Apprise().add("json://localhost")  # only this loads its services
+    return apprise
+
+
+def _fault_of(said: Sequence[str]) -> Sent:
+    """Return why a service did not take it, in our words: its own could quote the address.
+
+    After 408 and 5xx it may have come all the same: what stands between may give up on a service that took it.
+    """
+    answers = [found for line in said for found in _ANSWERED.findall(line)]
+    if answers:
+        is_open = any(code == "408" or code.startswith("5") for code in answers)
+        return Sent(False, is_open=is_open, why=f"the service answered {answers[-1]}")
+    # The words before `Caused by` can quote the whole request.
+    below = [line.rpartition("Caused by")[2] for line in said if line.startswith(_FAILED_BELOW)]
+    if any(map(_NEVER_CONNECTED.search, below)):
         return Sent(False, why="the service could not be reached")
     return Sent(False, is_open=True, why="the service gave no answer that says it came")
 
@@ -165,17 +191,20 @@ def _fault_of(said: str) -> Sent:
 def _listening() -> Iterator[list[str]]:
     """Hear what Apprise logs meanwhile and let none of it out: it may hold an address.
 
-    Warnings are left out as well: at its first use it loads all its services, whose libraries warn of their own.
+    One at a time: the logger is the whole program's, and two that swap its handlers would leave it deaf.
     """
+    with _EAR_LOCK:
+        yield from _heard()
+
+
+def _heard() -> Iterator[list[str]]:
     said: list[str] = []
     logger, ear = logging.getLogger(_LOGGER), _Ear(said)
     before, handlers, is_passed_on = logger.level, logger.handlers, logger.propagate
     logger.handlers, logger.propagate = [ear], False
     logger.setLevel(logging.DEBUG)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield said
+        yield said
     finally:
         logger.handlers, logger.propagate = handlers, is_passed_on
         logger.setLevel(before)
@@ -189,4 +218,6 @@ class _Ear(logging.Handler):
         self._said = said
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._said.append(record.getMessage())
+        text = record.getMessage()
+        if record.levelno >= logging.WARNING or text.startswith(_FAILED_BELOW):
+            self._said.append(text)

@@ -73,7 +73,7 @@ def _tell(control: Control, book: AddressBook, notice: Notice) -> list[Event]:
 
 
 def _say_unreachable(control: Control, book: AddressBook, settings: Settings) -> list[Event]:
-    """Record each role of an open episode that has no address, once for ever."""
+    """Record each role of an open episode that has no address, once until it had one."""
     state = control.state()
     keys = lasting(state, subjects_of(state))
     roles = sorted({role for key in keys for role in state.triggers[key]["tell"]})

@@ -172,13 +172,13 @@ def test_an_episode_of_its_own_is_told_again(receiver: Receiver) -> None:
 def test_what_fails_is_recorded_and_the_next_one_is_told(receiver: Receiver) -> None:
     """Why stands in the log in one clause without the address; tried again a minute later, three times in all."""
     control = fires(receiver, *ROLES)
-    receiver.status["agent-owner"] = 503
+    receiver.status["agent-owner"] = 403
     found = run("triggers", "--once")
     assert found.code == 22
-    assert f"NOT TOLD  agent-owner  of {KEY}: the service answered 503" in found.out
+    assert f"NOT TOLD  agent-owner  of {KEY}: the service answered 403" in found.out
     assert receiver.roles == ["agent-owner", "support-lead"]
     (failed, _) = events("notice.end")
-    assert (failed.outcome, failed.reason) == ("failure", "the service answered 503")
+    assert (failed.outcome, failed.reason) == ("failure", "the service answered 403")
     for minutes in (2, 4, 6, 8):
         later(control, minutes=minutes)
     assert receiver.roles.count("agent-owner") == 3

@@ -203,6 +203,50 @@ def test_an_unknown_decision_is_refused(place: Place) -> None:
         recheck_decision(place.control, place.settings, decision_id="D-9")
 
 
+def be_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the runs of the engine be loaded up to a minute before the report's instant only."""
+    judged = recheck._frozen
+
+    def frozen(*given: Any, **more: Any) -> Any:
+        found = judged(*given, **more)
+        marks = found.tables["review.watermarks"].copy()
+        is_run = marks["table_name"] == "run"
+        marks.loc[is_run, "loaded_until_at"] -= pd.Timedelta("1min")
+        return replace(found, tables={**found.tables, "review.watermarks": marks})
+
+    monkeypatch.setattr(recheck, "_frozen", frozen)
+
+
+def test_a_source_that_is_not_loaded_yet_leaves_it_unknown(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a row could still come nobody knows what it would do: source and command are named."""
+    be_behind(monkeypatch)
+    found = place.recheck()
+    assert (found.answer, found.not_yet) == (Answer.UNKNOWN, ("run of engine",))
+    assert "run of engine" in found.because
+    assert found.next_steps == (
+        "workbench load --table run --source engine FILE "
+        f"--complete-until {story.text_at(story.END_MINUTE)}",
+    )
+
+
+def test_what_changed_it_is_said_whatever_may_still_come(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A leak that is known already is no less one because more may come."""
+    be_behind(monkeypatch)
+    check_a_late_leak_changes_it(place)
+    assert place.recheck().not_yet == ("run of engine",)
+
+
+def test_a_row_that_is_gone_is_late_too() -> None:
+    """A row that vanished counts, and so does the lesser of two that were alike."""
+    then = pd.DataFrame({"run_id": ["1", "2", "2"]})
+    assert recheck.late_count(then, then[:2]) == 1
+    assert recheck.late_count(then, then[1:]) == 1
+
+
 def test_a_row_that_tells_otherwise_is_late_too() -> None:
     """A row that was corrected counts as one that was not there."""
     then = pd.DataFrame({"run_id": ["1", "2"], "status": ["running", "succeeded"]})

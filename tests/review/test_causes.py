@@ -133,11 +133,34 @@ def test_a_burst_within_a_minute_counts_once() -> None:
     assert not any(one.is_named for one in rank_attributes(during, _runs(300))[0])
 
 
-def test_names_find_their_runs() -> None:
-    """The name of a value or pair marks just the runs that have it."""
+def test_marks_find_their_runs() -> None:
+    """A value or pair marks just the runs that have it."""
     runs = _runs(4, provider=["acme", "globex", "acme", None], tool=["crm", "crm", "mail", "crm"])
-    assert has(runs, "provider=acme and tool=crm").tolist() == [True, False, False, False]
-    assert has(runs, "automation=triage").all()
+    assert has(runs, (("provider", "acme"), ("tool", "crm"))).tolist() == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert has(runs, (("automation_id", "triage"),)).all()
+
+
+@pytest.mark.parametrize(
+    ("version", "shown"),
+    [
+        ("2.1 (billing and refunds)", 'version="2.1 (billing and refunds)"'),
+        ("2.1 and automation=x", 'version="2.1 and automation=x"'),
+        ("2.1 and provider=acme", 'version="2.1 and provider=acme"'),
+        ("a=b", 'version="a=b"'),
+    ],
+)
+def test_a_value_that_looks_like_a_pair_is_named_as_it_is(version: str, shown: str) -> None:
+    """Strangers write the values: words of ours in them neither end the search nor hide the cause."""
+    versions = _half(version, "2.0", 80)
+    during = _runs(80, version=versions, is_troubled=[v == version for v in versions])
+    found, _ = rank_attributes(during, _runs(300))
+    assert (found[0].kind, found[0].names, found[0].is_named) == ("attribute", (shown,), True)
+    assert (found[0].inside, found[0].elsewhere) == ((40, 40), (0, 40))
 
 
 def test_few_runs_before_make_nobody_prone() -> None:
@@ -201,7 +224,7 @@ def test_many_groups_cost_what_they_must(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_field_with_a_value_for_each_run_is_no_attribute() -> None:
     """A version for every run, or a value that all have, is not looked at."""
     seen = observations(_runs(60, version=[f"v{n}" for n in range(60)]))
-    assert list(groups_of(seen).names) == []
+    assert list(groups_of(seen).marks) == []
 
 
 # Changes

@@ -122,3 +122,26 @@ def test_a_role_that_cannot_be_told_is_recorded_once(control: Control) -> None:
     assert len(say_unreachable(control, "support-lead", why=why)) == 1
     assert say_unreachable(control, "support-lead", why=why) == ()
     assert same(control)
+
+
+def test_a_way_that_was_mended_and_lost_again_is_said_anew(control: Control) -> None:
+    """Told in between, the role had an address; without one again it is recorded once more, and once only.
+
+    That it was told in the episode before, or that another role was told, is nothing new.
+    """
+    why = "no address for it in notify.toml"
+    assert len(say_unreachable(control, "lead", why=why)) == 1
+    (notice,) = due(control)
+    assert notice.role == "ops-lead"
+    begin_notice(control, notice, reachable=ROLES)
+    assert say_unreachable(control, "lead", why=why) == ()
+    assert len(say_unreachable(control, "ops-lead", why=why)) == 1
+    assert say_unreachable(control, "ops-lead", why=why) == ()
+    end_notice(control, notice, outcome="success", why="")
+    look(control, TriggerState.QUIET)
+    look(control, TriggerState.FIRES)
+    assert say_unreachable(control, "ops-lead", why=why) == ()
+    (again,) = due(control)
+    begin_notice(control, again, reachable=ROLES)
+    assert len(say_unreachable(control, "ops-lead", why=why)) == 1
+    assert same(control)

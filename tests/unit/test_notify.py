@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,6 +91,33 @@ def test_an_answer_that_is_no_yes_is_said_by_its_number(receiver: Receiver) -> N
     assert (both.is_taken, both.why) == (True, "the service answered 403")
 
 
+@pytest.mark.parametrize(
+    "body",
+    ["3 of 4 runs failed: connection refused", "error=403 of host", "name\nerror=403\nrefused"],
+)
+def test_our_own_words_are_no_answer(receiver: Receiver, body: str) -> None:
+    """A message that speaks of refusals and errors, taken without an answer, may have come."""
+
+    def break_off(_: str) -> None:
+        raise ConnectionAbortedError
+
+    receiver.at_each = break_off
+    sent = send([receiver.address("a")], title=body, body=body)
+    assert (sent.is_taken, sent.is_open, len(receiver.got)) == (False, True, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_open"), [(503, True), (500, True), (408, True), (429, False)]
+)
+def test_an_answer_of_what_stands_between_leaves_it_open(
+    receiver: Receiver, status: int, is_open: bool
+) -> None:
+    """A service that was given up on may have taken it; one that says there were too many did not."""
+    receiver.status["a"] = status
+    sent = send([receiver.address("a")], title="t", body="b")
+    assert (sent.is_open, sent.why) == (is_open, f"the service answered {status}")
+
+
 def test_nobody_there_is_told_from_no_answer(
     receiver: Receiver, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,6 +143,36 @@ def test_nobody_there_is_told_from_no_answer(
     assert caplog.records == [r for r in caplog.records if not r.name.startswith("apprise")]
     assert TOKEN not in "".join(capfd.readouterr())
     assert logging.getLogger("apprise").propagate
+
+
+def test_two_that_send_at_once_leave_logger_and_warnings_as_they_were(receiver: Receiver) -> None:
+    """The second waits for the first to end: overlapped, the one would put back what the other had put there."""
+    logger = logging.getLogger("apprise")
+    send([receiver.address("a")], title="t", body="b")  # loaded
+    before = logger.level, list(logger.handlers), logger.propagate
+    filters, seen = warnings.filters, []
+    is_second_on = threading.Event()
+
+    def other() -> None:
+        is_second_on.set()
+        send([receiver.address("b")], title="t", body="b")
+
+    second = threading.Thread(target=other)
+
+    def begin_another(role: str) -> None:
+        seen.append((role, len(receiver.got)))
+        assert warnings.filters is filters
+        if role == "a":
+            second.start()
+            assert is_second_on.wait(60)
+            second.join(0.3)
+            seen.append(("a ends", len(receiver.got)))
+
+    receiver.at_each = begin_another
+    assert send([receiver.address("a")], title="t", body="b").is_taken
+    second.join(60)
+    assert [role for role, _ in seen] == ["a", "a ends", "b"]
+    assert (logger.level, list(logger.handlers), logger.propagate) == before
 
 
 def test_an_address_of_no_service_is_named_by_its_place() -> None:

@@ -23,7 +23,7 @@ def command(decision_id: str, is_json: bool) -> int:
     """Compute the report behind DECISION_ID, e.g. `workbench recheck D-3`, again from its sealed inputs and late data.
 
     Exit 0: unchanged; 23: late data would have changed the verdict; 24: unknown, for the sealed inputs
-    cannot be had as they were. Nothing is recorded.
+    cannot be had as they were, or a source is still not loaded up to the report's instant. Nothing is recorded.
     """
     settings = Settings.from_environment()
     control = open_control(settings)
@@ -46,7 +46,7 @@ def _lines(found: Recheck) -> list[str]:
         f"{decision.decision_id} {decision.decision} on {report.report_id}: {report.verdict}, as of "
         f"{when(report.as_of)}, warehouse version {report.manifest_version}, event {report.log_seq}.",
     ]
-    if found.answer == "UNKNOWN":
+    if not found.late_verdict:
         return [*lines, f"UNKNOWN, which is not unchanged: {found.because}"]
     late = ", ".join(f"{count:,} of {name}" for name, count in found.late_rows.items())
     lines.append("From the sealed inputs the verdict comes out as it was recorded.")
@@ -57,10 +57,14 @@ def _lines(found: Recheck) -> list[str]:
     if found.answer == "CHANGED":
         lines.append(f"CHANGED: the verdict would have been {found.late_verdict}. {found.because}")
         lines.append(f"Next: workbench review {decision.hold_id}")
+    elif found.answer == "UNKNOWN":
+        lines.append(f"With what is loaded now the verdict would still be {found.late_verdict}.")
+        lines.append(f"UNKNOWN, which is not unchanged: {found.because}")
     else:
         lines.append(f"UNCHANGED: the verdict would still have been {found.late_verdict}.")
-    if found.not_yet:
+    if found.not_yet and found.answer == "CHANGED":
         lines.append(f"More may come: not loaded up to then are {', '.join(found.not_yet)}.")
+    lines += [f"Load it and recheck: {command}" for command in found.next_steps]
     return lines
 
 
@@ -77,4 +81,5 @@ def _document(found: Recheck) -> dict[str, Any]:
         "changed_checks": {k: {"then": a, "now": b} for k, (a, b) in found.changed_checks.items()},
         "late_rows": dict(found.late_rows),
         "not_yet_loaded": list(found.not_yet),
+        "next_steps": list(found.next_steps),
     }

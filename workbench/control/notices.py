@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -127,16 +128,24 @@ def end_notice(control: Control, notice: Notice, *, outcome: str, why: str) -> t
 
 
 def say_unreachable(control: Control, role: str, *, why: str) -> tuple[Event, ...]:
-    """Record once that there is no way to tell a role."""
+    """Record that there is no way to tell a role: once, and once more after each time that there was a way."""
     now, content = control.clock.now(), {"name": "untold", "role": role}
 
     def decided(state: State, who: Who) -> Change:
         return Change([Draft(now, who.text, "notice.lack", role, outcome="failure", reason=why)])
 
-    if (known_id := f"notice-lack-{role}") in control.state().commands:
+    known = control.state().commands
+    if (known_id := _lack_id(known, role)) in known:
         return ()
     done = control.transact(Command(known_id, content), decided)
     return _new(done)
+
+
+def _lack_id(known: Iterable[str], role: str) -> str:
+    """Return the id under which a lack is recorded: told of so many episodes before, the role had an address since."""
+    told = re.compile(rf"notice-(.+-[0-9]+)-{re.escape(role)}-[0-9]+")
+    episodes = {found[1] for one in known if (found := told.fullmatch(one))}
+    return f"notice-lack-{role}-after-{len(episodes)}" if episodes else f"notice-lack-{role}"
 
 
 def acknowledge(control: Control, name: str, *, reason: str = "") -> tuple[Event, ...]:

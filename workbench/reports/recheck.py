@@ -1,20 +1,25 @@
 """Rechecks a decision: its report again from the sealed inputs, then with what was loaded since about the same time.
 
-Three answers and never a fourth: unchanged, changed, or unknown. What cannot be had as it was sealed is unknown.
+Three answers and never a fourth: unchanged, changed, or unknown. What cannot be had as it was sealed is unknown,
+and so is what late rows would do while a source is still not loaded up to the report's instant.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shlex
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from workbench.clock import to_text
 from workbench.control.commands import Control
 from workbench.errors import NotFound, WorkbenchError
 from workbench.records import Check, Decision, ReportRef, Verdict
@@ -55,8 +60,10 @@ class Recheck:
     Attributes:
         because: why it is unknown, or what the late rows did; one sentence.
         changed_checks: check -> its status then and with what came late, where they differ.
-        late_rows: query -> rows that were not there, or told otherwise, when the report was made.
+        late_rows: query -> rows that were not there, told otherwise, or are gone since the report was made.
+        late_verdict: what it would be with them; empty where the sealed inputs cannot be had.
         not_yet: tables of sources that are still not loaded up to the report's instant.
+        next_steps: the commands that load those.
     """
 
     decision: Decision
@@ -67,6 +74,7 @@ class Recheck:
     changed_checks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     late_rows: Mapping[str, int] = field(default_factory=dict)
     not_yet: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -200,30 +208,46 @@ def _compared(decision: Decision, report: ReportRef, *, then: Frozen, now: Froze
         for was, new in zip(checks_before, checks_after, strict=True)
         if was.status is not new.status
     }
-    is_changed = before.kind is not after.kind
+    behind = _behind(now)
+    not_yet = tuple(f"{table} of {source}" for source, table in behind)
+    answer, because = Answer.UNCHANGED, ""
+    if before.kind is not after.kind:
+        answer, because = Answer.CHANGED, after.reason
+    elif not_yet:
+        answer = Answer.UNKNOWN
+        until = to_text(report.as_of)
+        because = f"More may come: still not loaded up to {until} are {', '.join(not_yet)}."
     return Recheck(
         decision,
         report,
-        Answer.CHANGED if is_changed else Answer.UNCHANGED,
-        after.reason if is_changed else "",
+        answer,
+        because,
         late_verdict=after.kind.value,
         changed_checks=changed,
         late_rows=late,
-        not_yet=_not_yet(now),
+        not_yet=not_yet,
+        next_steps=tuple(_load_of(*one, until=report.as_of) for one in behind),
     )
 
 
 def late_count(then: pd.DataFrame, now: pd.DataFrame) -> int:
-    """Return how many rows are there now that were not, or said otherwise, then."""
-    known = set(_as_text(then))
-    return sum(row not in known for row in _as_text(now))
+    """Return how many rows are new, say otherwise, or are gone; one that says otherwise counts once."""
+    known, found = Counter(_as_text(then)), Counter(_as_text(now))
+    return max((found - known).total(), (known - found).total())
 
 
 def _as_text(rows: pd.DataFrame) -> list[tuple[str, ...]]:
     return [tuple(map(str, row)) for row in rows.itertuples(index=False)]
 
 
-def _not_yet(now: Frozen) -> tuple[str, ...]:
+def _behind(now: Frozen) -> list[tuple[str, str]]:
+    """Return source and table of what is not loaded up to the report's instant, or nobody knows how far."""
     marks = now.tables["review.watermarks"]
-    behind = marks[marks["loaded_until_at"] < pd.Timestamp(now.request.as_of)]
-    return tuple(f"{row['table_name']} of {row['source_id']}" for _, row in behind.iterrows())
+    is_loaded = marks["loaded_until_at"] >= pd.Timestamp(now.request.as_of)
+    behind = marks[~is_loaded]
+    return list(zip(behind["source_id"].map(str), behind["table_name"].map(str), strict=True))
+
+
+def _load_of(source: str, table: str, *, until: datetime) -> str:
+    words = ["workbench", "load", "--table", table, "--source", source, "FILE"]
+    return shlex.join([*words, "--complete-until", to_text(until)])

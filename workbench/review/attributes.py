@@ -13,6 +13,7 @@ among the runs that the first does not have: else they are only its shadow.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -42,7 +43,9 @@ STANDS_OUT = "stands out"
 SHADOW = "only with the first"
 CHANCE = "no more than chance"
 
-Group = tuple[str, ...]
+Mark = tuple[tuple[str, str], ...]
+"""What a run has: one field with its value, or two. Values are strangers' words, so nothing is read from the text."""
+Group = tuple[Mark, ...]
 Counts = tuple[int, int]
 
 
@@ -51,7 +54,7 @@ class Candidate:
     """One thing that may have been the cause, and what speaks for it.
 
     Attributes:
-        names: what it is called; several where the runs cannot tell them apart.
+        names: what it is called, to be shown; several where the runs cannot tell them apart.
         inside: troubled runs and runs of the incident with it; `elsewhere`: those without it.
         before: troubled runs and runs with it before the onset.
         chance: how often chance alone does as much, over everything that was looked at.
@@ -74,9 +77,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Groups:
-    """What was looked at: names of each group, and which observations it has."""
+    """What was looked at: what marks each group, and which observations it has."""
 
-    names: Sequence[Group]
+    marks: Sequence[Group]
     members: NDArray[np.bool_]
 
 
@@ -91,14 +94,19 @@ def rank_attributes(during: pd.DataFrame, before: pd.DataFrame) -> tuple[list[Ca
     weights = proneness(seen, before)
     is_bad = seen["is_troubled"].to_numpy(dtype=np.bool_)
     statistics, chances = scan(groups.members, is_bad, weights=weights)
-    order = sorted(range(len(statistics)), key=lambda i: (-statistics[i], groups.names[i]))
+    order = sorted(
+        range(len(statistics)), key=lambda i: (-statistics[i], names_of(groups.marks[i]))
+    )
     order = _simplest_first(order, groups, is_bad=is_bad)
     found = [
-        candidate_of(groups.names[i], during, before=before, chance=float(chances[i]))
+        (
+            groups.marks[i],
+            candidate_of(groups.marks[i], during, before=before, chance=float(chances[i])),
+        )
         for i in order[:MOST_SHOWN]
         if statistics[i] > 0
     ]
-    return _without_shadows(found, seen, weights=weights), len(groups.names)
+    return _without_shadows(found, seen, weights=weights), len(groups.marks)
 
 
 def _simplest_first(order: list[int], groups: Groups, *, is_bad: NDArray[np.bool_]) -> list[int]:
@@ -106,13 +114,13 @@ def _simplest_first(order: list[int], groups: Groups, *, is_bad: NDArray[np.bool
 
     It adds something when the runs of the value that the pair leaves out fail less, by an exact test.
     """
-    if not order or " and " not in groups.names[order[0]][0]:
+    if not order or not _is_pair(groups.marks[order[0]][0]):
         return order
     pair = groups.members[order[0]]
-    parts = {part for name in groups.names[order[0]] for part in name.split(" and ")}
+    parts = {(part,) for mark in groups.marks[order[0]] for part in mark}
     for place in order[1:]:
         value = groups.members[place]
-        if not parts & set(groups.names[place]):
+        if not parts & set(groups.marks[place]):
             continue
         rest = value & ~pair
         inside = int(is_bad[pair].sum()), int(pair.sum())
@@ -134,42 +142,51 @@ def groups_of(seen: pd.DataFrame) -> Groups:
     """Return every value and every pair of values of two fields, those that mark the same runs as one."""
     single = list(_values(seen))
     pairs = (
-        (f"{one} and {other}", mine & others)
-        for (field, one, mine), (next_field, other, others) in combinations(single, 2)
-        if field != next_field
+        ((one, other), mine & others)
+        for (one, mine), (other, others) in combinations(single, 2)
+        if one[0] != other[0]
     )
-    found: dict[bytes, tuple[list[str], NDArray[np.bool_]]] = {}
-    for name, members in [*((name, mine) for _, name, mine in single), *pairs]:
+    found: dict[bytes, tuple[list[Mark], NDArray[np.bool_]]] = {}
+    for mark, members in [*(((part,), mine) for part, mine in single), *pairs]:
         if not LEAST_RUNS <= members.sum() <= len(seen) - LEAST_RUNS:
             continue
-        names, _ = found.setdefault(members.tobytes(), ([], members))
+        marks, _ = found.setdefault(members.tobytes(), ([], members))
         # A pair that marks the runs of one of its values says no more than that value.
-        if not names or " and " not in name or " and " in names[0]:
-            names.append(name)
+        if not marks or not _is_pair(mark) or _is_pair(marks[0]):
+            marks.append(mark)
     rows = [members for _, members in found.values()]
     stacked = np.stack(rows) if rows else np.zeros((0, len(seen)), dtype=np.bool_)
-    return Groups([tuple(names) for names, _ in found.values()], stacked)
+    return Groups([tuple(marks) for marks, _ in found.values()], stacked)
 
 
-def _values(seen: pd.DataFrame) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+def _values(seen: pd.DataFrame) -> Iterator[tuple[tuple[str, str], NDArray[np.bool_]]]:
     for field in FIELDS:
         counts = seen[field].value_counts(sort=False).sort_index()
         for value in counts.sort_values(ascending=False, kind="stable").index[:MOST_VALUES]:
             if value:
-                yield field, f"{_said(field)}={value}", (seen[field] == value).to_numpy()
+                yield (field, str(value)), (seen[field] == value).to_numpy()
 
 
-def _said(field: str) -> str:
-    return field.removesuffix("_id")
+def _is_pair(mark: Mark) -> bool:
+    return len(mark) > 1
 
 
-def has(runs: pd.DataFrame, name: str) -> pd.Series[bool]:
-    """Tell for each run whether it has what a name says: `provider=acme and tool=ledger`."""
+def names_of(group: Group) -> tuple[str, ...]:
+    """Return how a group is shown: `provider=acme and tool=ledger`; a value that could be misread is quoted."""
+    return tuple(" and ".join(map(_shown, mark)) for mark in group)
+
+
+def _shown(part: tuple[str, str]) -> str:
+    field, value = part
+    is_plain = " and " not in value and "=" not in value
+    return f"{field.removesuffix('_id')}={value if is_plain else json.dumps(value, ensure_ascii=False)}"
+
+
+def has(runs: pd.DataFrame, mark: Mark) -> pd.Series[bool]:
+    """Tell for each run whether it has every value of a mark."""
     found = pd.Series(True, index=runs.index, dtype=bool)
-    for part in name.split(" and "):
-        field, _, value = part.partition("=")
-        column = "automation_id" if field == "automation" else field
-        found &= runs[column].astype(object) == value
+    for field, value in mark:
+        found &= runs[field].astype(object) == value
     return found
 
 
@@ -201,20 +218,20 @@ def _times_the_rest(mine: Counts, total: Counts) -> float:
 
 
 def candidate_of(
-    names: Group, during: pd.DataFrame, *, before: pd.DataFrame, chance: float
+    group: Group, during: pd.DataFrame, *, before: pd.DataFrame, chance: float
 ) -> Candidate:
     """Return what the runs say of one group, with its chance counted for all families."""
-    inside = has(during, names[0])
+    inside = has(during, group[0])
     mine, others = counts_of(during[inside]), counts_of(during[~inside])
     adjusted = min(1.0, chance * FAMILIES)
     rate, rest = mine[0] / max(mine[1], 1), others[0] / max(others[1], 1)
     is_named = adjusted <= SIGNIFICANCE and rate >= LEAST_RATIO * rest
     return Candidate(
-        kind="pair" if " and " in names[0] else "attribute",
-        names=names,
+        kind="pair" if _is_pair(group[0]) else "attribute",
+        names=names_of(group),
         inside=mine,
         elsewhere=others,
-        before=counts_of(before[has(before, names[0])]),
+        before=counts_of(before[has(before, group[0])]),
         chance=adjusted,
         standing=STANDS_OUT if is_named else CHANCE,
     )
@@ -226,25 +243,25 @@ def counts_of(runs: pd.DataFrame) -> Counts:
 
 
 def _without_shadows(
-    found: list[Candidate], seen: pd.DataFrame, *, weights: NDArray[np.float64]
+    found: list[tuple[Group, Candidate]], seen: pd.DataFrame, *, weights: NDArray[np.float64]
 ) -> list[Candidate]:
     """Return the candidates, those that stand out only by the first one's runs marked as its shadows."""
-    found = sorted(found, key=lambda one: not one.is_named)
-    if not found or not found[0].is_named:
-        return found
-    is_left = ~has(seen, found[0].names[0]).to_numpy(dtype=np.bool_)
+    found = sorted(found, key=lambda one: not one[1].is_named)
+    if not found or not found[0][1].is_named:
+        return [one for _, one in found]
+    is_left = ~has(seen, found[0][0][0]).to_numpy(dtype=np.bool_)
     left = seen[is_left].reset_index(drop=True)
     groups = groups_of(left)
     is_bad = left["is_troubled"].to_numpy(dtype=np.bool_)
     _, chances = scan(groups.members, is_bad, weights=weights[is_left])
     beyond = {
-        name: float(chance) * FAMILIES
-        for names, chance in zip(groups.names, chances, strict=True)
-        for name in names
+        mark: float(chance) * FAMILIES
+        for marks, chance in zip(groups.marks, chances, strict=True)
+        for mark in marks
     }
-    marked = [found[0]]
-    for one in found[1:]:
-        is_more = min(beyond.get(name, 1.0) for name in one.names) <= SIGNIFICANCE
+    marked = [found[0][1]]
+    for group, one in found[1:]:
+        is_more = min(beyond.get(mark, 1.0) for mark in group) <= SIGNIFICANCE
         if one.is_named and not is_more:
             one = replace(one, standing=SHADOW)
         marked.append(one)
