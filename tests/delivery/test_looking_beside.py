@@ -22,7 +22,7 @@ from tests.engines.fake_engine import FakeEngine
 from tests.receiver import receiving
 from workbench import noticing
 from workbench.cli import serve as serve_command
-from workbench.cli.watching import watch_beside
+from workbench.cli.watching import leave, watch_beside
 from workbench.clock import SystemClock
 from workbench.control import open_control
 from workbench.delivery.fleet import Fleet
@@ -31,6 +31,7 @@ from workbench.engines.addresses import read_addresses
 from workbench.errors import BadSettings, WarehouseError
 from workbench.noticing import Noticed
 from workbench.settings import Settings
+from workbench.warehouse.connection import connect
 
 
 def wait_for(question: Callable[[], bool]) -> None:
@@ -145,6 +146,32 @@ def test_a_look_that_hangs_stops_neither_delivery_nor_the_end(
         for thread in threading.enumerate():
             if thread.name == "triggers":
                 thread.join(60)
+
+
+def test_a_look_in_a_long_query_is_ended_in_good_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The query is interrupted: still running at the very end it would abort the program."""
+    asks = threading.Event()
+
+    def ask(*_: object) -> None:
+        connection = connect()
+        asks.set()
+        while True:
+            connection.execute(
+                "select sum(a.range * b.range % 7) from range(100000) a, range(100000) b"
+            )
+
+    monkeypatch.setattr(noticing, "look_once", ask)
+    a_small_store()
+    over = threading.Event()
+    looking = watch_beside(
+        Settings.from_environment(), over, period_seconds=3600, say=lambda _: None
+    )
+    assert asks.wait(60)
+    over.set()
+    looking.join(0.1)
+    assert looking.is_alive()
+    leave(looking, over, seconds=5)
+    assert not looking.is_alive()
 
 
 def test_serve_looks_and_tells() -> None:

@@ -22,7 +22,7 @@ from workbench.store.store import open_store
 PERIOD_SECONDS = 15.0
 TRIGGERS_PERIOD_SECONDS = 60.0
 LEAVE_SECONDS = 5.0
-"""How long a look that is under way is waited for at the end."""
+"""How long a look that is under way is waited for at the end; then its queries are interrupted."""
 
 
 @click.command()
@@ -91,14 +91,13 @@ def _looking(settings: Settings, over: threading.Event, *, period_seconds: float
     if not period_seconds:
         yield
         return
-    from workbench.cli.watching import watch_beside
+    from workbench.cli.watching import leave, watch_beside
 
     looking = watch_beside(settings, over, period_seconds=period_seconds, say=_say)
     try:
         yield
     finally:
-        over.set()
-        looking.join(LEAVE_SECONDS)
+        leave(looking, over, seconds=LEAVE_SECONDS)
 
 
 def _once(fleet: Fleet) -> int:

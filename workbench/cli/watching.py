@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -60,9 +61,26 @@ def watch_beside(
 ) -> threading.Thread:
     """Start looking in a thread of its own, which survives whatever goes wrong there, until `over` is set.
 
-    It may be left behind at the end: a service that is slow to take a message holds up no shutdown.
+    `leave` ends it; a service that is slow to take a message is left behind, for that holds up no shutdown.
     """
     watch = Watch(settings, period_seconds, say, say, survives=Exception)
     thread = threading.Thread(target=watch.go_on, args=(over,), name="triggers", daemon=True)
     thread.start()
     return thread
+
+
+def leave(thread: threading.Thread, over: threading.Event, *, seconds: float) -> None:
+    """End a look in good order: wait for it so long, then interrupt its queries for as long again.
+
+    A query that still runs in DuckDB when the interpreter ends aborts the whole program (exit 134).
+    """
+    over.set()
+    thread.join(seconds)
+    if not thread.is_alive():
+        return
+    from workbench.warehouse.connection import interrupt_open
+
+    end = time.monotonic() + seconds
+    while thread.is_alive() and time.monotonic() < end:
+        interrupt_open()
+        thread.join(0.05)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import threading
 import warnings
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ THREADS = min(4, os.cpu_count() or 1)
 """Per connection."""
 
 _FRAME_LOCK = threading.Lock()
+_OPEN_LOCK = threading.Lock()
+_OPEN: weakref.WeakSet[duckdb.DuckDBPyConnection] = weakref.WeakSet()
 
 
 def connect(spill_folder: Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -38,9 +42,20 @@ def connect(spill_folder: Path | None = None) -> duckdb.DuckDBPyConnection:
             "temp_directory": str(spill_folder or Path(tempfile.gettempdir()) / "workbench-spill"),
         }
     )
+    with _OPEN_LOCK:
+        _OPEN.add(connection)
     connection.execute(load_query("setting.time_zone_utc").sql)
     connection.execute(load_query("setting.no_progress_bar").sql)
     return connection
+
+
+def interrupt_open() -> None:
+    """End whatever query runs now on any connection of the program: it raises where it was asked."""
+    with _OPEN_LOCK:
+        found = list(_OPEN)
+    for connection in found:
+        with contextlib.suppress(duckdb.Error):  # closed meanwhile
+            connection.interrupt()
 
 
 def harden(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
