@@ -28,7 +28,7 @@ def waits_of(place: Place, monkeypatch: pytest.MonkeyPatch, passes: int = 4) -> 
     """Let a worker make some passes and return how long it means to rest after each."""
     waits: list[float] = []
 
-    def rest(self: Worker, seconds: float) -> None:
+    def rest(self: Worker, seconds: float, seen: int) -> None:
         waits.append(seconds)
         if len(waits) >= passes:
             self._over.set()
