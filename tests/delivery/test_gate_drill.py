@@ -55,7 +55,7 @@ def test_what_asks_the_gate_is_drilled_and_on_the_card(quick: None) -> None:
     assert "Drill of gate (gate " in found.out and "freeze: PASSED" in found.out
     rows = {line.split()[0]: line for line in found.out.splitlines() if line.split()}
     assert "finishes_step_then_waits" in rows["running"]
-    assert all("waits" in rows[name] for name in ("waiting", "retrying"))
+    assert all("waits" in rows[name] for name in ("waiting", "retrying")), found.out
     assert "dropped" in rows["scheduled"] and "lost" in rows["scheduled"]
     assert "dropped" in rows["new_manual"]
     assert "not tried" in rows["queued"]
