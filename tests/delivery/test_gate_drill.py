@@ -167,6 +167,13 @@ def test_a_line_that_is_being_written_is_left_for_later(engine: GateEngine) -> N
     assert engine.runs_by_id([work.run_id], SystemClock().now())[0].status == RunStatus.CRASHED
 
 
+@pytest.mark.parametrize("work_class", [WorkClass.RUNNING, WorkClass.RETRYING, WorkClass.WAITING])
+def test_what_a_pause_finds_begun_has_begun(engine: GateEngine, work_class: WorkClass) -> None:
+    """Its process is up when its start returns: a pause right after meets work, not a start that it refuses."""
+    engine.start(work_class)
+    assert engine._probes[0].acts()[0]["act"] == "started"
+
+
 def test_a_run_that_noted_its_end_is_over_though_its_process_still_goes(engine: GateEngine) -> None:
     """Seeded delay: between the last note and the end of a process lies time, and no verdict may hang on it."""
     work = engine.start(WorkClass.RUNNING)

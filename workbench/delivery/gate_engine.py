@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -58,6 +59,10 @@ from workbench.records import Mode, RunStatus
 
 _STEP_SECONDS = 4.0
 _STOP_SECONDS = 5.0
+_START_SECONDS = 20.0
+_LOOK_SECONDS = 0.02
+_BEGUN = (WorkClass.RUNNING, WorkClass.WAITING, WorkClass.RETRYING)
+"""Work that a pause finds begun; the other classes are starts, which a pause may come before."""
 _NO_QUEUE = "what asks the gate has no queue of its own: work waits in front of it or is refused"
 _NO_EVENT = "a start by an event asks as one by hand does"
 _DECLARED: tuple[tuple[WorkClass, OnPause, OnResume], ...] = (
@@ -85,6 +90,15 @@ class _Probe:
         except FileNotFoundError:
             return []
         return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def wait_until_begun(self) -> None:
+        """Wait until the process has noted anything, or is gone: on a busy machine it takes seconds to come up.
+
+        A pause that comes before would meet a start, and what is drilled is work that had begun.
+        """
+        until = time.monotonic() + _START_SECONDS
+        while not self.acts() and self.child.poll() is None and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
 
     def has_ended(self) -> bool:
         """Say whether the run noted its end."""
@@ -195,7 +209,10 @@ class GateEngine:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
-        self._probes.append(_Probe(work_class, run_id, journal, child, self._clock.now()))
+        probe = _Probe(work_class, run_id, journal, child, self._clock.now())
+        self._probes.append(probe)
+        if work_class in _BEGUN:
+            probe.wait_until_begun()
         return ProbeWork(work_class, run_id, name, f"process {child.pid}", scope_key=name)
 
     def clean_up(self) -> Sequence[str]:
@@ -239,8 +256,7 @@ class GateEngine:
 
 def _effects(mode: Mode) -> Iterator[Effect]:
     for work_class, on_pause, on_resume in _DECLARED:
-        is_begun = work_class in (WorkClass.RUNNING, WorkClass.WAITING, WorkClass.RETRYING)
-        if mode is Mode.DRAIN and is_begun:
+        if mode is Mode.DRAIN and work_class in _BEGUN:
             on_pause, on_resume = OnPause.CONTINUES, OnResume.NONE
         yield Effect(work_class, on_pause, on_resume, Evidence.DOCUMENTED, version("workbench"))
 
