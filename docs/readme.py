@@ -17,7 +17,11 @@ WITHOUT_ERROR = {
     21: ("-", "`workbench gate`: UNKNOWN; that is not a yes.", ""),
     22: ("-", "`workbench triggers --once`: something fires.", ""),
     23: ("-", "`workbench recheck`: with what came late the verdict would have been another.", ""),
-    24: ("-", "`workbench recheck`: UNKNOWN; the sealed inputs cannot be had as they were.", ""),
+    24: (
+        "-",
+        "`workbench recheck`: UNKNOWN; the sealed inputs cannot be had as they were, or a source is not yet loaded up to the report's instant.",
+        "",
+    ),
     130: ("-", "Stopped at the keyboard; nothing further was done.", ""),
 }
 """Exit codes that are answers, not failures."""
