@@ -19,7 +19,8 @@ WITHOUT_ERROR = {
     23: ("-", "`workbench recheck`: with what came late the verdict would have been another.", ""),
     24: (
         "-",
-        "`workbench recheck`: UNKNOWN; the sealed inputs cannot be had as they were, or a source is not yet loaded up to the report's instant.",
+        "`workbench recheck`: UNKNOWN; the sealed inputs cannot be had as they were, or a source is not yet "
+        "loaded up to the report's instant.",
         "",
     ),
     130: ("-", "Stopped at the keyboard; nothing further was done.", ""),
