@@ -7,7 +7,8 @@ test, so a history whose rate never changed shows an onset that often and no mor
 Phipson and Smyth 2010 for the count) and at least three troubled runs follow. The onset is the start of the first
 troubled run after it. Where all runs together show no such rise it is looked for in each automation's own, at the
 same rate of false alarms for all of them together. Without such a burst it is the begin that people recorded of
-the hold's incident, without that the first alert that still fired at the hold, and without that the hold itself.
+the hold's incident, without that the first alert that still fired at the hold, without that the likeliest instant of a
+rise that chance could have made (Schwarz 1978), and without that the hold itself.
 A run is troubled when it failed, crashed or needed another attempt.
 """
 
@@ -64,6 +65,8 @@ def find_onset(
         return Onset(
             first, "first alert that still fired at the pause; no burst of failures before it"
         )
+    if (likeliest := _likeliest(runs, paused_at)) is not None:
+        return likeliest
     return Onset(paused_at, "the pause itself; neither failures nor an alert before it")
 
 
@@ -72,11 +75,36 @@ def is_troubled(runs: pd.DataFrame) -> pd.Series[bool]:
     return runs["status"].isin(TROUBLE) | (runs["attempt_count"].fillna(1) > 1)
 
 
-def _burst(runs: pd.DataFrame, paused_at: datetime) -> Onset | None:
-    """Return where the runs before a pause began to be troubled: all of them, else those of one automation."""
+def _ended_before(runs: pd.DataFrame, paused_at: datetime) -> pd.DataFrame:
     seen = runs[runs["started_at"].notna() & (runs["started_at"] < paused_at)]
     ended = seen[seen["finished_at"].notna() & seen["status"].isin((*TROUBLE, "succeeded"))]
-    ordered = ended.sort_values(["started_at", "run_id"], kind="stable", ignore_index=True)
+    return ended.sort_values(["started_at", "run_id"], kind="stable", ignore_index=True)
+
+
+def _likeliest(runs: pd.DataFrame, paused_at: datetime) -> Onset | None:
+    """Return where a rise that chance may have made most likely began, where nothing else tells of an onset.
+
+    A handful of runs cannot tell a rise from chance. To begin at the pause would look at nothing that was written
+    before it, so the likeliest instant by Schwarz's criterion stands in: too early an onset only asks for more.
+    """
+    ordered = _ended_before(runs, paused_at)
+    places = np.flatnonzero(is_troubled(ordered).to_numpy(dtype=np.bool_))
+    if len(places) < MIN_TROUBLED_RUNS:
+        return None
+    gains = split_gains(places[np.newaxis, :], len(ordered))[0]
+    best = int(np.argmax(gains))
+    if gains[best] <= np.log(len(ordered)) or len(places) - best < MIN_TROUBLED_RUNS:
+        return None
+    first = pd.Timestamp(ordered["started_at"].iloc[int(places[best])]).to_pydatetime()
+    return Onset(
+        first,
+        "likeliest start of the troubled runs before the pause, which are too few to rule chance out",
+    )
+
+
+def _burst(runs: pd.DataFrame, paused_at: datetime) -> Onset | None:
+    """Return where the runs before a pause began to be troubled: all of them, else those of one automation."""
+    ordered = _ended_before(runs, paused_at)
     is_bad = is_troubled(ordered)
     said = "start of the first troubled run of the burst before the pause"
     if (found := first_rise(ordered["started_at"], is_bad)) is not None:
