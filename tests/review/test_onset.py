@@ -92,3 +92,19 @@ def test_few_failures_are_no_rise() -> None:
     """Two troubled runs at the end are too few, however quiet it was before."""
     runs = _history(np.repeat([False, True], [500, 2]))
     assert find_onset(runs, NO_ALERTS, paused_at=PAUSED).at == PAUSED
+
+
+def test_too_few_runs_to_rule_chance_out_begin_where_it_is_likeliest() -> None:
+    """Seeded by a live demo: two good runs and three bad ones before the pause are looked at, not passed over."""
+    runs = _history(np.repeat([False, True], [2, 3]))
+    found = find_onset(runs, NO_ALERTS, paused_at=PAUSED)
+    assert found.at == runs["started_at"].iloc[2]
+    assert "too few to rule chance out" in found.rule
+
+
+def test_a_recorded_begin_goes_before_a_guess() -> None:
+    """What people recorded of the incident counts more than where chance may have put it."""
+    runs = _history(np.repeat([False, True], [2, 3]))
+    began = PAUSED - timedelta(minutes=1)
+    found = find_onset(runs, NO_ALERTS, paused_at=PAUSED, incident_began_at=began)
+    assert found.at == began
