@@ -13,9 +13,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import os
 import re
-import stat
 import threading
 import tomllib
 import warnings
@@ -25,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import BadSettings
+from workbench.private import read_private
 from workbench.slug import SLUG
 
 _LOGGER = "apprise"
@@ -72,19 +71,11 @@ def read_book(path: Path) -> AddressBook:
 
     Raises BadSettings when others could read or replace it, and naming what to mend, never an address.
     """
-    try:
-        with open(path, "rb") as file:
-            found = os.fstat(file.fileno())
-            content = file.read()
-    except FileNotFoundError:
+    content = read_private(
+        path, name=str(path), instead="nobody is told by it", renew="renew the tokens in it"
+    )
+    if content is None:
         return AddressBook()
-    except OSError as exc:
-        raise BadSettings(f"{path} cannot be read: {exc.strerror}.") from exc
-    if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.getuid():
-        raise BadSettings(
-            f"{path} is open to others (mode {stat.S_IMODE(found.st_mode):04o}); nobody is told by it.",
-            next_step=f"`chmod 600 {path}`; where others may have read it, renew the tokens in it",
-        )
     try:
         body = tomllib.loads(content.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:

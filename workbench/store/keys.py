@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from workbench.errors import BadSettings, Refused
+from workbench.private import read_private
 
 _FORMAT = "workbench-ed25519-1"
 _RAW_BYTES = 32
@@ -91,19 +91,11 @@ def load_key(path: Path) -> SigningKey | None:
 
     Raises BadSettings when others could read or replace the key, or when the file is not one.
     """
-    try:
-        with open(path, "rb") as file:
-            found = os.fstat(file.fileno())
-            content = file.read(4096)
-    except FileNotFoundError:
+    content = read_private(
+        path, name=f"The key {path}", instead="it is not used", renew="revoke it and make a new one"
+    )
+    if content is None:
         return None
-    except OSError as exc:
-        raise BadSettings(f"The key {path} cannot be read: {exc.strerror}.") from exc
-    if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.getuid():
-        raise BadSettings(
-            f"The key {path} is open to others (mode {stat.S_IMODE(found.st_mode):04o}); it is not used.",
-            next_step=f"`chmod 600 {path}`; where others may have read it, revoke it and make a new one",
-        )
     try:
         body = json.loads(content)
         if body["format"] != _FORMAT:
