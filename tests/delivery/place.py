@@ -45,12 +45,18 @@ class Place:
         return [event.action for event in self.control.store.events()]
 
 
-def a_place(root: Path, **more: Any) -> Place:
-    """Three jobs with an automation each; `attic` was paused by somebody before, and has an automation too."""
-    clock = SetClock()
+def an_engine(clock: SetClock) -> FakeEngine:
+    """Three jobs that run, and `attic`, which somebody paused before."""
     engine = FakeEngine(clock)
     engine.add(*JOBS)
     engine.add("attic", is_paused=True)
+    return engine
+
+
+def a_place(root: Path, **more: Any) -> Place:
+    """Three jobs with an automation each; `attic` was paused by somebody before, and has an automation too."""
+    clock = SetClock()
+    engine = an_engine(clock)
     found = [
         an_automation(name, "workflow", engine="fake", asks_gate=False, **more)
         for name in (*JOBS, "attic")

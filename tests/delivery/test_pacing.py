@@ -129,6 +129,41 @@ def test_no_minute_has_more_than_the_rate(tmp_path: Path, seed: int) -> None:
     assert most_in_a_minute(found) <= rate
 
 
+def test_a_storm_of_thousands_of_missed_starts_is_let_go_in_waves(tmp_path: Path) -> None:
+    """F46: 5,000 starts of 200 workflows fell into the pause: at most 500 begin in any minute, and all begin."""
+    place = a_place(tmp_path)
+    place.engine.add(*(f"job-{n}" for n in range(200)))
+    place.hold("*")
+    place.go()
+    for n in range(200):
+        place.engine.jobs[f"job-{n}"].missed_count = 25
+    release(place, catch_up="all", rate_per_minute=500)
+    found = []
+    for _ in range(20):
+        before = len(place.engine.work)
+        look = place.go()
+        found.append((place.clock.now(), len(place.engine.work) - before))
+        if look.is_settled:
+            break
+        place.clock.move(look.paced_seconds)
+    assert place.paused() == {"attic"}
+    assert sum(count for _, count in found) == 5_000
+    assert most_in_a_minute(found) == 500
+
+
+def test_a_storm_that_is_skipped_starts_nothing(tmp_path: Path) -> None:
+    """F46: with `--catch-up skip` none of the missed starts begins; all are let go at once."""
+    place = a_place(tmp_path)
+    place.hold("*")
+    place.go()
+    for job in place.engine.jobs.values():
+        job.missed_count = 5_000
+    release(place, catch_up="skip")
+    assert place.go().is_settled
+    assert place.paused() == {"attic"}
+    assert place.engine.work == {}
+
+
 def test_the_property_catches_a_rate_for_each_pass(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
