@@ -56,8 +56,10 @@ test-long: $(VENV)/.stamp-dev ## kill, fail and cut the power at every call; lon
 # Engines whose live tests there are: each has its own environment, from its own lock.
 ENGINES := airflow prefect temporal
 
+# A file is an engine, which is started once: files go side by side, the tests of one do not.
+# AGAIN=--last-failed repeats only what failed.
 test-engines: $(VENV)/.stamp-dev $(ENGINES:%=.venv-%/.stamp) ## run the tests against real engines, on loopback
-	@$(BIN)/pytest -m live -n 0 $(AGAIN) tests/engines/live tests/demo
+	@$(BIN)/pytest -m live -n $(WORKERS) --dist loadfile $(AGAIN) tests/engines/live tests/demo
 
 .venv-%/.stamp: tests/engines/live/%.lock $(VENV)/.stamp-uv
 	@echo "Making .venv-$* for the engine's server and workers ..."
