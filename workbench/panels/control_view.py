@@ -16,9 +16,11 @@ from workbench.panels.resume_model import FIELDS, CatchUpChoice, ResumeWay
 from workbench.panels.signoff_view import SignoffForm
 from workbench.panels.view_parts import (
     LABEL,
+    beside,
     button,
     drawn,
     field,
+    number,
     placed,
     radio,
     section,
@@ -196,12 +198,10 @@ class ResumeForm(widgets.VBox):
         resume = model.resume
         self.way = radio("How far", {way.in_plain_words: way for way in ResumeWay})
         self.only = field("Only", "automation=invoice-triage")
-        self.runs = styled(widgets.IntText(description="Runs", style=LABEL), "wb-number")
+        self.runs = number("Runs")
         self.hosts = field("Host", "where several run it: worker-1, or worker-1=5,worker-2=5")
         self.catch_up = radio("Missed starts", {c.in_plain_words: c for c in CatchUpChoice})
-        self.rate_per_minute = styled(
-            widgets.IntText(description="Runs a minute", style=LABEL), "wb-number"
-        )
+        self.rate_per_minute = number("Runs a minute")
         self.decision_id = field("Decision", "D-3, from `workbench decide`")
         self.break_glass_reason = field(
             "Break-glass reason", "only without a decision: recorded, shown to everybody"
@@ -220,7 +220,8 @@ class ResumeForm(widgets.VBox):
             "wb-armed",
         )
         narrow = widgets.VBox([self.only, self.runs, self.hosts])
-        engines = widgets.VBox([self.catch_up, self.rate_per_minute])
+        rate = beside(self.rate_per_minute, "0: as fast as the engines start them")
+        engines = widgets.VBox([self.catch_up, rate])
         for trait in FIELDS:
             link((resume, trait), (getattr(self, trait), "value"))
         dlink(

@@ -36,6 +36,16 @@ def field(label: str, hint: str) -> widgets.Text:
     )
 
 
+def number(label: str) -> widgets.IntText:
+    """Return a labelled field for a whole number."""
+    return styled(widgets.IntText(description=label, style=LABEL), "wb-number")
+
+
+def beside(widget: widgets.Widget, words: str) -> widgets.HBox:
+    """Return a widget with what its values mean, in words, to the right of it."""
+    return widgets.HBox([widget, widgets.HTML(f"<span class='wb-empty'>{escape(words)}</span>")])
+
+
 def radio(label: str, options: Mapping[str, Any]) -> widgets.RadioButtons:
     """Return a labelled choice whose options are whole sentences."""
     return styled(
