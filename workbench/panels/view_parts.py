@@ -43,7 +43,8 @@ def number(label: str) -> widgets.IntText:
 
 def beside(widget: widgets.Widget, words: str) -> widgets.HBox:
     """Return a widget with what its values mean, in words, to the right of it."""
-    return widgets.HBox([widget, widgets.HTML(f"<span class='wb-empty'>{escape(words)}</span>")])
+    said = widgets.HTML(f"<span class='wb-empty'>{escape(words)}</span>")
+    return styled(widgets.HBox([widget, said]), "wb-beside")
 
 
 def radio(label: str, options: Mapping[str, Any]) -> widgets.RadioButtons:
