@@ -44,12 +44,12 @@ def published_document(
         "source": dict(source or {}),
         "scopes": {
             automation_id: _scopes_of(record)
-            for automation_id, record in sorted(state.automations.items())
+            for automation_id, record in state.automations.items()
             if not record.is_retired
         },
         "automations": {
             automation_id: [entry(hold, automation_id) for hold in on_each[automation_id]]
-            for automation_id, automation in sorted(state.automations.items())
+            for automation_id, automation in state.automations.items()
             if not automation.is_retired or on_each[automation_id]
         },
         "everything": [entry(hold, "") for hold in standing if scope_of(hold.scope).is_everything],
