@@ -90,16 +90,6 @@ def wake_waiters(folder: Path) -> None:
         os.close(descriptor)
 
 
-def touch_spool_word(folder: Path) -> None:
-    """Let each gate look at the spools at its next question."""
-    with (
-        open(folder / EPOCH_FILE, "r+b") as file,
-        mmap.mmap(file.fileno(), EPOCH_SIZE_BYTES) as area,
-        memoryview(area).cast("Q") as words,
-    ):
-        words[SPOOL_WORD] = (words[SPOOL_WORD] + 1) & _LARGEST_WORD
-
-
 class Publisher:
     """Writes the epoch word and the snapshot; used only by the store, under its lock."""
 
@@ -113,8 +103,11 @@ class Publisher:
         self._encode = encode or _encoded
         self._last: tuple[bytes, _Head] | None = None
 
-    def prepare(self) -> None:
-        """Make folder and epoch file where there are none; raises SnapshotFault for another store's."""
+    def prepare(self) -> str:
+        """Make folder and epoch file where there are none, and return the folder's id.
+
+        Raises OSError, and SnapshotFault for another store's.
+        """
         for name in ("", SEEN_FOLDER, TICKET_FOLDER):
             if not os.path.isdir(os.path.join(self.folder, name)):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
@@ -122,11 +115,14 @@ class Publisher:
         if not os.path.exists(self._path):
             blank = _LAYOUT.pack(_MAGIC, store_digest(self.store_id), 1, 0, 0, 0)
             write_durably(self.folder / EPOCH_FILE, blank)
-        if not _LAYOUT.unpack(self._content())[5]:
+        number = self._number()
+        if not number:
             self.renumber()
+            number = self._number()
         if not os.path.exists(os.path.join(self.folder, WAKE_FILE)):
             with contextlib.suppress(OSError):  # who waits looks once a second all the same
                 (self.folder / WAKE_FILE).touch()
+        return folder_id(number, os.stat(self._path))
 
     def check_owner(self) -> None:
         """Raise SnapshotFault where another store publishes into the folder."""
@@ -228,10 +224,9 @@ class Publisher:
     def identity(self) -> tuple[str, str]:
         """Return the folder's number as text and its id; both are empty before it was prepared."""
         try:
-            content, found = self._content(), os.stat(self._path)
+            number, found = self._number(), os.stat(self._path)
         except (OSError, SnapshotFault):
             return "", ""
-        number = int(_LAYOUT.unpack(content)[5])
         return (f"{number:016x}" if number else "", folder_id(number, found))
 
     def beat_at(self) -> datetime | None:
@@ -288,6 +283,9 @@ class Publisher:
             found = parsed(self.folder, content)
             self._last = content, _Head(found.store_id, found.seq, found.head_hash)
         return self._last[1]
+
+    def _number(self) -> int:
+        return int(_LAYOUT.unpack(self._content())[5])
 
     def _content(self) -> bytes:
         """Return the epoch file's bytes; raises OSError, and SnapshotFault where they are not this store's."""

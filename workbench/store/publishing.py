@@ -16,7 +16,7 @@ from workbench.identity import source_of
 from workbench.snapshot import Publisher, SnapshotFault, read_snapshot
 from workbench.store.backend import Session
 from workbench.store.clocks import read_clocks
-from workbench.store.descent import copy_fault
+from workbench.store.descent import copy_fault, told_fault
 from workbench.store.publication import published_document
 from workbench.store.state import State
 from workbench.tickets import TicketBook
@@ -32,11 +32,11 @@ class Begun:
         folder_id: id of the gate folder.
     """
 
-    def __init__(self, publisher: Publisher, seq: int) -> None:
+    def __init__(self, publisher: Publisher, seq: int, *, told_seq: int, folder_id: str) -> None:
         """Make the epoch odd for the position that the store will have; raises what the publisher raises."""
         self.publisher = publisher
-        self.told_seq = publisher.told()[0]
-        self.folder_id = publisher.identity()[1]
+        self.told_seq = told_seq
+        self.folder_id = folder_id
         self.document: dict[str, Any] = {}
         self.draft: Draft | None = None
         self._opening: Beside = publisher.begin_beside(seq)
@@ -90,11 +90,12 @@ class GateFolder:
         if session.gate_fault or not state.store_id:
             return None
         with contextlib.suppress(OSError, SnapshotFault):
-            publisher = self._publisher(state)
-            if self.copy_fault(session, state):
+            publisher, known = self._publisher(state), (state.seq, state.head_hash)
+            told = publisher.told()
+            if told_fault(told, session, known=known, folder=self.folder):
                 return None  # gates stay with the newer store, undisturbed
-            publisher.prepare()
-            return Begun(publisher, until_seq)
+            folder_id = publisher.prepare()
+            return Begun(publisher, until_seq, told_seq=told[0], folder_id=folder_id)
         return None
 
     def prepare(self, begun: Begun | None, state: State) -> None:
@@ -135,8 +136,7 @@ class GateFolder:
                 return ""
             if fault := self.copy_fault(session, state):
                 return fault
-            publisher.prepare()
-            folder_id = publisher.identity()[1]
+            folder_id = publisher.prepare()
             self._make_books(state, folder_id, told_seq=publisher.told()[0])
             publisher.begin(state.seq)
             publisher.complete(self._document(state, folder_id))
