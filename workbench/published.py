@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -52,7 +53,8 @@ def read_snapshot(folder: Path) -> Published:
 def content_of(folder: Path) -> bytes:
     """Return the snapshot file's bytes; raises SnapshotFault when it is absent."""
     try:
-        return (folder / SNAPSHOT_FILE).read_bytes()
+        with open(os.path.join(folder, SNAPSHOT_FILE), "rb", buffering=0) as file:
+            return file.readall()
     except OSError as exc:
         raise SnapshotFault(f"no snapshot in {folder}: {exc.strerror}") from exc
 

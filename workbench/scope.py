@@ -66,7 +66,10 @@ class Scope:
 
     def covers(self, automation: Automation) -> bool:
         """Tell whether the automation has every value that the scope names."""
-        return all(value in values_of(automation, key) for key, value in self.terms)
+        for key, value in self.terms:  # noqa: SIM110  # each command asks it of every automation, and `all` takes twice as long
+            if value not in values_of(automation, key):
+                return False
+        return True
 
     def names(self, automation_id: str) -> bool:
         """Tell whether the scope is `*` or exactly this automation, registered or not."""

@@ -82,8 +82,6 @@ class Settings:
         anchors: folders that checkpoints of the log are copied to (`WORKBENCH_ANCHORS`, apart by `:`;
             default `anchors` in home). One on another disk or host is what makes them evidence.
         demo_clock_at: recorded instant at which everything stands (`WORKBENCH_CLOCK`), or None.
-        hub_url: REST interface of the JupyterHub that started this process (`JUPYTERHUB_API_URL`), or empty.
-        hub_token: token that the Hub gave it (`JUPYTERHUB_API_TOKEN`); never shown.
         spool: second folder for pauses that the store cannot take (`WORKBENCH_SPOOL`), best on another disk;
             None where only the gate folder has a spool. Gates must have the same setting.
         engines: file that names the engines to switch (`WORKBENCH_ENGINES`, default `engines.toml` in home).
@@ -97,8 +95,6 @@ class Settings:
     demo_clock_at: datetime | None = None
     is_unattended: bool = False
     anchors: tuple[Path, ...] = ()
-    hub_url: str = ""
-    hub_token: str = field(default="", repr=False)
     store_url: StoreUrl | None = None
     spool: Path | None = None
     engines: Path | None = None
@@ -125,8 +121,6 @@ class Settings:
             demo_clock_at=_instant(env.get("WORKBENCH_CLOCK")),
             is_unattended=env.get("WORKBENCH_UNATTENDED", "") == "1",
             anchors=_folders(env.get("WORKBENCH_ANCHORS")),
-            hub_url=env.get("JUPYTERHUB_API_URL", ""),
-            hub_token=env.get("JUPYTERHUB_API_TOKEN", ""),
             store_url=url,
             spool=next(iter(_folders(env.get("WORKBENCH_SPOOL"))), None),
             engines=next(iter(_folders(env.get("WORKBENCH_ENGINES"))), None),
@@ -229,6 +223,16 @@ def own_environment(**extra: str) -> dict[str, str]:
 def child_environment(settings: Settings, **extra: str) -> dict[str, str]:
     """Return this process's environment with the settings (and extras) put in, for a child process."""
     return {**os.environ, **settings.as_environment(), **extra}
+
+
+def hub_access(environ: Mapping[str, str] | None = None) -> tuple[str, str]:
+    """Return address and token of the JupyterHub that started this process; both are empty where none did.
+
+    `JUPYTERHUB_API_URL` and `JUPYTERHUB_API_TOKEN`, which the Hub sets itself. The token is never shown. Asked at
+    each command, so that nothing else of the settings is read for it.
+    """
+    env = os.environ if environ is None else environ
+    return env.get("JUPYTERHUB_API_URL", ""), env.get("JUPYTERHUB_API_TOKEN", "")
 
 
 def notify_socket(environ: Mapping[str, str] | None = None) -> str:

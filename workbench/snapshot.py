@@ -83,21 +83,11 @@ def nanoseconds(instant: datetime) -> int:
 
 def wake_waiters(folder: Path) -> None:
     """Wake who waits for a publication; the file is there since the folder was prepared."""
-    descriptor = os.open(folder / WAKE_FILE, os.O_WRONLY)
+    descriptor = os.open(os.path.join(folder, WAKE_FILE), os.O_WRONLY)
     try:
         os.pwrite(descriptor, b".", 0)
     finally:
         os.close(descriptor)
-
-
-def touch_spool_word(folder: Path) -> None:
-    """Let each gate look at the spools at its next question."""
-    with (
-        open(folder / EPOCH_FILE, "r+b") as file,
-        mmap.mmap(file.fileno(), EPOCH_SIZE_BYTES) as area,
-        memoryview(area).cast("Q") as words,
-    ):
-        words[SPOOL_WORD] = (words[SPOOL_WORD] + 1) & _LARGEST_WORD
 
 
 class Publisher:
@@ -107,33 +97,37 @@ class Publisher:
         """Remember the folder; nothing is touched before `prepare`."""
         self.folder = folder
         self.store_id = store_id
-        self._path = folder / EPOCH_FILE
+        self._path = os.path.join(
+            folder, EPOCH_FILE
+        )  # as text: each publication opens it a few times
         self._encode = encode or _encoded
         self._last: tuple[bytes, _Head] | None = None
 
-    def prepare(self) -> None:
-        """Make folder and epoch file where there are none; raises SnapshotFault for another store's."""
+    def prepare(self) -> str:
+        """Make folder and epoch file where there are none, and return the folder's id.
+
+        Raises OSError, and SnapshotFault for another store's.
+        """
         for name in ("", SEEN_FOLDER, TICKET_FOLDER):
             if not os.path.isdir(os.path.join(self.folder, name)):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         drop_stale(self.folder / SNAPSHOT_FILE)
-        path = self.folder / EPOCH_FILE
-        if not path.exists():
+        if not os.path.exists(self._path):
             blank = _LAYOUT.pack(_MAGIC, store_digest(self.store_id), 1, 0, 0, 0)
-            write_durably(path, blank)
-        content = path.read_bytes()
-        self._check(content)
-        if not _LAYOUT.unpack(content)[5]:
+            write_durably(self.folder / EPOCH_FILE, blank)
+        number = self._number()
+        if not number:
             self.renumber()
-        if not (self.folder / WAKE_FILE).exists():
+            number = self._number()
+        if not os.path.exists(os.path.join(self.folder, WAKE_FILE)):
             with contextlib.suppress(OSError):  # who waits looks once a second all the same
                 (self.folder / WAKE_FILE).touch()
+        return folder_id(number, os.stat(self._path))
 
     def check_owner(self) -> None:
         """Raise SnapshotFault where another store publishes into the folder."""
-        path = self.folder / EPOCH_FILE
-        if path.exists():
-            self._check(path.read_bytes())
+        with contextlib.suppress(FileNotFoundError):
+            self._content()
 
     def begin(self, seq: int) -> None:
         """Make the epoch odd, durable on return; raises what `begin_beside` raises, and OSError."""
@@ -153,19 +147,26 @@ class Publisher:
                 )
             # Written by who has the lock, and synced in a thread: one that comes late changes nothing any more.
             _put(descriptor, EPOCH_WORD, epoch | 1)
-        return Beside(self._sync_epoch)
+        return self._sync_beside()
 
     def draft(self, document: Mapping[str, Any]) -> Draft:
-        """Begin to write the snapshot of a state that is about to be committed, for `complete` to put in place."""
+        """Return the snapshot of a state that is about to be committed, for `complete` to put in place."""
         body = {"format": FORMAT, **document}
         return Draft(self.folder / SNAPSHOT_FILE, self._encode(body))
 
-    def complete(self, document: Mapping[str, Any], draft: Draft | None = None) -> None:
+    def complete(
+        self,
+        document: Mapping[str, Any],
+        draft: Draft | None = None,
+        *,
+        on_shown: Callable[[], object] | None = None,
+    ) -> None:
         """Write the snapshot of a committed state and make the epoch even, both durable on return.
 
         Gates see it before: a machine that loses power until then comes up with an odd epoch, or with another
         snapshot than the epoch's, for which gates say PAUSED where the snapshot does and UNKNOWN elsewhere.
-        Raises SnapshotFault, and puts nothing in place, where gates know a later position meanwhile.
+        `on_shown` is called once gates see it. Raises SnapshotFault, and puts nothing in place, where gates know a
+        later position meanwhile.
         """
         draft = draft or self.draft(document)
         beat = nanoseconds(datetime.fromisoformat(document["published_at"]))
@@ -178,7 +179,9 @@ class Publisher:
             _put(descriptor, EPOCH_WORD, ((epoch | 1) + 1) & _LARGEST_WORD)
             with contextlib.suppress(OSError):  # who waits looks once a second all the same
                 wake_waiters(self.folder)
-        syncing = Beside(self._sync_epoch)
+        syncing = self._sync_beside()
+        if on_shown is not None:
+            on_shown()
         try:
             fsync_folder(self.folder)
         finally:
@@ -199,17 +202,14 @@ class Publisher:
             if told != seq:
                 return False
             _put(descriptor, EPOCH_WORD, (epoch + (epoch & 1)) & _LARGEST_WORD)
-        self._sync_epoch()
+        self._sync_beside().wait()
         with contextlib.suppress(OSError):
             wake_waiters(self.folder)
         return True
 
-    def _sync_epoch(self) -> None:
-        descriptor = os.open(self.folder / EPOCH_FILE, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            os.fdatasync(descriptor)
-        finally:
-            os.close(descriptor)
+    def _sync_beside(self) -> Beside:
+        """Begin to sync the epoch file; opened here, so that the thread needs the interpreter as little as can be."""
+        return Beside(functools.partial(_synced, os.open(self._path, os.O_RDWR | os.O_CLOEXEC)))
 
     def beat(self, instant: datetime) -> None:
         """Say that the source of what was published was alive at an instant."""
@@ -224,18 +224,15 @@ class Publisher:
     def identity(self) -> tuple[str, str]:
         """Return the folder's number as text and its id; both are empty before it was prepared."""
         try:
-            content, found = self._path.read_bytes(), os.stat(self._path)
-            self._check(content)
+            number, found = self._number(), os.stat(self._path)
         except (OSError, SnapshotFault):
             return "", ""
-        number = int(_LAYOUT.unpack(content)[5])
         return (f"{number:016x}" if number else "", folder_id(number, found))
 
     def beat_at(self) -> datetime | None:
         """Return when the source was last said to be alive, or None where nobody said so."""
         try:
-            content = (self.folder / EPOCH_FILE).read_bytes()
-            self._check(content)
+            content = self._content()
         except (OSError, SnapshotFault):
             return None
         beat = _LAYOUT.unpack(content)[4]
@@ -251,12 +248,9 @@ class Publisher:
         The hash is empty where no snapshot of that position can be read, and the position 0 where
         nothing was told. Raises SnapshotFault for another store's folder.
         """
-        path = self.folder / EPOCH_FILE
         seq = 0
-        if path.exists():
-            content = path.read_bytes()
-            self._check(content)
-            seq = int(_LAYOUT.unpack(content)[3])
+        with contextlib.suppress(FileNotFoundError):
+            seq = int(_LAYOUT.unpack(self._content())[3])
         try:
             found = self._head()
         except SnapshotFault:
@@ -272,8 +266,7 @@ class Publisher:
     def published(self) -> tuple[int, str] | None:
         """Return seq and head hash of a complete publication, or None when it is incomplete or absent."""
         try:
-            content = (self.folder / EPOCH_FILE).read_bytes()
-            self._check(content)
+            content = self._content()
             found = self._head()
         except (OSError, SnapshotFault):
             return None
@@ -291,6 +284,16 @@ class Publisher:
             self._last = content, _Head(found.store_id, found.seq, found.head_hash)
         return self._last[1]
 
+    def _number(self) -> int:
+        return int(_LAYOUT.unpack(self._content())[5])
+
+    def _content(self) -> bytes:
+        """Return the epoch file's bytes; raises OSError, and SnapshotFault where they are not this store's."""
+        with open(self._path, "rb", buffering=0) as file:
+            content = file.readall()
+        self._check(content)
+        return content
+
     def _check(self, content: bytes) -> None:
         if len(content) != EPOCH_SIZE_BYTES or content[:8] != _MAGIC:
             raise SnapshotFault(f"{self.folder / EPOCH_FILE} is not an epoch file")
@@ -301,7 +304,7 @@ class Publisher:
 
     @contextlib.contextmanager
     def _words(self) -> Iterator[memoryview[int]]:
-        with open(self.folder / EPOCH_FILE, "r+b") as file:
+        with open(self._path, "r+b") as file:
             self._check(file.read())
             with mmap.mmap(file.fileno(), EPOCH_SIZE_BYTES) as area:
                 view = memoryview(area).cast("Q")
@@ -318,7 +321,7 @@ class Publisher:
         What is written there is seen through every map of the file. A store through a map of our own would
         hold up all threads of this interpreter while the disk is busy with the page.
         """
-        descriptor = os.open(self.folder / EPOCH_FILE, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
         try:
             content = os.pread(descriptor, EPOCH_SIZE_BYTES + 1, 0)
             self._check(content)
@@ -326,6 +329,14 @@ class Publisher:
             yield descriptor, epoch, seq
         finally:
             os.close(descriptor)
+
+
+def _synced(descriptor: int) -> None:
+    """Sync the data of an open file and close it."""
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _put(descriptor: int, word: int, *values: int) -> None:

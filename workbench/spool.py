@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import mmap
 import os
 import struct
 import threading
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.durable import fsync_folder
-from workbench.snapshot import touch_spool_word, wake_waiters
+from workbench.snapshot import EPOCH_FILE, EPOCH_SIZE_BYTES, SPOOL_WORD, wake_waiters
 
 SLOT_BYTES = 4096
 SLOT_COUNT = 64
@@ -170,7 +171,7 @@ class Spool(NamedTuple):
     def change_count(self) -> int:
         """Return how often something was put here or freed; 0 where nothing can be read."""
         try:
-            with open(self.path, "rb") as file:
+            with open(self.path, "rb", buffering=0) as file:
                 header = file.read(_HEADER.size)
         except OSError:
             return 0
@@ -241,10 +242,20 @@ class Spool(NamedTuple):
         return SpoolFault(f"the spool {self.path} cannot be {verb}: {exc.strerror}")
 
 
+def _touch_spool_word(folder: Path) -> None:
+    """Let each gate look at the spools at its next question."""
+    with (
+        open(folder / EPOCH_FILE, "r+b") as file,
+        mmap.mmap(file.fileno(), EPOCH_SIZE_BYTES) as area,
+        memoryview(area).cast("Q") as words,
+    ):
+        words[SPOOL_WORD] = (words[SPOOL_WORD] + 1) % 2**64
+
+
 def tell_gates(gate_folder: Path) -> None:
     """Let gates look at the spools now; where that fails they look within a second by themselves."""
     with contextlib.suppress(OSError, ValueError):
-        touch_spool_word(gate_folder)
+        _touch_spool_word(gate_folder)
     with contextlib.suppress(OSError):
         wake_waiters(gate_folder)
 

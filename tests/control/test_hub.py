@@ -82,7 +82,7 @@ def test_an_answer_that_is_none_names_nobody(
 ) -> None:
     """What is not the Hub's answer is not a name."""
     monkeypatch.setattr(Hub, "answer", answer)
-    assert hub_user(Settings.from_environment()) is None
+    assert hub_user() is None
 
 
 @pytest.mark.parametrize("url", ["file:///etc", "http://127.0.0.1:1/hub/api", "nonsense"])

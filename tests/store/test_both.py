@@ -229,7 +229,9 @@ def test_a_repaired_publication_counts_as_delivered(
     """What a later command publishes for a dead writer is noted as delivered."""
     control = a_control(place)
     with monkeypatch.context() as patch:
-        patch.setattr(Publisher, "complete", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        patch.setattr(
+            Publisher, "complete", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "full"))
+        )
         assert "full" in pause(control).publication_fault
     assert control.store.deliveries() == {}
     open_store(settings_in(place), CLOCK)

@@ -136,6 +136,19 @@ def test_a_log_that_somebody_took_away_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("long")
+def test_of_two_the_one_used_last_is_kept(tmp_path: Path) -> None:
+    """A look within a writer's turn does not cost the writer's connection, and is closed itself."""
+    path = file_of(a_store(tmp_path))
+    keeping.close_kept()
+    with connect(path) as outer, connect(path) as inner:
+        assert inner is not outer
+    assert keeping.take(path) is outer
+    with pytest.raises(apsw.ConnectionClosedError):
+        inner.cursor()
+    outer.close()
+
+
+@pytest.mark.usefixtures("long")
 def test_a_connection_that_failed_is_not_kept(tmp_path: Path) -> None:
     """After an error of the database the next call begins anew."""
     path = file_of(a_store(tmp_path))

@@ -367,7 +367,7 @@ def test_a_draft_that_gates_cannot_be_told_is_taken_away(
     """Where the publication fails after the commit nothing is left beside the snapshot."""
     control = a_control(tmp_path)
 
-    def failing(*_: object) -> None:
+    def failing(*_: object, **__: object) -> None:
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(Publisher, "complete", failing)

@@ -50,6 +50,19 @@ def test_nobody_waits_for_a_thread_that_never_ran(monkeypatch: pytest.MonkeyPatc
     assert done == [threading.get_ident()]
 
 
+def test_what_is_begun_later_is_done_once_by_thread_or_by_who_waits() -> None:
+    """Nothing is done before it is begun, and whoever waits for what was never begun does it."""
+    done: list[int] = []
+    begun = Beside(lambda: done.append(1), is_begun=False)
+    never = Beside(lambda: done.append(2), is_begun=False)
+    assert done == []
+    begun.begin()
+    begun.wait()
+    begun.begin()
+    never.wait()
+    assert done == [1, 2]
+
+
 def test_what_fails_beside_is_raised_at_the_wait() -> None:
     """The fault of the other thread reaches who waits, each time."""
 
@@ -128,7 +141,10 @@ def test_a_draft_that_cannot_be_written_gets_no_name(
 
 def test_a_dropped_draft_leaves_nothing(tmp_path: Path) -> None:
     """What was begun for nothing is taken away, and dropping it twice is no fault."""
-    draft = Draft(tmp_path / "file", b"content")
-    draft.drop()
-    draft.drop()
-    assert list(tmp_path.iterdir()) == []
+    for is_begun in (True, False):
+        draft = Draft(tmp_path / "file", b"content")
+        if is_begun:
+            draft.begin()
+        draft.drop()
+        draft.drop()
+        assert list(tmp_path.iterdir()) == []

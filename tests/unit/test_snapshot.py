@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def test_who_comes_late_puts_nothing_over_a_newer_position(tmp_path: Path) -> No
     files = sorted(tmp_path.iterdir())
     late.begin(2)
     draft = late.draft(a_document(2))
+    draft.begin()
     publisher.begin(3)
     publisher.complete(a_document(3))
     before = (tmp_path / EPOCH_FILE).read_bytes()
@@ -54,6 +56,19 @@ def test_who_comes_late_puts_nothing_over_a_newer_position(tmp_path: Path) -> No
             late.complete(a_document(2), own)
     assert ((tmp_path / EPOCH_FILE).read_bytes(), sorted(tmp_path.iterdir())) == (before, files)
     assert read_snapshot(tmp_path).seq == 3
+
+
+def test_what_waits_for_gates_begins_when_they_see_it_and_before_it_is_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`on_shown` finds the new snapshot under its name with an even epoch, and the folder not yet synced."""
+    publisher = publish(tmp_path)
+    seen: list[object] = []
+    module = sys.modules[Publisher.__module__]
+    monkeypatch.setattr(module, "fsync_folder", lambda _: seen.append("folder synced"))
+    publisher.begin(2)
+    publisher.complete(a_document(2), on_shown=lambda: seen.append(publisher.published_seq()))
+    assert seen == [2, "folder synced"]
 
 
 def test_the_epoch_file_is_never_replaced(tmp_path: Path) -> None:

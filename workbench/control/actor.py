@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pwd
 from collections.abc import Mapping
@@ -9,12 +10,16 @@ from collections.abc import Mapping
 from workbench.control.hub import hub_user
 from workbench.errors import Refused
 from workbench.records import Owner
-from workbench.settings import Settings
 
 
 def operating_system_user() -> str:
     """Return the user of this process from its uid, never from an environment variable."""
-    uid = os.getuid()
+    return _name_of(os.getuid())
+
+
+@functools.cache
+def _name_of(uid: int) -> str:
+    """Look a name up once a process: where a directory service has the names, a second pause is not to wait for it."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -28,7 +33,7 @@ def actor_text(role: str | None, owners: Mapping[str, Owner], *, note: str = "")
     for the user it is `hub:anna (no key)`.
     Raises Refused when the role is not one of the registered owners.
     """
-    if hub := hub_user(Settings.from_environment()):
+    if hub := hub_user():
         user, unverified = f"hub:{hub}", f"no key: {note}" if note else "no key"
     else:
         user = f"os:{operating_system_user()}"

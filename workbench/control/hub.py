@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from workbench.settings import Settings
+from workbench.settings import hub_access
 
 WAIT_SECONDS = 1.0
 """A pause waits no longer than this for the Hub; then the person is the system's user, unverified."""
@@ -12,11 +12,10 @@ WAIT_SECONDS = 1.0
 _LARGEST_ANSWER_BYTES = 65536
 
 
-def hub_user(settings: Settings) -> str | None:
+def hub_user() -> str | None:
     """Return the name that the Hub gives the holder of this process's token; None without a Hub or an answer."""
-    if not settings.hub_url or not settings.hub_token:
-        return None
-    return _asked(settings.hub_url, settings.hub_token)
+    url, token = hub_access()
+    return _asked(url, token) if url and token else None
 
 
 @functools.lru_cache(maxsize=8)

@@ -6,6 +6,8 @@ alone does not tell: after a few commands the copy reaches it again. The hash at
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from workbench.snapshot import Publisher, SnapshotFault
 from workbench.store.backend import Session
 
@@ -23,16 +25,24 @@ def copy_fault(publisher: Publisher, session: Session, *, known: tuple[int, str]
     A folder that cannot be read, or is another store's, says nothing here; publishing names it.
     """
     try:
-        seq, told = publisher.told()
+        told = publisher.told()
     except (OSError, SnapshotFault):
         return ""
-    if seq == 0 or (seq, told) == known:
+    return told_fault(told, session, known=known, folder=publisher.folder)
+
+
+def told_fault(
+    told: tuple[int, str], session: Session, *, known: tuple[int, str], folder: Path
+) -> str:
+    """Say that what gates of a folder were told, a position and its hash, is not of this log, as `copy_fault` does."""
+    seq, told_hash = told
+    if seq == 0 or told == known:
         return ""
     own = session.read_events(seq - 1, until_seq=seq)
-    if own and (not told or own[0].hash == told):
+    if own and (not told_hash or own[0].hash == told_hash):
         return ""
     has = f"has another event there ({own[0].hash[:12]})" if own else f"ends before event {seq}"
     return (
-        f"this store is an older or forked copy: gates in {publisher.folder} were told event {seq} "
-        f"({told[:12] or 'hash not readable'}), and this log {has}"
+        f"this store is an older or forked copy: gates in {folder} were told event {seq} "
+        f"({told_hash[:12] or 'hash not readable'}), and this log {has}"
     )

@@ -57,17 +57,22 @@ def take(path: Path) -> apsw.Connection | None:
 def keep(path: Path, connection: apsw.Connection, *, opened: tuple[int, int] | None) -> None:
     """Keep a connection that is done with for who comes next; one file keeps one.
 
-    `opened` is the device and inode of the file when it was opened: where another lies there now, it is closed.
+    Of two it is the one that was done with last: a writer's, which has read the schema and prepared its statements,
+    and not that of a look within its turn. `opened` is the device and inode of the file when it was opened: where
+    another lies there now, it is closed.
     """
-    identity = identity_of(path)
+    identity, other = identity_of(path), None
     with _mutex:
-        is_kept = identity[0] == opened and opened is not None and path not in _kept
+        is_kept = identity[0] == opened and opened is not None
         if is_kept:
             is_kept = bool(_closers) or _start_closer()
         if is_kept:
+            other = _kept.get(path)
             _kept[path] = _Kept(connection, identity, time.monotonic())
     if not is_kept:
         connection.close()
+    if other is not None:
+        _close(other.connection)
 
 
 def close_kept() -> None:

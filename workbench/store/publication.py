@@ -33,6 +33,14 @@ def published_document(
     standing = state.standing_holds()
     entry = functools.partial(_entry, state, folder_id)
     on_each = _holds_by_automation(state, standing)
+    scopes: dict[str, dict[str, list[str]]] = {}
+    automations: dict[str, list[dict[str, Any]]] = {}
+    for automation_id, record in state.automations.items():
+        if not record.is_retired:
+            scopes[automation_id] = _scopes_of(record)
+            automations[automation_id] = []
+    for automation_id, holds in on_each.items():
+        automations[automation_id] = [entry(hold, automation_id) for hold in holds]
     doubts = [f"event {seq} of the log: {why}" for seq, why in sorted(state.doubts.items())]
     return {
         "store_id": state.store_id,
@@ -42,16 +50,8 @@ def published_document(
         "published_at": to_text(instant),
         "doubt": doubts[0] if doubts else "",
         "source": dict(source or {}),
-        "scopes": {
-            automation_id: _scopes_of(record)
-            for automation_id, record in sorted(state.automations.items())
-            if not record.is_retired
-        },
-        "automations": {
-            automation_id: [entry(hold, automation_id) for hold in on_each[automation_id]]
-            for automation_id, automation in sorted(state.automations.items())
-            if not automation.is_retired or on_each[automation_id]
-        },
+        "scopes": scopes,
+        "automations": automations,
         "everything": [entry(hold, "") for hold in standing if scope_of(hold.scope).is_everything],
         "named": _named(standing, entry),
     }
@@ -72,15 +72,16 @@ def _scopes_of(record: Automation) -> dict[str, list[str]]:
 
 
 def _holds_by_automation(state: State, standing: list[Hold]) -> dict[str, list[Hold]]:
-    """Return what `state.holds_on` says of every automation, looking at each hold once."""
-    found: dict[str, list[Hold]] = {automation_id: [] for automation_id in state.automations}
+    """Return what `state.holds_on` says of each automation that is held, looking at each hold once."""
+    found: dict[str, list[Hold]] = {}
+    known = state.automations
     for hold in standing:
         ids = state.covered[hold.hold_id]
         scope = scope_of(hold.scope)
-        reached = found if scope.is_everything else {*ids, *(v for _, v in scope.terms[:1])}
+        reached = known if scope.is_everything else {*ids, *(v for _, v in scope.terms[:1])}
         for automation_id in reached:
-            if automation_id in found and (automation_id in ids or scope.names(automation_id)):
-                found[automation_id].append(hold)
+            if automation_id in known and (automation_id in ids or scope.names(automation_id)):
+                found.setdefault(automation_id, []).append(hold)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from workbench.identity import source_of
 from workbench.snapshot import Publisher, SnapshotFault, read_snapshot
 from workbench.store.backend import Session
 from workbench.store.clocks import read_clocks
-from workbench.store.descent import copy_fault
+from workbench.store.descent import copy_fault, told_fault
 from workbench.store.publication import published_document
 from workbench.store.state import State
 from workbench.tickets import TicketBook
@@ -29,28 +29,34 @@ class Begun:
 
     Attributes:
         told_seq: position that gates were told before.
+        folder_id: id of the gate folder.
     """
 
-    def __init__(self, publisher: Publisher, seq: int) -> None:
+    def __init__(self, publisher: Publisher, seq: int, *, told_seq: int, folder_id: str) -> None:
         """Make the epoch odd for the position that the store will have; raises what the publisher raises."""
         self.publisher = publisher
-        self.told_seq = publisher.told()[0]
+        self.told_seq = told_seq
+        self.folder_id = folder_id
         self.document: dict[str, Any] = {}
         self.draft: Draft | None = None
         self._opening: Beside = publisher.begin_beside(seq)
 
-    def write(self, document: dict[str, Any]) -> None:
-        """Begin to write the snapshot."""
-        self.document = document
-        self.draft = self.publisher.draft(document)
+    def prepare(self, document: dict[str, Any]) -> None:
+        """Make the bytes of the snapshot, so that after the commit there is only a file to be named."""
+        self.document, self.draft = document, self.publisher.draft(document)
 
-    def wait(self) -> None:
-        """Wait until the odd epoch is durable; raises OSError where it is not."""
+    def write(self) -> None:
+        """Wait until the odd epoch is durable, then begin to write the snapshot; raises OSError where it is not.
+
+        Not earlier: while rows are being recorded its thread would get in the way more than it would gain.
+        """
         self._opening.wait()
+        if self.draft is not None:
+            self.draft.begin()
 
-    def complete(self) -> None:
+    def complete(self, on_shown: Callable[[], object] | None) -> None:
         """Tell gates what was made ready."""
-        self.publisher.complete(self.document, self.draft)
+        self.publisher.complete(self.document, self.draft, on_shown=on_shown)
 
     def drop(self) -> None:
         """Take away what was written for nothing; the epoch stays odd until it is known what the store holds."""
@@ -84,43 +90,53 @@ class GateFolder:
         if session.gate_fault or not state.store_id:
             return None
         with contextlib.suppress(OSError, SnapshotFault):
-            publisher = self._publisher(state)
-            if self.copy_fault(session, state):
+            publisher, known = self._publisher(state), (state.seq, state.head_hash)
+            told = publisher.told()
+            if told_fault(told, session, known=known, folder=self.folder):
                 return None  # gates stay with the newer store, undisturbed
-            publisher.prepare()
-            return Begun(publisher, until_seq)
+            folder_id = publisher.prepare()
+            return Begun(publisher, until_seq, told_seq=told[0], folder_id=folder_id)
         return None
 
-    def write(self, begun: Begun | None, state: State) -> None:
-        """Let what was begun write the snapshot of a state that is about to be committed."""
+    def prepare(self, begun: Begun | None, state: State) -> None:
+        """Make the snapshot of a state that is about to be committed."""
         if begun is not None:
-            begun.write(self._document(state, begun.publisher.identity()[1]))
+            begun.prepare(self._document(state, begun.folder_id))
 
     def ready(self, begun: Begun | None) -> Begun | None:
-        """Wait until a commit may follow; None where the epoch could not be made odd, as `begin` does."""
+        """Wait until a commit may follow, the snapshot being written; None where the epoch could not be made odd."""
         if begun is None:
             return None
         try:
-            begun.wait()
+            begun.write()
         except OSError:
             begun.drop()
             return None
         return begun
 
-    def tell(self, session: Session, state: State, *, begun: Begun | None = None) -> str:
-        """Publish a committed state; returns why gates could not be told, or an empty text."""
+    def tell(
+        self,
+        session: Session,
+        state: State,
+        *,
+        begun: Begun | None = None,
+        on_shown: Callable[[], object] | None = None,
+    ) -> str:
+        """Publish a committed state; returns why gates could not be told, or an empty text.
+
+        `on_shown` is called once gates see it, before it is durable.
+        """
         if session.gate_fault:
             return session.gate_fault
         publisher = self._publisher(state)
         try:
             if begun is not None:
-                self._make_books(state, publisher.identity()[1], told_seq=begun.told_seq)
-                begun.complete()
+                self._make_books(state, begun.folder_id, told_seq=begun.told_seq)
+                begun.complete(on_shown)
                 return ""
             if fault := self.copy_fault(session, state):
                 return fault
-            publisher.prepare()
-            folder_id = publisher.identity()[1]
+            folder_id = publisher.prepare()
             self._make_books(state, folder_id, told_seq=publisher.told()[0])
             publisher.begin(state.seq)
             publisher.complete(self._document(state, folder_id))

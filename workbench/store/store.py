@@ -200,8 +200,8 @@ class Store:
                     self._publish_where_behind(session)
                 raise
             self._known = state
-            beside = Beside(lambda: after_commit(state)) if after_commit else None
-            fault = self._publish(session, state, begun)
+            beside = Beside(lambda: after_commit(state), is_begun=False) if after_commit else None
+            fault = self._publish(session, state, begun, on_shown=beside.begin if beside else None)
             return Committed(tuple(events), state, False, fault), beside
 
     def _record(
@@ -213,10 +213,10 @@ class Store:
         change: Change,
         begun: Begun | None,
     ) -> list[Event]:
-        """Take a change into the state and write it, while the snapshot for gates is being written."""
+        """Take a change into the state and write it, while the odd epoch is being synced."""
         store_id = state.store_id or session.meta()["store_id"]
         events, outbox = recording.take_in(state, command, change=change, store_id=store_id)
-        self.gates.write(begun, state)
+        self.gates.prepare(begun, state)
         recording.write(session, state, events=events, outbox=outbox)
         if change.before_commit is not None:
             change.before_commit()
@@ -261,12 +261,19 @@ class Store:
             return ""
         return self._publish(session, state)
 
-    def _publish(self, session: Session, state: State, begun: Begun | None = None) -> str:
+    def _publish(
+        self,
+        session: Session,
+        state: State,
+        begun: Begun | None = None,
+        *,
+        on_shown: Callable[[], object] | None = None,
+    ) -> str:
         """Tell gates and note the delivery; returns why they could not be told, or an empty text."""
         # Taken before: a gate may have seen it, and said so, when `tell` returns.
         now = self.clock.now()
         try:
-            if fault := self.gates.tell(session, state, begun=begun):
+            if fault := self.gates.tell(session, state, begun=begun, on_shown=on_shown):
                 return fault
         except self.backend.failures as exc:
             return f"gates could not be told, for the store went away after it had recorded: {exc}"
