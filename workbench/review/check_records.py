@@ -8,6 +8,7 @@ from workbench.records import Check, CheckStatus
 from workbench.review.ground import Finding, Ground, Section, counted, filled
 from workbench.review.ledger import ONCE, duplicates, shown, with_circumstances
 from workbench.review.pausing import audit_pause
+from workbench.review.said_none import said_none_table
 
 BINDING = ("irreversible", "unknown")
 """Classes that must be verified before a restart: nobody can take them back, or nobody knows."""
@@ -42,6 +43,7 @@ def check_records(ground: Ground) -> Finding:
         "Records since the onset, by class": by_class(records),
         "Records to verify before a restart": _shown(open_records),
         "Written more than once": twice,
+        "Who said that nothing was written": said_none_table(ground),
     }
     section = Section("Affected records", sentence, filled(tables))
     return Finding(check, section, escalations)

@@ -19,6 +19,7 @@ CHAIN = "store.chain"
 PROBATION = "store.probation"
 TICKETS = "store.tickets"
 VERIFICATIONS = "store.verifications"
+NONE_SAID = "store.none_said"
 
 COLUMNS: Mapping[str, str] = {
     "review.registered_automations": "automation_id kind category environment owner restart_owner deputy engine"
@@ -56,6 +57,7 @@ COLUMNS: Mapping[str, str] = {
     TICKETS: "probation_id run_id automation_id taken_at",
     VERIFICATIONS: "source_id run_id record_type record_id change_seq automation_id content_sha256 verified_at"
     " verified_by reason",
+    NONE_SAID: "hold_id automation_id since_at until_at run_count runs_sha256 said_at said_by reason",
 }
 """Columns of each table, instants by their suffix; a table that is not given counts as empty."""
 
@@ -68,6 +70,7 @@ _NUMBERS = (
     "max_runs",
     "placed_seq",
     "change_seq",
+    "run_count",
     "event_count",
     "start_count",
     "write_count",

@@ -33,6 +33,7 @@ from workbench.store.engine_events import (
     on_receipt_open,
 )
 from workbench.store.merkle import grown
+from workbench.store.none_events import on_none_said
 from workbench.store.readiness import keeps_what_is_ready
 from workbench.store.record_events import on_record_verify
 from workbench.store.signatures import signer_of
@@ -338,6 +339,7 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "drill.accept": on_drill_accept,
     "host.forget": _on_forget,
     "record.verify": on_record_verify,
+    "record.say_none": on_none_said,
     **ON_TRIGGERS,
 }
 
