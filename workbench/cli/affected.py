@@ -254,7 +254,7 @@ def _looked_cells(row: Mapping[str, Any]) -> list[str]:
     return [
         f"{row['record_type']}/{row['record_id']}",
         when(row["changed_at"]),
-        row["change"],
+        row["change"] or "unknown",
         f"{row['reversibility']}{seen}",
         row["run_id"],
         *(_shortened(row[name] or "-", SHOWN_CHARACTERS) for name in ("before", "after")),

@@ -80,7 +80,7 @@ def restart_queries(request: ReviewRequest) -> list[QueryCall]:
         QueryCall("review.audit_events", {**ids, **window}),
         QueryCall("review.approvals", {**ids, **window}),
         QueryCall("review.provider_status", {"providers": list(request.providers), **window}),
-        QueryCall("review.affected_records", {**ids, **window}),
+        QueryCall("review.affected_records", {**ids, **window, "record": None}),
         QueryCall("review.alerts", {**ids, **window}),
         QueryCall("review.changes", window),
         QueryCall("review.incidents", window),
