@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.affected_words import say_nothing_written
+from workbench.cli.affected_words import say_nothing_written, withdraw
 from workbench.cli.present import as_json, ask, closing_line, one_line, store_line, table, when
 from workbench.control import Control, open_control
 from workbench.errors import UsageFault
@@ -178,6 +178,7 @@ def _say_gaps(ledger: Ledger) -> None:
 
 
 command.add_command(say_nothing_written)
+command.add_command(withdraw)
 
 
 @command.command("mark-verified")

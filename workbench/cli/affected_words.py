@@ -1,17 +1,20 @@
-"""What persons say of records beside that they verified them: that nothing was written."""
+"""What persons say of records beside that they verified them: that nothing was written, that a word is taken back."""
 
 from __future__ import annotations
 
+import contextlib
+import re
 from typing import TYPE_CHECKING
 
 import click
 
 from workbench.cli.present import ask, closing_line, one_line, store_line, table, when
 from workbench.control import open_control
-from workbench.errors import Refused
+from workbench.errors import NotFound, Refused, WarehouseError
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
+    from workbench.evidence import LoadedChange
     from workbench.reports.affected import NoneLook
 
 
@@ -48,6 +51,48 @@ def say_nothing_written(
     click.echo(one_line(f"Recorded that you say that nothing was written by {', '.join(done)}."))
     click.echo(f"It is no proof. Next: workbench review {hold_id}")
     closing_line(control)
+
+
+@click.command("withdraw")
+@click.argument("subject", metavar="RECORD-OR-HOLD")
+@click.option("--reason", "-r", default="", help="Why the word does not stand.")
+@click.option("--as", "role", help="Role you act for.")
+@click.option("--command-id", default=None, help="Client-made id; the same id never acts twice.")
+def withdraw(subject: str, reason: str, role: str | None, command_id: str | None) -> None:
+    """Take back every verification of RECORD (`type/id`), or what `affected none` said under HOLD.
+
+    What it unblocked blocks again. Anybody may, with a key or without one, for it opens nothing.
+    """
+    settings = Settings.from_environment()
+    control = open_control(settings, role=role)
+    from workbench.control.withdrawing import withdraw_none, withdraw_records
+
+    click.echo(store_line(control.head_note(), settings))
+    if re.fullmatch(r"H-\d+", subject):
+        ids = withdraw_none(control, subject, reason=reason, command_id=command_id)
+        said = f"Taken back that nothing was written by {', '.join(ids)} under {subject}."
+    else:
+        told = _verified_at_source(settings, subject)
+        count = withdraw_records(
+            control, subject, reason=reason, told_by_source=told, command_id=command_id
+        )
+        said = f"Taken back that {subject} was verified: {count:,} of its changes are open again."
+    click.echo(one_line(said))
+    click.echo(
+        "A decision that was taken before stands; another needs `workbench review HOLD` first."
+    )
+    closing_line(control)
+
+
+def _verified_at_source(settings: Settings, record: str) -> list[LoadedChange]:
+    """Return the loaded changes of a record that its source calls verified; none where the warehouse has none."""
+    from workbench.warehouse.changes import look_up
+
+    with contextlib.suppress(NotFound, Refused, WarehouseError):
+        looked = look_up(settings.home, [record])
+        pairs = zip(looked.changes, looked.rows, strict=True)
+        return [change for change, row in pairs if row["verified_at"] is not None]
+    return []
 
 
 def _refuse_contradicted(look: NoneLook) -> None:

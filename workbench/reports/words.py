@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.review.ground import COLUMNS, NONE_SAID, VERIFICATIONS
+from workbench.review.ground import COLUMNS, NONE_SAID, VERIFICATIONS, WITHDRAWN
 from workbench.store.none_events import counted_none_words
 from workbench.store.record_events import counted_words
 from workbench.store.state import State
@@ -15,12 +15,22 @@ from workbench.store.state import State
 
 def word_tables(state: State) -> dict[str, pd.DataFrame]:
     """Return the tables of words that count as of the state, by the names that a review knows them by."""
-    return {VERIFICATIONS: verification_rows(state), NONE_SAID: none_said_rows(state)}
+    return {
+        VERIFICATIONS: verification_rows(state),
+        WITHDRAWN: withdrawn_rows(state),
+        NONE_SAID: none_said_rows(state),
+    }
 
 
 def verification_rows(state: State) -> pd.DataFrame:
     """Return one row per verification of a change that counts as of the state, in the order of the log."""
     return _rows(counted_words(state), COLUMNS[VERIFICATIONS].split())
+
+
+def withdrawn_rows(state: State) -> pd.DataFrame:
+    """Return one row per change whose verification was taken back last, in the order of the log."""
+    words = sorted(state.withdrawn.values(), key=lambda word: int(word["seq"]))
+    return _rows(words, COLUMNS[WITHDRAWN].split())
 
 
 def none_said_rows(state: State) -> pd.DataFrame:

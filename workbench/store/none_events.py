@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from workbench.clock import from_text, to_text
@@ -63,3 +64,18 @@ def on_none_said(state: State, event: Event) -> None:
         known = state.none_said.get(key, {})
         state.none_said[key] = {**known, (signer.key_id if signer else ""): word}
         state.touched.add(("none_said", key))
+
+
+def on_none_withdraw(state: State, event: Event) -> None:
+    """Take back every word that nothing was written under a hold: it closes, so anybody may."""
+    for automation_id in event.payload["automation_ids"]:
+        key = none_key(event.target, str(automation_id))
+        if state.none_said.get(key):
+            state.none_said[key] = {}
+            state.touched.add(("none_said", key))
+
+
+ON_NONE: Mapping[str, Callable[[State, Event], None]] = {
+    "record.say_none": on_none_said,
+    "record.withdraw_none": on_none_withdraw,
+}

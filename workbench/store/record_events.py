@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from workbench.clock import to_text
@@ -86,6 +86,24 @@ def on_record_verify(state: State, event: Event) -> None:
         state.touched.add(("verified_change", change_key(change)))
 
 
+def on_record_withdraw(state: State, event: Event) -> None:
+    """Take back every word on changes of a record: it closes, so anybody may, with a key or without one."""
+    for one in event.payload["changes"]:
+        change = _change_of(event.payload, {**one, "content_sha256": ""})
+        key = change_key(change)
+        if state.verified.get(key):
+            state.verified[key] = {}
+            state.touched.add(("verified_change", key))
+        state.withdrawn[key] = {
+            **{name: value for name, value in vars(change).items() if name != "content_sha256"},
+            "withdrawn_at": to_text(event.occurred_at),
+            "withdrawn_by": event.actor,
+            "reason": event.reason,
+            "seq": event.seq,
+        }
+        state.touched.add(("withdrawn_change", key))
+
+
 def _change_of(body: Mapping[str, Any], one: Mapping[str, Any]) -> LoadedChange:
     return LoadedChange(
         source_id=str(one["source_id"]),
@@ -96,3 +114,9 @@ def _change_of(body: Mapping[str, Any], one: Mapping[str, Any]) -> LoadedChange:
         automation_id=str(one["automation_id"]),
         content_sha256=str(one["content_sha256"]),
     )
+
+
+ON_RECORDS: Mapping[str, Callable[[State, Event], None]] = {
+    "record.verify": on_record_verify,
+    "record.withdraw": on_record_withdraw,
+}
