@@ -89,6 +89,19 @@ class LoadedChange:
     content_sha256: str
 
 
+@dataclass(frozen=True)
+class NothingLoaded:
+    """That no change by an automation is loaded of some time: what a person says of who wrote nothing rests on it.
+
+    Attributes:
+        runs_sha256: of the runs that are loaded of that time and how each ended; other runs were not looked at.
+    """
+
+    automation_id: str
+    run_count: int
+    runs_sha256: str
+
+
 EvidenceReader = Callable[[EvidenceQuestion], Evidence]
 """Reads how far the sources of some automations are loaded; `workbench.opening` has the warehouse's."""
 

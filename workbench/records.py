@@ -454,6 +454,7 @@ class Check:
         row_count: rows of evidence behind it.
         query: dotted name of the query that gave the rows.
         is_critical: lack of evidence here blocks every restart.
+        answered_by: the word of a person that stands where evidence lacks, which then keeps nothing paused by itself.
     """
 
     name: str
@@ -467,6 +468,12 @@ class Check:
     row_count: int = 0
     query: str = ""
     is_critical: bool = False
+    answered_by: str = ""
+
+    @property
+    def is_lacking(self) -> bool:
+        """Tell whether it lacks evidence and nobody's word stands in for it."""
+        return self.status is CheckStatus.NO_EVIDENCE and not self.answered_by
 
 
 @dataclass(frozen=True)

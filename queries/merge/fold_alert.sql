@@ -22,32 +22,12 @@ from (
         arg_max(acknowledged_by, line_number) as acknowledged_by,
         arg_max(summary, line_number) as summary
     from (
-        select
-            line_number,
-            source_id,
-            alert_id,
-            fired_at,
-            automation_id,
-            rule,
-            severity,
-            resolved_at,
-            acknowledged_at,
-            acknowledged_by,
-            summary
+        select *
         from staged
         union all by name
         select
             0 as line_number,
-            source_id,
-            alert_id,
-            fired_at,
-            automation_id,
-            rule,
-            severity,
-            resolved_at,
-            acknowledged_at,
-            acknowledged_by,
-            summary
+            *
         from stored_alert
     ) as said
     group by source_id, alert_id, fired_at

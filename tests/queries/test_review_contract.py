@@ -15,7 +15,13 @@ from workbench.review.incident import incident_queries
 from workbench.review.request import registry_queries
 
 NAMES = query_names("review.")
-PARAMETERS = {**WINDOW, **TRIAGE, "environment": None, "providers": ["acme"]}
+PARAMETERS = {
+    **WINDOW,
+    **TRIAGE,
+    "environment": None,
+    "providers": ["acme"],
+    "record": None,
+}
 KEYS = {
     "review.registered_automations": "automation_id",
     "review.holds": "hold_id",

@@ -219,10 +219,27 @@ def test_affected_records_assume_the_worst_of_what_is_not_said() -> None:
         r1     | invoice     | INV-2     | 2          | triage        | 10:01      | update | reversible    | no              | 10:30
         """,
     )
-    found = given.ask("review.affected_records", **TRIAGE, **WINDOW)
+    found = given.ask("review.affected_records", **TRIAGE, **WINDOW, record=None)
     assert _column(found, "reversibility") == ["unknown", "reversible"]
     assert _column(found, "customer_facing") == [True, False]
     assert _column(found, "verified_at") == [None, at("10:30")]
+
+
+def test_one_record_is_found_by_its_name_whoever_changed_it() -> None:
+    """Without automations every change of the named record is there, and of no other whose name begins alike."""
+    given = Given().table(
+        "affected_record",
+        """
+        run_id | record_type | record_id | change_seq | automation_id | changed_at
+        r1     | invoice     | INV-1     | 1          | triage        | 10:00
+        r2     | invoice     | INV-1     | 1          | other         | 10:01
+        r1     | invoice     | INV-10    | 2          | triage        | 10:02
+        """,
+    )
+    found = given.ask(
+        "review.affected_records", automation_ids=None, **WINDOW, record="invoice/INV-1"
+    )
+    assert _column(found, "run_id") == ["r1", "r2"]
 
 
 def test_alerts_are_as_they_were() -> None:

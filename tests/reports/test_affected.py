@@ -218,6 +218,25 @@ def test_a_person_sees_what_they_verify_and_only_what_they_looked_at(
     assert not [e for e in ann.store.events() if e.action == "record.verify" and e.target == record]
 
 
+def test_a_word_that_was_taken_back_blocks_again(
+    told: tuple[Settings, Control], command_line: Any
+) -> None:
+    """Whoever finds it wrong types one command, without a key; without a reason or a word it is refused."""
+    settings, ann = told
+    record = "invoice/INV-0046"
+    verify_records(ann, find_changes(settings.home, record), reason="right amount")
+    before = read_ledger(ann, settings, subject="H-1").changes
+    assert command_line("affected", "withdraw", record)[0] == 2
+    code, out, _ = command_line("affected", "withdraw", record, "-r", "it was the wrong one")
+    assert (code, f"{record} was verified: 1 of its changes are open again" in out) == (0, True)
+    after = read_ledger(ann, settings, subject="H-1").changes
+    was, now = (rows[rows["record_id"] == "INV-0046"].iloc[0] for rows in (before, after))
+    assert (pd.notna(was["verified_at"]), pd.isna(now["verified_at"])) == (True, True)
+    code, _, said = command_line("affected", "withdraw", record, "-r", "again")
+    assert (code, "Nobody verified" in said) == (4, True)
+    assert command_line("affected", "withdraw", "H-1", "-r", "x")[0] == 4
+
+
 def test_where_nothing_was_loaded_it_is_unknown_and_not_none(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from workbench.records import CheckStatus, VerdictKind
 from workbench.review import check_records as judging
 from workbench.review import ledger
 from workbench.review.check_records import check_records, records_since_onset
-from workbench.review.ground import VERIFICATIONS
+from workbench.review.ground import VERIFICATIONS, WITHDRAWN
 from workbench.review.restart import assess_restart
 
 Tables = dict[str, pd.DataFrame]
@@ -161,6 +161,41 @@ def test_the_clean_up_list_counts_each_class_once_and_only_what_is_open() -> Non
     assert list(found["unverified_count"]) == [2, 1, 1, 2]  # INV-1 of the calm world is reversible
     assert list(found["blocking_count"]) == [2, 1, 0, 0]
     assert found["unverified_count"].sum() == rows["verified_at"].isna().sum()
+
+
+def back(when: str = "10:55", **more: Any) -> pd.DataFrame:
+    """Return that somebody took back the words on the change above."""
+    row = {
+        "source_id": "ledger", "run_id": "f3", "record_type": "invoice", "record_id": "INV-9", "change_seq": 0.0,
+        "automation_id": "triage", "withdrawn_at": at(when), "withdrawn_by": "support (bo)", "reason": "wrong one",
+        **more,
+    }  # fmt: skip
+    return pd.DataFrame([row])
+
+
+@pytest.mark.parametrize(
+    ("verified", "withdrawn", "is_open"),
+    [("10:50", "10:55", True), ("10:50", "10:50", True), ("10:56", "10:55", False), ("10:50", "11:05", False)],
+)  # fmt: skip
+def test_what_its_source_calls_verified_is_open_once_somebody_took_it_back(
+    verified: str, withdrawn: str, is_open: bool
+) -> None:
+    """It blocks again and the section names who; verified at its source later, or taken back after the end, it does not."""
+    tables = with_changes(change(reversibility="irreversible", verified_at=at(verified)))
+    found = check_records(ground(with_rows(tables, WITHDRAWN, back(withdrawn))))
+    assert (found.check.status is CheckStatus.FAIL) == is_open
+    shown = found.section.tables.get("Verifications that were taken back")
+    assert (shown is not None and list(shown["withdrawn_by"]) == ["support (bo)"]) == is_open
+
+
+def test_a_word_after_a_withdrawal_stands() -> None:
+    """The log's word that came later counts; nothing is shown as taken back any more."""
+    tables = with_rows(with_changes(change(reversibility="irreversible")), WITHDRAWN, back("10:40"))
+    found = check_records(
+        ground(with_rows(tables, VERIFICATIONS, word("10:50", {"reversibility": "irreversible"})))
+    )
+    assert found.check.status is CheckStatus.PASS
+    assert "Verifications that were taken back" not in found.section.tables
 
 
 def test_a_ledger_that_takes_unknown_for_clean_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

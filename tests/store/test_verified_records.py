@@ -20,7 +20,7 @@ from workbench.control.verifying import MOST_CHANGES, verify_records
 from workbench.errors import Conflict, Refused, UsageFault
 from workbench.evidence import LoadedChange
 from workbench.policy import Policy
-from workbench.reports.opened import verification_rows
+from workbench.reports.words import verification_rows
 from workbench.store import record_events
 from workbench.store.audit import verify_store
 from workbench.store.folding import fold

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from workbench.cli.affected_words import say_nothing_written, withdraw
 from workbench.cli.present import as_json, ask, closing_line, one_line, store_line, table, when
 from workbench.control import Control, open_control
 from workbench.errors import UsageFault
@@ -28,7 +29,7 @@ CLASSES = ("irreversible", "unknown", "compensable", "reversible")
 
 @click.group()
 def command() -> None:
-    """List the records that automations wrote since the onset, and mark verified what somebody looked at."""
+    """List the records that automations wrote since the onset, and say what you know of them."""
 
 
 @command.command("list")
@@ -86,6 +87,7 @@ def _document(ledger: Ledger, changes: pd.DataFrame) -> dict[str, Any]:
         "as_of": ledger.request.as_of,
         "manifest_version": ledger.version,
         "is_whole": ledger.is_whole,
+        "answered_by": ledger.answered_by,
         "change_count": len(ledger.changes),
         "blocking_count": int(ledger.changes["blocks"].sum()),
         "clean_up": row_documents(clean_up(ledger.changes)),
@@ -157,12 +159,26 @@ def _cells(row: Mapping[Any, Any]) -> list[str]:
 
 
 def _say_gaps(ledger: Ledger) -> None:
-    if not ledger.is_whole:
-        click.echo(
-            "UNKNOWN whether this is all: no source of records is loaded far enough "
-            "(`workbench load --table affected_record FILE --complete-until INSTANT`).",
-            err=True,
-        )
+    if ledger.is_whole:
+        return
+    if ledger.answered_by:
+        click.echo(one_line(f"Nothing loaded shows it, but {ledger.answered_by}."), err=True)
+        return
+    hold_id = ledger.request.hold_id
+    none = (
+        ""
+        if len(ledger.changes)
+        else f"; if nothing was written, `workbench affected none {hold_id}`"
+    )
+    click.echo(
+        "UNKNOWN whether this is all: no source of records is loaded far enough "
+        f"(`workbench load --table affected_record FILE --complete-until INSTANT`{none}).",
+        err=True,
+    )
+
+
+command.add_command(say_nothing_written)
+command.add_command(withdraw)
 
 
 @command.command("mark-verified")
@@ -239,7 +255,7 @@ def _looked_cells(row: Mapping[str, Any]) -> list[str]:
     return [
         f"{row['record_type']}/{row['record_id']}",
         when(row["changed_at"]),
-        row["change"],
+        row["change"] or "unknown",
         f"{row['reversibility']}{seen}",
         row["run_id"],
         *(_shortened(row[name] or "-", SHOWN_CHARACTERS) for name in ("before", "after")),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from workbench.control.commands import Control
+from workbench.evidence import NothingLoaded
 from workbench.reports.derive import ReviewWish, hold_for_scope, parameters_for_hold
 from workbench.reports.make import take_positions
 from workbench.reports.opened import freeze
@@ -18,12 +20,12 @@ from workbench.review.check_records import records_since_onset
 from workbench.review.ground import Ground
 from workbench.review.request import ReviewRequest
 from workbench.review.restart import restart_queries
+from workbench.review.said_none import TABLE, answer_of, faults_now, nothing_loaded
 from workbench.settings import Settings
 from workbench.store.folding import fold
 from workbench.store.state import State
 
 EVER = "1970-01-01T00:00:00Z"
-TABLE = "affected_record"
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,65 @@ class Ledger:
         changes: one row per change, with who verified it, whether it blocks, and what it repeats.
         version: of the warehouse that the changes were read from; who verifies names it.
         is_whole: the sources of records were loaded far enough to say that this is all there was.
+        answered_by: who says that nothing was written, where no source does; empty where nobody's word stands.
     """
 
     request: ReviewRequest
     changes: pd.DataFrame
     version: int
     is_whole: bool
+    answered_by: str = ""
+
+
+@dataclass(frozen=True)
+class NoneLook:
+    """What somebody looks at before they say that nothing was written under a hold.
+
+    Attributes:
+        loaded: what is loaded of each automation, from the onset until the request's `as_of`.
+        faults: automation -> why such a word would not stand; none where it would.
+        is_needed: no source of records tells enough by itself.
+        unheard: why runs are not known either, so that the word does not count yet; empty where they are.
+    """
+
+    request: ReviewRequest
+    version: int
+    loaded: tuple[NothingLoaded, ...]
+    faults: Mapping[str, Sequence[str]]
+    is_needed: bool
+    unheard: str
 
 
 def read_ledger(control: Control, settings: Settings, *, subject: str) -> Ledger:
     """Return the ledger of a hold, or of the newest hold on a scope, standing or over; raises NotFound or NoMatch."""
-    state = control.state()
-    wish = _wish(state, subject)
-    given = parameters_for_hold(state, wish, as_of=control.clock.now())
+    ground, version = _ground(control, settings, _wish(control.state(), subject))
+    stale = stale_tables(ground)
+    return Ledger(
+        ground.request,
+        records_since_onset(ground),
+        version=version,
+        is_whole=TABLE not in stale,
+        answered_by=answer_of(ground, stale),
+    )
+
+
+def look_for_none(
+    control: Control, settings: Settings, *, hold_id: str, only: str = ""
+) -> NoneLook:
+    """Return what is loaded of who is said to have written nothing; raises NotFound or NoMatch."""
+    ground, version = _ground(control, settings, ReviewWish(hold_id, only=only))
+    loaded = tuple(nothing_loaded(ground, i) for i in ground.request.automation_ids)
+    found = {one.automation_id: faults_now(ground, one) for one in loaded}
+    faults = {name: why for name, why in found.items() if why}
+    stale = stale_tables(ground)
+    return NoneLook(
+        ground.request, version, loaded, faults, TABLE in stale, unheard=stale.get("run", "")
+    )
+
+
+def _ground(control: Control, settings: Settings, wish: ReviewWish) -> tuple[Ground, int]:
+    """Return the ground of a review as of now, and the version of the warehouse that it was read from."""
+    given = parameters_for_hold(control.state(), wish, as_of=control.clock.now())
     asked = check_parameters(NAME, given)
     sealed = take_positions(control, settings, asked=asked)
     pinned = {"manifest_version": sealed.manifest_version, "log_seq": sealed.head.seq}
@@ -57,13 +105,7 @@ def read_ledger(control: Control, settings: Settings, *, subject: str) -> Ledger
         home=settings.home,
         queries_of=restart_queries,
     )
-    ground = Ground(found.request, found.tables)
-    return Ledger(
-        found.request,
-        records_since_onset(ground),
-        version=found.manifest_version,
-        is_whole=TABLE not in stale_tables(ground),
-    )
+    return Ground(found.request, found.tables), found.manifest_version
 
 
 def _wish(state: State, subject: str) -> ReviewWish:

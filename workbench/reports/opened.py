@@ -17,6 +17,7 @@ from workbench.records import HeadNote
 from workbench.reports.parameters import ReportParameters
 from workbench.reports.seal import Seal, code_digest, package_versions
 from workbench.reports.shelf import Shelf
+from workbench.reports.words import word_tables
 from workbench.review.request import QueryCall, ReviewRequest, find_request
 from workbench.review.thresholds import ReviewThresholds, thresholds_under
 from workbench.settings import Settings
@@ -25,7 +26,6 @@ from workbench.store.anchors import read_notes
 from workbench.store.attesting import signature_words
 from workbench.store.audit import verify_events
 from workbench.store.folding import fold
-from workbench.store.record_events import counted_words
 from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketFault
@@ -121,7 +121,7 @@ def freeze(
     tables["store.chain"] = chain_rows(store, parameters.log_seq)
     tables["store.probation"] = probation_rows(state)
     tables["store.tickets"] = ticket_rows(store, state, until=request.as_of)
-    tables["store.verifications"] = verification_rows(state)
+    tables |= word_tables(state)
     if pinned:
         tables.update({name: pinned.tables[name] for name in STORE_FED})
     return Frozen(request, tables, version, digests, content)
@@ -225,15 +225,3 @@ def probation_rows(state: State) -> pd.DataFrame:
         started_at=pd.to_datetime(found["started_at"], utc=True),
         ended_at=pd.to_datetime(found["ended_at"], utc=True),
     )
-
-
-def verification_rows(state: State) -> pd.DataFrame:
-    """Return one row per verification of a change that counts as of the state, in the order of the log."""
-    columns = [
-        "source_id", "run_id", "record_type", "record_id", "change_seq", "automation_id", "content_sha256",
-        "verified_at", "verified_by", "reason",
-    ]  # fmt: skip
-    rows = [[word[name] for name in columns] for word in counted_words(state)]
-    found = pd.DataFrame(rows, columns=columns)
-    at = pd.to_datetime(found["verified_at"], utc=True, format="ISO8601")
-    return found.assign(verified_at=at)

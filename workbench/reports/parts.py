@@ -263,7 +263,10 @@ def subject_document(opened: Opened) -> dict[str, Any]:
 
 def check_document(check: Check) -> dict[str, Any]:
     """Return one check as plain values."""
+    # Only where there is one: documents of earlier reports know no such word.
+    words = {"answered_by": check.answered_by} if check.answered_by else {}
     return {
+        **words,
         "name": check.name,
         "status": check.status.value,
         "sentence": check.sentence,

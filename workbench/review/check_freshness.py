@@ -143,16 +143,34 @@ def _oldest_seconds(ground: Ground, needed: Sequence[str]) -> float | None:
     return max((float(age) for age in ages if pd.notna(age)), default=None)
 
 
-def weigh_freshness(findings: Sequence[Finding], stale: Mapping[str, str]) -> list[Finding]:
-    """Return the findings with each PASS that rests on a stale table turned into NO EVIDENCE; a FAIL stays."""
-    return [_weighed(finding, stale) for finding in findings]
+def weigh_freshness(
+    findings: Sequence[Finding],
+    stale: Mapping[str, str],
+    *,
+    answers: Mapping[str, str] | None = None,
+) -> list[Finding]:
+    """Return the findings with each PASS that rests on a stale table turned into NO EVIDENCE; a FAIL stays.
+
+    `answers` says whose word stands for a table. A word is no evidence: the check stays without, and names it.
+    """
+    return [_weighed(finding, stale, answers or {}) for finding in findings]
 
 
-def _weighed(finding: Finding, stale: Mapping[str, str]) -> Finding:
+def _weighed(finding: Finding, stale: Mapping[str, str], answers: Mapping[str, str]) -> Finding:
     check = finding.check
-    reasons = [stale[name] for name in RESTS_ON.get(check.name, ()) if name in stale]
-    if not reasons or check.status is not CheckStatus.PASS:
+    is_age = check.name == "freshness"
+    lacking = [
+        name for name in (stale if is_age else RESTS_ON.get(check.name, ())) if name in stale
+    ]
+    if not lacking or not (is_age or check.status is CheckStatus.PASS):
         return finding
-    sentence = f"No evidence, because {listed(reasons)}. As far as loaded: {check.sentence}"
-    weighed = replace(check, status=CheckStatus.NO_EVIDENCE, sentence=sentence)
+    sentence = check.sentence
+    if not is_age:
+        why = listed([stale[name] for name in lacking])
+        sentence = f"No evidence, because {why}. As far as loaded: {sentence}"
+    words = list(dict.fromkeys(answers.get(name, "") for name in lacking))
+    said = "" if "" in words else "; ".join(words)
+    if said:
+        sentence = f"{sentence} Nothing loaded shows it, but a person says it: {said}."
+    weighed = replace(check, status=CheckStatus.NO_EVIDENCE, sentence=sentence, answered_by=said)
     return replace(finding, check=weighed, section=replace(finding.section, sentence=sentence))

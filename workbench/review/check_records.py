@@ -5,9 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from workbench.records import Check, CheckStatus
-from workbench.review.ground import Finding, Ground, Section, counted, filled
+from workbench.review.ground import WITHDRAWN, Finding, Ground, Section, counted, filled
 from workbench.review.ledger import ONCE, duplicates, shown, with_circumstances
 from workbench.review.pausing import audit_pause
+from workbench.review.said_none import said_none_table
+from workbench.review.verified import withdrawn_table
 
 BINDING = ("irreversible", "unknown")
 """Classes that must be verified before a restart: nobody can take them back, or nobody knows."""
@@ -42,6 +44,8 @@ def check_records(ground: Ground) -> Finding:
         "Records since the onset, by class": by_class(records),
         "Records to verify before a restart": _shown(open_records),
         "Written more than once": twice,
+        "Verifications that were taken back": withdrawn_table(records, ground.table(WITHDRAWN)),
+        "Who said that nothing was written": said_none_table(ground),
     }
     section = Section("Affected records", sentence, filled(tables))
     return Finding(check, section, escalations)

@@ -13,12 +13,14 @@ import pandas as pd
 from workbench.records import Automation, Check, CheckStatus
 from workbench.review.covering import known_automations
 from workbench.review.request import ReviewRequest, hold_chain
-from workbench.review.verified import with_verifications
+from workbench.review.verified import with_verifications, without_withdrawn
 
 CHAIN = "store.chain"
 PROBATION = "store.probation"
 TICKETS = "store.tickets"
 VERIFICATIONS = "store.verifications"
+WITHDRAWN = "store.withdrawn"
+NONE_SAID = "store.none_said"
 
 COLUMNS: Mapping[str, str] = {
     "review.registered_automations": "automation_id kind category environment owner restart_owner deputy engine"
@@ -56,6 +58,8 @@ COLUMNS: Mapping[str, str] = {
     TICKETS: "probation_id run_id automation_id taken_at",
     VERIFICATIONS: "source_id run_id record_type record_id change_seq automation_id content_sha256 verified_at"
     " verified_by reason",
+    WITHDRAWN: "source_id run_id record_type record_id change_seq automation_id withdrawn_at withdrawn_by reason",
+    NONE_SAID: "hold_id automation_id since_at until_at run_count runs_sha256 said_at said_by reason",
 }
 """Columns of each table, instants by their suffix; a table that is not given counts as empty."""
 
@@ -68,6 +72,7 @@ _NUMBERS = (
     "max_runs",
     "placed_seq",
     "change_seq",
+    "run_count",
     "event_count",
     "start_count",
     "write_count",
@@ -139,7 +144,8 @@ class Ground:
             if "automation_id" in rows.columns and name != "review.audit_events":
                 found[name] = rows[rows["automation_id"].isin(self.request.automation_ids)]
         records = "review.affected_records"
-        found[records] = with_verifications(found[records], found[VERIFICATIONS], as_of=self.as_of)
+        known = without_withdrawn(found[records], found[WITHDRAWN], as_of=self.as_of)
+        found[records] = with_verifications(known, found[VERIFICATIONS], as_of=self.as_of)
         return found
 
     @cached_property

@@ -72,6 +72,8 @@ def _evidence_side(ground: Ground, findings: Sequence[Finding]) -> str:
     provider = by_name["provider_status"]
     if provider.status is CheckStatus.FAIL:
         parts.append("the provider still in trouble")
+    answered = sum(bool(check.answered_by) for check in by_name.values())
+    words = f" ({answered} of them answered by a person's word)" if answered else ""
     gaps = sum(check.status is CheckStatus.NO_EVIDENCE for check in by_name.values())
     failed = sum(check.status is CheckStatus.FAIL for check in by_name.values())
-    return f"{listed(parts, limit=9)}: {failed} checks FAIL, {gaps} have NO EVIDENCE, of {len(by_name)}."
+    return f"{listed(parts, limit=9)}: {failed} checks FAIL, {gaps} have NO EVIDENCE{words}, of {len(by_name)}."

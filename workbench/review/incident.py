@@ -20,6 +20,7 @@ from workbench.review.noise import trust_section
 from workbench.review.request import QueryCall, ReviewRequest
 from workbench.review.restart import assess_restart, restart_queries
 from workbench.review.safeguards import safeguard_section
+from workbench.review.said_none import said_none_table
 from workbench.review.switch import switch_section
 from workbench.review.timeline import timeline
 
@@ -60,7 +61,9 @@ def assess_incident(request: ReviewRequest, tables: Mapping[str, pd.DataFrame]) 
         "why": restart.sections["why"],
         "failed_steps": check_failed_steps(ground).section,
         "switch": switch_section(ground),
-        "affected_records": ledger_section(records_since_onset(ground)),
+        "affected_records": ledger_section(
+            records_since_onset(ground), none_said=said_none_table(ground)
+        ),
         "changes": _changes(ground),
         "provider_status": restart.sections["provider_status"],
         "safeguards": safeguard_section(ground),

@@ -116,8 +116,11 @@ def clean_up(records: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def ledger_section(records: pd.DataFrame) -> Section:
-    """Return the ledger as a section: the list to clean up, what was written more than once, each change."""
+def ledger_section(records: pd.DataFrame, *, none_said: pd.DataFrame) -> Section:
+    """Return the ledger as a section: the list to clean up, what was written more than once, each change.
+
+    `none_said` has who said that nothing was written.
+    """
     done = records[records["verified_at"].notna()]
     todo = clean_up(records)
     sentence = f"{counted(len(records), 'change')} since the onset, {len(done):,} verified"
@@ -127,6 +130,7 @@ def ledger_section(records: pd.DataFrame) -> Section:
         "Clean-up list by class": todo,
         "Written more than once": duplicates(records),
         "Each change, and who verified it": shown(records),
+        "Who said that nothing was written": none_said,
     }
     return Section("Affected-record ledger", sentence, filled(tables))
 

@@ -155,7 +155,7 @@ def _let_through_ids(ground: Ground, hold: pd.Series[Any], starts: pd.DataFrame)
     """
     probations = ground.table(PROBATION)
     probations = probations[probations["hold_id"] == hold["hold_id"]]
-    asked = starts[~starts.apply(_was_refused, axis=1)] if len(starts) else starts
+    asked = starts[~starts.apply(was_refused, axis=1)] if len(starts) else starts
     asked = asked.sort_values(["started_at", "run_id"], kind="stable")
     found: set[str] = set()
     tickets_taken = ground.table(TICKETS)
@@ -183,12 +183,13 @@ def _let_through_ids(ground: Ground, hold: pd.Series[Any], starts: pd.DataFrame)
 def _start_kind(row: pd.Series[Any], is_let_through: bool, has_written: bool, limit: float) -> str:
     if is_let_through:
         return LET_THROUGH
-    if _was_refused(row) and not has_written:
+    if was_refused(row) and not has_written:
         return REFUSED
     return SETTLING if row["after_seconds"] <= limit else LEAK
 
 
-def _was_refused(row: pd.Series[Any]) -> bool:
+def was_refused(row: pd.Series[Any]) -> bool:
+    """Tell whether a run is one that the gate refused."""
     message = row["error_message"] if isinstance(row["error_message"], str) else ""
     return row["status"] in STOPPED_STATUSES and GATE_REFUSAL.search(message) is not None
 

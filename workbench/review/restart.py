@@ -27,6 +27,7 @@ from workbench.review.guarding import guarded
 from workbench.review.headline import contrast
 from workbench.review.periods import standings
 from workbench.review.request import QueryCall, ReviewRequest
+from workbench.review.said_none import TABLE, answer_of
 from workbench.review.verdict import Proposal, conclude, decide_kind
 from workbench.review.why import why_section
 
@@ -79,7 +80,7 @@ def restart_queries(request: ReviewRequest) -> list[QueryCall]:
         QueryCall("review.audit_events", {**ids, **window}),
         QueryCall("review.approvals", {**ids, **window}),
         QueryCall("review.provider_status", {"providers": list(request.providers), **window}),
-        QueryCall("review.affected_records", {**ids, **window}),
+        QueryCall("review.affected_records", {**ids, **window, "record": None}),
         QueryCall("review.alerts", {**ids, **window}),
         QueryCall("review.changes", window),
         QueryCall("review.incidents", window),
@@ -111,8 +112,10 @@ def assess_restart(request: ReviewRequest, tables: Mapping[str, pd.DataFrame]) -
 
 
 def findings_of(ground: Ground) -> list[Finding]:
-    """Run every check, then weigh what rests on stale tables."""
-    return weigh_freshness([check(ground) for check in CHECKS], stale_tables(ground))
+    """Run every check, then weigh what rests on stale tables, and whose word stands for them."""
+    stale = stale_tables(ground)
+    answers = {TABLE: answer_of(ground, stale)}
+    return weigh_freshness([check(ground) for check in CHECKS], stale, answers=answers)
 
 
 def propose(ground: Ground, checks: tuple[Check, ...], *, escalations: tuple[str, ...]) -> Proposal:

@@ -8,6 +8,9 @@
    steps always do: this is the normal way out. In production also when no narrow restart has brought the
    required clean runs yet.
 4. `restart_full` otherwise.
+
+Where a named person's word stands for what lacks, that lack keeps nothing paused; the reason names the person, and
+the check stays NO EVIDENCE.
 """
 
 from __future__ import annotations
@@ -89,7 +92,7 @@ def decide_kind(
     if escalations:
         return VerdictKind.ESCALATE
     statuses = {check.status for check in checks}
-    lacking = {check.name for check in checks if check.status is CheckStatus.NO_EVIDENCE}
+    lacking = {check.name for check in checks if check.is_lacking}
     present = {check.name for check in checks}
     if CheckStatus.FAIL in statuses or lacking & set(CRITICAL) or not set(CRITICAL) <= present:
         return VerdictKind.KEEP_PAUSED
@@ -121,7 +124,7 @@ def conclude(checks: Sequence[Check], escalations: Sequence[str], *, proposal: P
 def first_blocker(checks: Sequence[Check]) -> Check | None:
     """Return the check that stands in the way first: a FAIL, else a critical gap, else any gap."""
     failed = [check for check in checks if check.status is CheckStatus.FAIL]
-    lacking = [check for check in checks if check.status is CheckStatus.NO_EVIDENCE]
+    lacking = [check for check in checks if check.is_lacking]
     critical = [check for check in lacking if check.name in CRITICAL]
     return next(iter([*failed, *critical, *lacking]), None)
 
@@ -130,7 +133,7 @@ def _reason(
     kind: VerdictKind, checks: Sequence[Check], escalations: Sequence[str], proposal: Proposal
 ) -> str:
     failed = [check for check in checks if check.status is CheckStatus.FAIL]
-    lacking = [check for check in checks if check.status is CheckStatus.NO_EVIDENCE]
+    lacking = [check for check in checks if check.is_lacking]
     blocker = first_blocker(checks)
     if kind is VerdictKind.ESCALATE:
         more = f"; {counted(len(failed), 'check')} failed" if failed else ""
@@ -145,10 +148,23 @@ def _reason(
         )
         return f"{blocker.sentence}{more}"
     if kind is VerdictKind.RESTART_NARROW:
-        return _narrow_reason(lacking, proposal)
+        return f"{_narrow_reason(lacking, proposal)}{_on_words(checks)}"
     if kind is VerdictKind.RESTART_FULL:
-        return f"Every check passed, after {counted(proposal.clean_run_count, 'clean run')} since the pause."
+        clean = counted(proposal.clean_run_count, "clean run")
+        words = _on_words(checks)
+        passed = "No check stands in the way" if words else "Every check passed"
+        return f"{passed}, after {clean} since the pause.{words}"
     return "Nothing could be judged."
+
+
+def _on_words(checks: Sequence[Check]) -> str:
+    """Return which checks rest on a person's word and not on evidence, and on whose; '' where none does."""
+    answered = [check for check in checks if check.answered_by]
+    if not answered:
+        return ""
+    names = listed([check.name.replace("_", " ") for check in answered])
+    said = "; ".join(dict.fromkeys(check.answered_by for check in answered))
+    return f" Not on evidence but on a person's word: {names}; {said}."
 
 
 def _narrow_reason(lacking: Sequence[Check], proposal: Proposal) -> str:

@@ -11,6 +11,37 @@ from workbench.evidence import change_sha256
 KEY = ["source_id", "run_id", "record_type", "record_id", "change_seq"]
 
 
+def without_withdrawn(
+    records: pd.DataFrame, withdrawn: pd.DataFrame, *, as_of: pd.Timestamp
+) -> pd.DataFrame:
+    """Return the changes without what their sources say of a verification that somebody took back since."""
+    taken = withdrawn[withdrawn["withdrawn_at"] <= as_of]
+    if records.empty or taken.empty:
+        return records
+    at = {key_of(row): row["withdrawn_at"] for _, row in taken.iterrows()}
+    is_back = pd.Series(
+        [
+            (found := at.get(key_of(row))) is not None and row["verified_at"] <= found
+            for _, row in records.iterrows()
+        ],
+        records.index,
+        dtype=bool,
+    )
+    return records.assign(
+        verified_at=records["verified_at"].mask(is_back),
+        verified_by=records["verified_by"].mask(is_back, None),
+    )
+
+
+def withdrawn_table(records: pd.DataFrame, withdrawn: pd.DataFrame) -> pd.DataFrame:
+    """Return the changes whose verification was taken back and that nobody verified since, newest last."""
+    still = {key_of(row) for _, row in records[records["verified_at"].isna()].iterrows()}
+    is_open = [key_of(row) in still for _, row in withdrawn.iterrows()]
+    mine = withdrawn[pd.Series(is_open, withdrawn.index, dtype=bool)]
+    columns = ["record_type", "record_id", "run_id", "withdrawn_at", "withdrawn_by", "reason"]
+    return mine[columns].reset_index(drop=True)
+
+
 def with_verifications(
     records: pd.DataFrame, words: pd.DataFrame, *, as_of: pd.Timestamp
 ) -> pd.DataFrame:

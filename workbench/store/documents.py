@@ -52,6 +52,8 @@ def _tables(state: State) -> Mapping[str, Mapping[str, Any]]:
         "request": state.requests,
         "trigger": state.triggers,
         "verified_change": state.verified,
+        "withdrawn_change": state.withdrawn,
+        "none_said": state.none_said,
     }
 
 

@@ -33,8 +33,9 @@ from workbench.store.engine_events import (
     on_receipt_open,
 )
 from workbench.store.merkle import grown
+from workbench.store.none_events import ON_NONE
 from workbench.store.readiness import keeps_what_is_ready
-from workbench.store.record_events import on_record_verify
+from workbench.store.record_events import ON_RECORDS
 from workbench.store.signatures import signer_of
 from workbench.store.state import State, scope_of
 from workbench.store.trigger_events import ON_TRIGGERS
@@ -337,7 +338,8 @@ _HANDLERS: Mapping[str, Callable[[State, Event], None]] = {
     "drill.record": on_drill,
     "drill.accept": on_drill_accept,
     "host.forget": _on_forget,
-    "record.verify": on_record_verify,
+    **ON_RECORDS,
+    **ON_NONE,
     **ON_TRIGGERS,
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from workbench.clock import to_text
@@ -44,12 +44,15 @@ def counted_words(state: State) -> list[dict[str, Any]]:
 
 
 def _counted(state: State, key: str) -> list[dict[str, Any]]:
-    takes_all = not asks_for_keys(state)
-    return [
-        word
-        for key_id, word in state.verified.get(key, {}).items()
-        if (holds_role(state, state.keys[key_id], roles=()) if key_id else takes_all)
-    ]
+    words = state.verified.get(key, {})
+    return [word for key_id, word in words.items() if is_counted(state, key_id)]
+
+
+def is_counted(state: State, key_id: str) -> bool:
+    """Tell whether a word counts now that a key signed, or that nobody did where it is empty."""
+    if not key_id:
+        return not asks_for_keys(state)
+    return holds_role(state, state.keys[key_id], roles=())
 
 
 def is_verified(state: State, change: LoadedChange) -> bool:
@@ -70,15 +73,35 @@ def on_record_verify(state: State, event: Event) -> None:
         return
     for one in event.payload["changes"]:
         change = _change_of(event.payload, one)
-        words = state.verified.setdefault(change_key(change), {})
-        words[signer.key_id if signer else ""] = {
+        word = {
             **vars(change),
             "verified_at": to_text(event.occurred_at),
             "verified_by": event.actor,
             "reason": event.reason,
             "seq": event.seq,
         }
+        # Made anew: a copy of the state shares what is inside, and must not change with this one.
+        known = state.verified.get(change_key(change), {})
+        state.verified[change_key(change)] = {**known, (signer.key_id if signer else ""): word}
         state.touched.add(("verified_change", change_key(change)))
+
+
+def on_record_withdraw(state: State, event: Event) -> None:
+    """Take back every word on changes of a record: it closes, so anybody may, with a key or without one."""
+    for one in event.payload["changes"]:
+        change = _change_of(event.payload, {**one, "content_sha256": ""})
+        key = change_key(change)
+        if state.verified.get(key):
+            state.verified[key] = {}
+            state.touched.add(("verified_change", key))
+        state.withdrawn[key] = {
+            **{name: value for name, value in vars(change).items() if name != "content_sha256"},
+            "withdrawn_at": to_text(event.occurred_at),
+            "withdrawn_by": event.actor,
+            "reason": event.reason,
+            "seq": event.seq,
+        }
+        state.touched.add(("withdrawn_change", key))
 
 
 def _change_of(body: Mapping[str, Any], one: Mapping[str, Any]) -> LoadedChange:
@@ -91,3 +114,9 @@ def _change_of(body: Mapping[str, Any], one: Mapping[str, Any]) -> LoadedChange:
         automation_id=str(one["automation_id"]),
         content_sha256=str(one["content_sha256"]),
     )
+
+
+ON_RECORDS: Mapping[str, Callable[[State, Event], None]] = {
+    "record.verify": on_record_verify,
+    "record.withdraw": on_record_withdraw,
+}

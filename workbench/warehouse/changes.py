@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from workbench.errors import NotFound, Refused
 from workbench.evidence import LoadedChange, change_sha256
 from workbench.warehouse.shelf import Warehouse
 from workbench.warehouse.snapshot import WarehouseSnapshot
+
+EVER, NEVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+"""A record is looked up by its name, whenever it was changed."""
 
 LOOK_AGAIN = (
     "`workbench affected list HOLD` shows it as it is loaded now, and its version for `--based-on`"
@@ -25,7 +29,7 @@ class Looked:
 
     Attributes:
         version: of the warehouse that it was read from.
-        rows: one row per change, beside `changes`, with `before` and `after` as text.
+        rows: one row per change, beside `changes`, as a review reads it; None where its source says nothing.
     """
 
     version: int
@@ -87,7 +91,10 @@ def _named(
 ) -> pd.DataFrame:
     # What a terminal could not decode has no UTF-8 bytes and names no record that could be loaded.
     asked = record.encode("utf-8", "replace").decode()
-    rows = snapshot.query("load.named_record", record=asked)
+    rows = snapshot.query(
+        "review.affected_records", automation_ids=None, record=asked, since=EVER, as_of=NEVER
+    )
+    rows = rows.astype(object).where(rows.notna(), None)
     mine = rows[
         (rows["run_id"] == (run_id or rows["run_id"]))
         & (rows["source_id"] == (source_id or rows["source_id"]))

@@ -1,0 +1,119 @@
+"""Words that are taken back: anybody may, the block is there again, and a later word stands all the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.control.test_first_run import a_company
+from tests.store.ground import AGENTS, a_control, pause
+from tests.store.test_none_said import a_word
+from tests.store.test_verified_records import PAID, SENT
+from workbench.control import Control
+from workbench.control.saying_none import say_none
+from workbench.control.verifying import MOST_CHANGES, verify_records
+from workbench.control.withdrawing import withdraw_none, withdraw_records
+from workbench.errors import Conflict, NotFound, UsageFault
+from workbench.reports.words import none_said_rows, verification_rows, withdrawn_rows
+from workbench.store import record_events
+from workbench.store.audit import verify_store
+from workbench.store.folding import fold
+from workbench.store.record_events import is_verified
+
+
+def check_a_word_is_taken_back(place: Path) -> None:
+    """Of one record and no other, by whoever finds it wrong; who verifies it later is heard again."""
+    control = a_control(place)
+    verify_records(control, [SENT, PAID], reason="read it")
+    assert withdraw_records(control, "email/M-1", reason="it was the wrong customer") == 1
+    for state in (control.state(), fold(control.store.events())):
+        assert not is_verified(state, SENT)
+        assert is_verified(state, PAID)
+        assert list(verification_rows(state)["record_id"]) == ["INV-1"]
+        (row,) = withdrawn_rows(state).to_dict("records")
+        assert (row["record_id"], row["reason"]) == ("M-1", "it was the wrong customer")
+        assert row["withdrawn_by"]
+    assert "withdrawn_change" in {entity for entity, _ in control.store.projection()}
+    verify_records(control, [SENT], reason="called the right one")
+    assert is_verified(control.state(), SENT)
+    assert verify_store(control.store).is_ok
+
+
+def test_a_word_is_taken_back_in_both_stores(place: Path) -> None:
+    """What was unblocked is blocked again, and the log says who took the word back and why."""
+    check_a_word_is_taken_back(place)
+
+
+def test_a_fold_that_keeps_words_that_were_taken_back_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seeded bug: a withdrawal is noted and changes no word."""
+    monkeypatch.setattr(record_events, "change_key", lambda change: repr(change))
+    with pytest.raises(AssertionError):
+        check_a_word_is_taken_back(tmp_path)
+
+
+def test_anybody_may_take_a_signed_word_back(tmp_path: Path) -> None:
+    """It closes: in production a stranger without a key takes a member's word back, and gives none."""
+    ann, _ = a_company(tmp_path, "ann", "bo")
+    verify_records(ann, [SENT], reason="read it")
+    stranger = Control(ann.store, ann.clock)
+    assert withdraw_records(stranger, "email/M-1", reason="no, it went to everybody") == 1
+    assert not is_verified(ann.state(), SENT)
+    assert ann.state().refused == {}
+
+
+def test_what_nobody_said_is_not_taken_back(tmp_path: Path) -> None:
+    """Each refusal leaves the log as it was; the same command id gives the first result."""
+    control = a_control(tmp_path)
+    pause(control)
+    verify_records(control, [SENT], reason="read it")
+    seq = control.head_note().seq
+    with pytest.raises(UsageFault, match="why the word does not stand"):
+        withdraw_records(control, "email/M-1", reason=" ")
+    with pytest.raises(NotFound, match="Nobody verified"):
+        withdraw_records(control, "email/M-2", reason="x")
+    with pytest.raises(NotFound, match="Nobody said"):
+        withdraw_none(control, "H-1", reason="x")
+    assert control.head_note().seq == seq
+    withdraw_records(control, "email/M-1", reason="x", command_id="c1")
+    assert withdraw_records(control, "email/M-1", reason="x", command_id="c1") == 1
+    with pytest.raises(Conflict):
+        withdraw_records(control, "email/M-2", reason="x", command_id="c1")
+    with pytest.raises(NotFound, match="Nobody verified"):
+        withdraw_records(control, "email/M-1", reason="again")
+
+
+def test_what_only_its_source_calls_verified_can_be_taken_back(tmp_path: Path) -> None:
+    """The log has no word of it, so that the command brings the loaded change along."""
+    control = a_control(tmp_path)
+    assert withdraw_records(control, "email/M-1", reason="not so", told_by_source=[SENT]) == 1
+    assert list(withdrawn_rows(control.state())["run_id"]) == ["r1"]
+
+
+def test_a_record_of_many_changes_is_taken_back_in_events_of_a_readable_size(
+    tmp_path: Path,
+) -> None:
+    """However often it was written, every word on it goes by one command."""
+    control = a_control(tmp_path)
+    many = [replace(SENT, change_seq=n) for n in range(MOST_CHANGES + 1)]
+    verify_records(control, many, reason="all of it")
+    assert withdraw_records(control, "email/M-1", reason="none of it") == len(many)
+    assert verification_rows(control.state()).empty
+    events = [e for e in control.store.events() if e.action == "record.withdraw"]
+    assert [len(e.payload["changes"]) for e in events] == [MOST_CHANGES, 1]
+
+
+def test_that_nothing_was_written_is_taken_back_too(tmp_path: Path) -> None:
+    """Of all automations of the hold, whoever said it; who looks again may say it again."""
+    control = a_control(tmp_path)
+    pause(control)
+    say_none(control, a_word(), reason="they only read")
+    assert withdraw_none(control, "H-1", reason="one wrote to the bank") == tuple(sorted(AGENTS))
+    for state in (control.state(), fold(control.store.events())):
+        assert none_said_rows(state).empty
+    say_none(control, a_word(), reason="it did not")
+    assert len(none_said_rows(control.state())) == len(AGENTS)
+    assert verify_store(control.store).is_ok

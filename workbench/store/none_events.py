@@ -1,0 +1,81 @@
+"""The fold of words that nothing was written: who says so, of which time, and what of it was loaded then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from workbench.clock import from_text, to_text
+from workbench.records import Event
+from workbench.store.record_events import asks_for_keys, is_counted
+from workbench.store.signatures import signer_of
+from workbench.store.signoffs import holds_role
+from workbench.store.state import State
+from workbench.store.trusting import refuse
+
+
+def none_key(hold_id: str, automation_id: str) -> str:
+    """Return the name of what is said of one automation under one hold."""
+    return f"{hold_id}/{automation_id}"
+
+
+def counted_none_words(state: State) -> list[dict[str, Any]]:
+    """Return the words that count now, one per automation, in the order of the log; judged at every use."""
+    found = [
+        word
+        for words in state.none_said.values()
+        for key_id, word in words.items()
+        if is_counted(state, key_id)
+    ]
+    return sorted(found, key=lambda word: (int(word["seq"]), str(word["automation_id"])))
+
+
+def on_none_said(state: State, event: Event) -> None:
+    """Take in that somebody says that nothing was written; where policy asks for keys an unsigned word counts not.
+
+    The newest word of each key about an automation stands. It holds for its hold, its time and what was loaded.
+    """
+    body, signer = event.payload, signer_of(state, event)
+    is_member = signer is not None and holds_role(state, signer, roles=())
+    if asks_for_keys(state) and not is_member:
+        refuse(state, event, why="it is not signed by an enrolled key of a member of its role")
+        return
+    hold = state.holds[event.target]
+    since, until = from_text(body["since_at"]), from_text(body["until_at"])
+    if not since <= until <= event.occurred_at:
+        refuse(state, event, why="its time runs backwards, or ends after it was said")
+        return
+    for one in body["automations"]:
+        automation_id = str(one["automation_id"])
+        key = none_key(hold.hold_id, automation_id)
+        word = {
+            "hold_id": hold.hold_id,
+            "automation_id": automation_id,
+            "since_at": to_text(since),
+            "until_at": to_text(until),
+            "run_count": int(one["run_count"]),
+            "runs_sha256": str(one["runs_sha256"]),
+            "manifest_version": int(body["manifest_version"]),
+            "said_at": to_text(event.occurred_at),
+            "said_by": event.actor,
+            "reason": event.reason,
+            "seq": event.seq,
+        }
+        known = state.none_said.get(key, {})
+        state.none_said[key] = {**known, (signer.key_id if signer else ""): word}
+        state.touched.add(("none_said", key))
+
+
+def on_none_withdraw(state: State, event: Event) -> None:
+    """Take back every word that nothing was written under a hold: it closes, so anybody may."""
+    for automation_id in event.payload["automation_ids"]:
+        key = none_key(event.target, str(automation_id))
+        if state.none_said.get(key):
+            state.none_said[key] = {}
+            state.touched.add(("none_said", key))
+
+
+ON_NONE: Mapping[str, Callable[[State, Event], None]] = {
+    "record.say_none": on_none_said,
+    "record.withdraw_none": on_none_withdraw,
+}
