@@ -1,4 +1,5 @@
 -- Changes of a record that is named as `type/id`: one row per change, as a person who verified it looked at it.
+-- Not bounded in time: it is asked by name.
 -- $record: varchar, `type/id`
 select
     source_id,
