@@ -1,13 +1,13 @@
 """What a restart review asks of ten million runs and fifty million steps, how long it waits, and what it needs.
 
 The review is of one category of 25 automations over seven days. It is asked in a process of its own, so that the
-memory it needs is seen, of the warehouse as loads write it and of the same rows in one native DuckDB file.
+memory it needs is seen, on two cores, of the warehouse as loads write it and of the same rows in one native DuckDB
+file; then again beside a loader, which `benchmarks.beside` measures on its own, too.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import resource
 import subprocess
@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from benchmarks.load import rows_file
+from benchmarks import beside
 from benchmarks.made import HOLD, PAUSED_HOURS, REVIEWED, Size, make_warehouse
 from benchmarks.measure import Figure, Target, of_rounds
 from workbench.queries import load_query
@@ -36,7 +36,6 @@ SIZE = Size(day_count=365, run_count=27_400)
 """10,001,000 runs, 50,005,000 steps."""
 ROUNDS = 5
 REVIEW_DAYS = 7
-LOADED_ROWS = 20_000
 WAREHOUSE, NATIVE = "warehouse", "native"
 NATIVE_FILE = "native.duckdb"
 
@@ -52,8 +51,10 @@ def measure(root: Path) -> list[Figure]:
     asked = {kind: _asked(kind, root) for kind in (WAREHOUSE, NATIVE)}
     if asked[WAREHOUSE]["row_count"] != asked[NATIVE]["row_count"]:
         raise RuntimeError(f"not the same rows, so nothing to compare: {asked}")
-    with _loading(root, home):
-        beside = _asked(WAREHOUSE, root)
+    with beside.loading(root, home):
+        first = beside.wait_for_load(home)
+        disturbed = _asked(WAREHOUSE, root)
+        appended_count = beside.version(home) - first
     made = f"{SIZE.day_count * SIZE.run_count:,} runs, {REVIEW_DAYS} days of {len(REVIEWED)} automations"
     return [
         of_rounds(
@@ -76,11 +77,12 @@ def measure(root: Path) -> list[Figure]:
         ),
         of_rounds(
             "... while a loader appends",
-            beside["seconds"],
+            disturbed["seconds"],
             asked[WAREHOUSE]["seconds"],
             bare="without the loader",
-            note=f"the loader puts one file of {LOADED_ROWS:,} runs after another into the same warehouse",
+            note=f"{appended_count} files of {beside.LOADED_ROWS:,} runs were appended to the same warehouse",
         ),
+        *beside.measure(root, home),
     ]
 
 
@@ -140,41 +142,15 @@ def _opened(kind: str, root: Path) -> Iterator[Callable[..., pd.DataFrame]]:
 
 def _asked(kind: str, root: Path) -> dict[str, Any]:
     """Ask in a process of its own; raises CalledProcessError where it ends otherwise."""
-    words = [sys.executable, "-m", "benchmarks.scale", "ask", kind, str(root)]
+    words = [sys.executable, "-m", "benchmarks.scale", kind, str(root)]
     counts = map(str, (SIZE.day_count, SIZE.run_count, ROUNDS))
     out = subprocess.run([*words, *counts], stdout=subprocess.PIPE, check=True, text=True).stdout
     found: dict[str, Any] = json.loads(out)
     return found
 
 
-@contextlib.contextmanager
-def _loading(root: Path, home: Path) -> Iterator[None]:
-    """Let a process load one file after another while it is open; raises RuntimeError where that ended."""
-    path = rows_file(root, row_count=LOADED_ROWS)
-    words = [sys.executable, "-m", "benchmarks.scale", "load", str(path), str(home)]
-    with subprocess.Popen(words) as child:
-        try:
-            yield
-            if child.poll() is not None:
-                raise RuntimeError(f"the loader ended with {child.returncode}")
-        finally:
-            child.kill()
-
-
-def load(path: Path, home: Path) -> None:
-    """Load the rows of a file for ever, each time as another source's, so that they are new again."""
-    text, again = path.read_text(encoding="utf-8"), path.with_name("more.jsonl")
-    for number in itertools.count():
-        again.write_text(text.replace('"bench"', f'"more-{number}"'), encoding="utf-8")
-        report = Warehouse.open(home).load_rows("run", again)
-        if not report.changed_count:
-            raise RuntimeError(f"nothing new was loaded: {report}")
-
-
 if __name__ == "__main__":
-    if sys.argv[1] == "load":
-        load(Path(sys.argv[2]), Path(sys.argv[3]))
-    else:
-        *counts, ROUNDS = map(int, sys.argv[4:7])
-        SIZE = Size(*counts)
-        sys.stdout.write(json.dumps(ask(sys.argv[2], Path(sys.argv[3]))))
+    beside.on_two_cores()
+    *counts, ROUNDS = map(int, sys.argv[3:6])
+    SIZE = Size(*counts)
+    sys.stdout.write(json.dumps(ask(sys.argv[1], Path(sys.argv[2]))))

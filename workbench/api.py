@@ -14,6 +14,7 @@ from workbench.store import open_store
 from workbench.store.folding import fold
 from workbench.store.log import genesis
 from workbench.warehouse import Warehouse, WarehouseSnapshot
+from workbench.warehouse.dictionary import query_dictionary
 from workbench.warehouse.tables import dictionary, table_names
 
 BY_HAND = "run by hand, not recorded"
@@ -81,6 +82,14 @@ class Surface:
         """Return the data dictionary, of one table or of all."""
         found = pd.DataFrame(dictionary())
         return self._marked(found if table is None else found[found["table"] == table])
+
+    def queries(self, name: str | None = None) -> pd.DataFrame:
+        """Return what each query of the repository gives and asks, of one query or of all.
+
+        Columns query, part (`row`, `parameter` or `column`), name, type and meaning.
+        """
+        found = pd.DataFrame(query_dictionary())
+        return self._marked(found if name is None else found[found["query"] == name])
 
     def chain_faults(self) -> pd.DataFrame:
         """Verify the shared store's audited log in SQL: one row per event that does not follow, none when sound.

@@ -2,6 +2,7 @@
 
 A query is one file with one statement. Its header, the `--` lines on top, says in a sentence what a row is
 and has one line per parameter: `-- $since: timestamptz, UTC, inclusive`. Parameters appear only as `$name`.
+A column that no table has gets a line as well: `-- > age_seconds: seconds from ... to ...`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 from workbench.errors import QueryError
 
 _PARAMETER_LINE = re.compile(r"^\$(?P<name>[a-z][a-z0-9_]*):\s*(?P<meaning>\S.*)$")
+_COLUMN_LINE = re.compile(r"^>\s+(?P<name>[a-z][a-z0-9_]*):\s*(?P<meaning>\S.*)$")
 _USED_PARAMETER = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _GRAIN = re.compile(r"\b(one row\b[^.;]*)", re.IGNORECASE)
 _TRIGGER_BODY = re.compile(r"(?<=\s)begin\s.*\send\b", re.IGNORECASE | re.DOTALL)
@@ -37,6 +39,7 @@ class Query:
         sha256: digest of the file's bytes; reports record it.
         description: the header's sentences without the parameter lines.
         grain: the part of the description that says what a row is; empty for statements without rows.
+        columns: what the header says of columns that the query makes itself.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Query:
     sha256: str
     description: str
     grain: str
+    columns: dict[str, str] = field(default_factory=dict)
 
 
 @cache
@@ -96,7 +100,7 @@ def _unknown(name: str, folder: Path) -> str:
 
 def parse_query(name: str, text: str, *, sha256: str) -> Query:
     """Read header and statement of one SQL text and refuse what breaks the rules of this module."""
-    description, parameters = _header(name, text)
+    description, parameters, columns = _header(name, text)
     bare = _QUIET_PARTS.sub(" ", text).strip()
     outer = _TRIGGER_BODY.sub(" ", bare) if bare.lower().startswith("create trigger") else bare
     if ";" in outer.rstrip().removesuffix(";"):
@@ -118,13 +122,15 @@ def parse_query(name: str, text: str, *, sha256: str) -> Query:
         sha256=sha256,
         description=description,
         grain=grain.group(1).strip() if grain else "",
+        columns=columns,
     )
 
 
-def _header(name: str, text: str) -> tuple[str, dict[str, str]]:
-    """Split the `--` lines on top into the description and what is said of each parameter."""
+def _header(name: str, text: str) -> tuple[str, dict[str, str], dict[str, str]]:
+    """Split the `--` lines on top into the description and what is said of each parameter and column."""
     sentences: list[str] = []
     parameters: dict[str, str] = {}
+    columns: dict[str, str] = {}
     for line in text.splitlines():
         if not line.startswith("--"):
             break
@@ -133,10 +139,14 @@ def _header(name: str, text: str) -> tuple[str, dict[str, str]]:
             if match["name"] in parameters:
                 raise QueryError(f"{name} declares ${match['name']} twice")
             parameters[match["name"]] = match["meaning"]
+        elif match := _COLUMN_LINE.match(said):
+            if match["name"] in columns:
+                raise QueryError(f"{name} explains the column {match['name']} twice")
+            columns[match["name"]] = match["meaning"]
         elif said:
             sentences.append(said)
     if not sentences:
         raise QueryError(
             f"{name} has no header; start the file with `-- ` and a sentence that says what a row is"
         )
-    return " ".join(sentences), parameters
+    return " ".join(sentences), parameters, columns

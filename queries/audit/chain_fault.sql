@@ -5,6 +5,8 @@
 -- $hash: varchar[], hash of the event, in hex
 -- $body: varchar[], stored text of the event
 -- $genesis: varchar, hash that the first event follows: SHA-256 of the store's id, in hex
+-- > seq: place in the log of the event that does not follow
+-- > fault: what is wrong with it, in words
 with event as (
     select
         unnest($seq) as seq,

@@ -1,5 +1,6 @@
 -- Runs of a name, one row per source that knows one: what somebody who reviewed it says that they looked at.
--- $run_id: varchar
+-- Not bounded in time: it is asked by name.
+-- $run_id: varchar, id of the run
 select
     source_id,
     run_id,

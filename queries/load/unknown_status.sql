@@ -1,5 +1,7 @@
 -- Words of a source that are no status here: one row per word of one batch, with the number of its runs.
+-- Not bounded in time: a batch is bounded by itself.
 -- $batch_id: varchar, the batch that was loaded
+-- > run_count: runs of the batch in that state
 select
     coalesce(raw_status, '') as raw_status,
     count(*) as run_count

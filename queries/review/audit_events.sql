@@ -2,6 +2,8 @@
 -- $automation_ids: varchar[], the automations under review
 -- $since: timestamptz, UTC, inclusive; the run an event belongs to began within the window too
 -- $as_of: timestamptz, UTC, exclusive
+-- > automation_id: automation whose run it belongs to, else who acted
+-- > approval_id: request that it answers or rests on, where its payload names one
 with seen_run as (
     select distinct run_id, automation_id
     from run

@@ -4,6 +4,8 @@
 -- $environment: varchar, null for every environment
 -- $since: timestamptz, UTC, inclusive
 -- $as_of: timestamptz, UTC, exclusive
+-- > failed_at: instant at which the attempt ended, or began where its end is not known
+-- > run_status: how the run ended, whatever became of the attempt
 with seen_run as (
     select source_id, run_id, automation_id, status, started_at, finished_at, error_signature, error_message
     from run

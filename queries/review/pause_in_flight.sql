@@ -4,6 +4,10 @@
 -- $environment: varchar, null for every environment
 -- $since: timestamptz, UTC, inclusive, over first_seen_at and over the command
 -- $as_of: timestamptz, UTC, exclusive
+-- > receipt_at: instant at which the pause reached the automation: delivered, else recorded
+-- > step_at: instant at which its last step ended, or began where it has not ended
+-- > has_open_step: a step of it began and had not ended
+-- > is_vanished: its source had lost it by then
 with receipt as (
     select
         hold_id,

@@ -5,6 +5,12 @@
 -- $environment: varchar, null for every environment
 -- $since: timestamptz, UTC, inclusive, over the command
 -- $as_of: timestamptz, UTC, exclusive
+-- > receipt_at: instant at which the pause reached the automation: delivered, else recorded
+-- > watched_until_at: instant of the release, or $as_of
+-- > start_count: runs that started from the receipt until then
+-- > last_start_at: instant of the last of them
+-- > write_count: changes to records from the receipt until then
+-- > last_write_at: instant of the last of them
 with receipt as (
     select
         hold_target.hold_id,
@@ -17,6 +23,8 @@ with receipt as (
     from hold_target
     inner join hold on hold.hold_id = hold_target.hold_id
     where list_contains($automation_ids, hold_target.automation_id)
+        and hold.placed_at < $as_of
+        and (hold.released_at is null or hold.released_at >= $since)
         and hold_target.recorded_at >= $since
         and hold_target.recorded_at < $as_of
 ),

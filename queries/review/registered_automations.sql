@@ -1,4 +1,5 @@
 -- The registry as it is known: one row per automation that is not retired at $as_of.
+-- Not bounded in time: the registry is a state.
 -- $as_of: timestamptz, UTC, exclusive; what was retired later still counts
 select
     automation_id,

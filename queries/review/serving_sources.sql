@@ -3,8 +3,9 @@
 -- that another source was loaded says nothing about these automations.
 -- $automation_ids: varchar[], the automations under review
 -- $providers: varchar[], providers under review
--- $since: timestamptz, UTC, inclusive; what is older does not make a source serve, except a provider's status
+-- $since: timestamptz, UTC, inclusive; older is only a provider's status and an approval that was undecided then
 -- $as_of: timestamptz, UTC, exclusive
+-- > table_name: table that the source told of
 with own_source as (
     select distinct source_id
     from run
@@ -32,6 +33,7 @@ select 'approval' as table_name, approval.source_id, cast(null as varchar) as pr
 from approval
 inner join neighbour on neighbour.automation_id = approval.automation_id
 where approval.requested_at < $as_of
+    and (approval.requested_at >= $since or approval.decided_at is null or approval.decided_at >= $since)
 union
 select 'provider_status' as table_name, source_id, provider
 from provider_status

@@ -1,6 +1,8 @@
 -- How far each source is known to be loaded: one row per source and table, with its age at $as_of.
 -- A source that was read after $as_of has age 0: everything before $as_of is there.
--- $as_of: timestamptz, UTC
+-- Not bounded in time: how far a source is loaded is a state.
+-- $as_of: timestamptz, UTC, the instant that ages are measured to
+-- > age_seconds: seconds from loaded_until_at to $as_of
 select
     source_id,
     table_name,

@@ -4,6 +4,8 @@
 -- $since: timestamptz, UTC, inclusive, over first_seen_at of the runs
 -- $hour_since: timestamptz, UTC, inclusive, over changed_at
 -- $as_of: timestamptz, UTC, exclusive, over changed_at; a run that ended later is still at work
+-- > change_count: changes within the hour that customers see or may see
+-- > newest_at: instant of the last of them
 with changed as (
     select
         automation_id,

@@ -3,6 +3,7 @@
 -- $automation_ids: varchar[], the automations that are looked at
 -- $since: timestamptz, UTC, inclusive; what a source told earlier does not make it tell now
 -- $as_of: timestamptz, UTC, exclusive
+-- > table_name: table that the source tells of
 with telling as (
     select automation_id, 'run' as table_name, source_id
     from run

@@ -4,6 +4,8 @@
 -- $day_since: timestamptz, UTC, inclusive, over finished_at: a day before $as_of
 -- $hour_since: timestamptz, UTC, inclusive, over finished_at: an hour before $as_of
 -- $as_of: timestamptz, UTC, exclusive, over finished_at
+-- > hour_amount: exact decimal as text, in the currency, of runs that ended within the hour
+-- > day_amount: exact decimal as text, in the currency, of runs that ended within the day
 select
     automation_id,
     coalesce(cost_currency, '') as cost_currency,

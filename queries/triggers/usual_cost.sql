@@ -3,6 +3,8 @@
 -- $newest_count: bigint, ended runs of each automation that are looked at now and so are not its usual
 -- $since: timestamptz, UTC, inclusive, over first_seen_at
 -- $as_of: timestamptz, UTC, exclusive, over finished_at
+-- > run_count: priced runs behind the median
+-- > usual_amount: median cost of one run, in the currency
 with priced as (
     select
         automation_id,

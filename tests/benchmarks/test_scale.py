@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from benchmarks import scale
+from benchmarks import beside, scale
 from benchmarks.made import AUTOMATION_COUNT, HOLD, REVIEWED, STEPS_PER_RUN, Size, make_warehouse
 from workbench.warehouse import Warehouse
 
@@ -37,11 +38,17 @@ def test_it_asks_both_forms_and_beside_a_loader(
     """The same rows come of the warehouse and of the native file; each figure is measured, memory too."""
     monkeypatch.setattr(scale, "SIZE", SMALL)
     monkeypatch.setattr(scale, "ROUNDS", 1)
-    monkeypatch.setattr(scale, "LOADED_ROWS", 200)
-    whole, memory, beside = scale.measure(tmp_path)
-    assert (whole.value or 0) > 0 and (whole.ratio or 0) > 0 and (beside.ratio or 0) > 0
+    monkeypatch.setattr(beside, "LOADED_ROWS", 200)
+    monkeypatch.setattr(beside, "READS", 12)
+    monkeypatch.setattr(beside, "LOADS", 1)
+    whole, memory, disturbed, reads, worst, torn, loads = scale.measure(tmp_path)
+    assert (whole.value or 0) > 0 and (whole.ratio or 0) > 0 and (disturbed.ratio or 0) > 0
     assert 0.05 < (memory.value or 0) < 4
     assert "2,000 runs" in whole.note
+    assert (reads.ratio or 0) > 0 and (worst.value or 0) >= (reads.value or 0)
+    assert re.search(r"12 reads while [1-9]\d* files of 200 runs were appended", reads.note)
+    assert torn.value == 0 and torn.is_reached
+    assert (loads.value or 0) > (loads.bare_value or 0) > 0
 
 
 def test_rows_that_differ_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -259,6 +259,23 @@ def test_the_tables_are_listed_with_their_meaning() -> None:
     }
 
 
+def test_the_queries_are_listed_with_what_they_ask_and_give() -> None:
+    """`--list-queries` needs nothing loaded and has a row, the parameters and the columns of each query."""
+    found = run("sql", "--list-queries", "--json")
+    assert found.code == 0
+    mine = [row for row in found.document if row["query"] == "review.watermarks"]
+    assert [(row["part"], row["name"]) for row in mine][:3] == [
+        ("row", ""),
+        ("parameter", "as_of"),
+        ("column", "source_id"),
+    ]
+    assert {"engine.fired_backlog", "triggers.spend", "load.named_run"} <= {
+        row["query"] for row in found.document
+    }
+    assert run("sql", "--list-queries", "--list-tables").code == 2
+    assert run("sql", "select 1", "--list-queries").code == 2
+
+
 def test_hostile_history_is_shown_inert(own_folders: Path) -> None:
     """Text that strangers wrote into run history reaches the terminal inert, names of columns included."""
     path = a_file(own_folders / "r.jsonl", a_run("r1", error_message=HOSTILE, **{HOSTILE: "x"}))

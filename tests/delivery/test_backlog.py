@@ -154,7 +154,7 @@ def test_targets_of_one_automation_are_one_row() -> None:
 
 
 def test_starts_of_what_was_due_and_what_went_on_are_counted_apart() -> None:
-    """Due after the resume, started before it, of another source or automation: none of these is its backlog."""
+    """Due after the resume, started before it, of another source or automation, first seen long ago: none of these."""
     given = Given().table(
         "run",
         """
@@ -168,6 +168,7 @@ def test_starts_of_what_was_due_and_what_went_on_are_counted_apart() -> None:
         main      | late   | triage        | succeeded | 10:10         | 10:10        | -         | 12:00      | -
         main      | other  | mailer        | succeeded | 10:10         | 10:10        | -         | 10:31      | -
         main      | frozen | triage        | succeeded | 09:50         | 09:50        | -         | 09:50      | 10:40
+        main      | lost   | triage        | running   | 07:50         | 07:50        | -         | 07:50      | -
         file      | yes    | triage        | succeeded | 10:10         | 10:10        | -         | 10:31      | -
         """,
     )
@@ -175,6 +176,7 @@ def test_starts_of_what_was_due_and_what_went_on_are_counted_apart() -> None:
         "engine.fired_backlog",
         source_id="main",
         automation_ids=["triage"],
+        since=at("08:00"),
         paused_at=at("10:00"),
         resumed_at=at("10:30"),
         until=at("11:30"),

@@ -79,32 +79,6 @@ def test_the_order_is_total(name: str) -> None:
     assert set(KEYS[name].split()) <= named
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_it_stays_portable(name: str) -> None:
-    """None of the forms that other engines read otherwise, or not at all, is used."""
-    text = _bare(name).lower()
-    for form in (
-        "select *",
-        "group by all",
-        "order by all",
-        "qualify",
-        "arg_max",
-        "date_diff",
-        "now()",
-        "current_",
-        "ilike",
-    ):
-        assert form not in text
-
-
-@pytest.mark.parametrize(
-    "name", [n for n in NAMES if n not in ("review.registered_automations", "review.watermarks")]
-)
-def test_it_is_bounded_on_both_sides(name: str) -> None:
-    """Every query over what happened has a begin and an end; the registry and the watermarks are states."""
-    assert {"since", "as_of"} <= set(load_query(name).parameters)
-
-
 def test_what_a_review_asks_for_is_what_there_is() -> None:
     """The calls of a review give each query exactly its parameters, and no review query is left over."""
     calls = [*incident_queries(request()), *registry_queries(DAY)]

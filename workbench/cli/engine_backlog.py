@@ -15,6 +15,8 @@ from workbench.store.store import open_store
 from workbench.warehouse import Warehouse, WarehouseSnapshot
 
 NOT_LOADED = "not loaded since"
+_LOOKBACK = timedelta(days=31)
+"""Before the pause; what an engine told of earlier and has not ended since is a run it lost, not its backlog."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ def _compared(snapshot: WarehouseSnapshot, one: Forecast, within: timedelta) -> 
         "engine.fired_backlog",
         source_id=one.engine_id,
         automation_ids=list(one.automation_ids),
+        since=one.paused_at - _LOOKBACK,
         paused_at=one.paused_at,
         resumed_at=one.resumed_at,
         until=until,

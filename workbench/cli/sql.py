@@ -14,6 +14,7 @@ import pandas as pd
 from workbench.cli.present import as_json, demo_words, one_line, printable, table
 from workbench.settings import Settings
 from workbench.warehouse import Warehouse
+from workbench.warehouse.dictionary import query_dictionary
 from workbench.warehouse.tables import dictionary
 
 _SHOWN_CELL = 60
@@ -23,6 +24,7 @@ _SHOWN_CELL = 60
 @click.command()
 @click.argument("text", required=False)
 @click.option("--list-tables", is_flag=True, help="Tables and columns with their meaning.")
+@click.option("--list-queries", is_flag=True, help="Queries: what a row is, parameters, columns.")
 @click.option(
     "--version", "version", type=int, help="An old version of the warehouse, as a report names it."
 )
@@ -31,7 +33,12 @@ _SHOWN_CELL = 60
     "--csv", "is_csv", is_flag=True, help="CSV whose cells no spreadsheet runs as a formula."
 )
 def command(
-    text: str | None, list_tables: bool, version: int | None, is_json: bool, is_csv: bool
+    text: str | None,
+    list_tables: bool,
+    list_queries: bool,
+    version: int | None,
+    is_json: bool,
+    is_csv: bool,
 ) -> None:
     """Print the rows of one SELECT over the warehouse.
 
@@ -39,16 +46,20 @@ def command(
     """
     if is_json and is_csv:
         raise click.UsageError("choose --json or --csv")
+    if bool(text) + list_tables + list_queries > 1:
+        raise click.UsageError("give one of a SELECT, --list-tables and --list-queries")
     said = ""
     if list_tables:
         found = pd.DataFrame(dictionary())
+    elif list_queries:
+        found = pd.DataFrame(query_dictionary())
     elif text:
         settings = Settings.from_environment()
         said = demo_words(settings)
         with Warehouse.open(settings.home, settings.clock()).snapshot(version) as snapshot:
             found = snapshot.sql(text)
     else:
-        raise click.UsageError("give a SELECT, or --list-tables")
+        raise click.UsageError("give a SELECT, --list-tables or --list-queries")
     if is_json:
         click.echo(as_json(row_documents(found)))
     elif is_csv:
