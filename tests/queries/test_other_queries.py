@@ -32,7 +32,7 @@ def test_a_named_record_has_all_its_changes_in_order() -> None:
     assert _column(found, "change") == ["update", None]
     assert _column(found, "reversibility") == ["reversible", "unknown"]
     assert _column(found, "customer_facing") == [False, True]
-    assert _column(found, "before") == ["", ""]
+    assert _column(found, "before") == [None, None]
 
 
 RUNS = """
