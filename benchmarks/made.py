@@ -23,6 +23,7 @@ AUTOMATION_COUNT = 500
 CATEGORY_SIZE = 25
 """Automations of one category: what a review looks at."""
 HOLD = "H-1"
+STORE = "store"
 PAUSED_HOURS = 2
 REVIEWED = tuple(f"a-{n}" for n in range(CATEGORY_SIZE))
 
@@ -86,9 +87,9 @@ def _ask(connection: duckdb.DuckDBPyConnection, name: str, **parameters: Any) ->
 def _pause(home: Path, size: Size) -> None:
     """Put a hold over the category two hours before the end, with what a store tells of it."""
     paused = size.until - timedelta(hours=PAUSED_HOURS)
-    hold = {"source_id": "store", "hold_id": HOLD, "scope": "category=c-0", "purpose": "incident",
+    hold = {"source_id": STORE, "hold_id": HOLD, "scope": "category=c-0", "purpose": "incident",
             "mode": "freeze", "reason": "made", "placed_at": paused, "placed_by": "ops-lead"}  # fmt: skip
-    target = {"source_id": "store", "hold_id": HOLD, "recorded_at": paused,
+    target = {"source_id": STORE, "hold_id": HOLD, "recorded_at": paused,
               "delivered_at": paused + timedelta(seconds=1), "confirmed_at": paused + timedelta(seconds=2)}  # fmt: skip
     targets = [{**target, "automation_id": one} for one in REVIEWED]
     Warehouse.open(home, FixedClock(size.until)).put_rows({"hold": [hold], "hold_target": targets})

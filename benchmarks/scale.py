@@ -22,10 +22,10 @@ import duckdb
 import pandas as pd
 
 from benchmarks import beside
-from benchmarks.made import HOLD, PAUSED_HOURS, REVIEWED, Size, make_warehouse
+from benchmarks.made import HOLD, PAUSED_HOURS, REVIEWED, STORE, Size, make_warehouse
 from benchmarks.measure import Figure, Target, of_rounds
 from workbench.queries import load_query
-from workbench.review.request import ReviewRequest
+from workbench.review.request import ReviewRequest, of_store
 from workbench.review.restart import restart_queries
 from workbench.warehouse import Warehouse
 from workbench.warehouse import connection as duck
@@ -108,7 +108,7 @@ def ask(kind: str, root: Path) -> dict[str, object]:
     for _ in range(ROUNDS + 1):
         begun, row_count = time.perf_counter(), 0
         with _opened(kind, root) as query:
-            for call in restart_queries(request):
+            for call in (of_store(one, STORE) for one in restart_queries(request)):
                 row_count += len(query(call.name, **call.parameters))
         seconds.append(time.perf_counter() - begun)
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,4 +1,5 @@
 -- What people decided about holds: one row per decision.
+-- $store_id: varchar, the store whose rows count; a warehouse may serve several
 -- $since: timestamptz, UTC, inclusive
 -- $as_of: timestamptz, UTC, exclusive
 select
@@ -11,6 +12,7 @@ select
     decided_by,
     reason
 from decision
-where decided_at >= $since
+where source_id = $store_id
+    and decided_at >= $since
     and decided_at < $as_of
 order by decided_at, decision_id

@@ -1,4 +1,5 @@
 -- How far each pause came at each automation: one row per hold and automation, as it was at $as_of.
+-- $store_id: varchar, the store whose rows count; a warehouse may serve several
 -- $since: timestamptz, UTC, inclusive
 -- $as_of: timestamptz, UTC, exclusive; later confirmations are not known yet
 select
@@ -10,6 +11,7 @@ select
     case when quiet_at < $as_of then quiet_at end as quiet_at,
     case when last_write_at < $as_of then last_write_at end as last_write_at
 from hold_target
-where recorded_at >= $since
+where source_id = $store_id
+    and recorded_at >= $since
     and recorded_at < $as_of
 order by recorded_at, hold_id, automation_id

@@ -1,5 +1,6 @@
 -- Runs that were in flight when a pause reached their automation: one row per hold and run, as it was at $as_of.
 -- What says "running" while no step began or ended since the pause is frozen, or dead; without steps nothing tells.
+-- $store_id: varchar, the store whose rows count; a warehouse may serve several
 -- $automation_ids: varchar[], the automations under review
 -- $environment: varchar, null for every environment
 -- $since: timestamptz, UTC, inclusive, over first_seen_at and over the command
@@ -15,7 +16,8 @@ with receipt as (
         recorded_at,
         case when delivered_at < $as_of then delivered_at else recorded_at end as receipt_at
     from hold_target
-    where list_contains($automation_ids, automation_id)
+    where source_id = $store_id
+        and list_contains($automation_ids, automation_id)
         and recorded_at >= $since
         and recorded_at < $as_of
 ),

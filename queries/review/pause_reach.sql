@@ -1,6 +1,7 @@
 -- What came after each pause at each automation: one row per hold and automation, as it was at $as_of.
 -- Starts and writes are counted from the receipt until the release, whoever let them through: which of them leaked
 -- is judged by the check `pause_held`. A count is of what was loaded; `review.watermarks` says how far that is.
+-- $store_id: varchar, the store whose rows count; a warehouse may serve several
 -- $automation_ids: varchar[], the automations under review
 -- $environment: varchar, null for every environment
 -- $since: timestamptz, UTC, inclusive, over the command
@@ -21,8 +22,9 @@ with receipt as (
         end as receipt_at,
         case when hold.released_at < $as_of then hold.released_at else $as_of end as watched_until_at
     from hold_target
-    inner join hold on hold.hold_id = hold_target.hold_id
-    where list_contains($automation_ids, hold_target.automation_id)
+    inner join hold on hold.source_id = hold_target.source_id and hold.hold_id = hold_target.hold_id
+    where hold_target.source_id = $store_id
+        and list_contains($automation_ids, hold_target.automation_id)
         and hold.placed_at < $as_of
         and (hold.released_at is null or hold.released_at >= $since)
         and hold_target.recorded_at >= $since

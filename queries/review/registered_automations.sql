@@ -1,5 +1,6 @@
 -- The registry as it is known: one row per automation that is not retired at $as_of.
 -- Not bounded in time: the registry is a state.
+-- $store_id: varchar, the store whose rows count; a warehouse may serve several
 -- $as_of: timestamptz, UTC, exclusive; what was retired later still counts
 select
     automation_id,
@@ -17,5 +18,6 @@ select
     kill_switch,
     last_drill_at
 from automation
-where retired_at is null or retired_at >= $as_of
+where source_id = $store_id
+    and (retired_at is null or retired_at >= $as_of)
 order by automation_id

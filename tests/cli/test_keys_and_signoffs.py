@@ -19,6 +19,7 @@ from tests.cli.ground import (
     run,
 )
 from tests.cli.test_first_run import be, two_people
+from workbench.opening import open_control
 from workbench.records import VerdictKind
 from workbench.reports.shelf import Shelf
 from workbench.settings import Settings
@@ -29,7 +30,8 @@ PLAN = ("H-1", "--only", "automation=ticket-reply", "--runs", "3")
 
 def shelve(report_id: str) -> Path:
     """Put a page where this person's own report lies, as a review does."""
-    folder = Shelf(Settings.from_environment().home).place_of(report_id)
+    settings = Settings.from_environment()
+    folder = Shelf(settings.home, open_control(settings).state().store_id).place_of(report_id)
     folder.mkdir(parents=True)
     page = folder / "restart-decision.html"
     page.write_text("<h1>Restart decision</h1>", encoding="utf-8")

@@ -38,6 +38,8 @@ def test_it_plays_to_its_end_and_leaves_nothing_running(tmp_path: Path) -> None:
     assert all(holds[name] for name in PAUSED)
     assert not any(holds[name] for name in OTHERS)
     assert run_workbench("audit", "verify", environment=left).returncode == 0
-    assert (folder / "reports" / "R-1" / "restart-decision.html").stat().st_size > 100_000
+    assert (
+        next((folder / "reports").glob("st-*/R-1/restart-decision.html")).stat().st_size > 100_000
+    )
     assert living_in(folder) == []
     assert sleeping_in(folder) == []

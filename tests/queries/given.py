@@ -11,9 +11,12 @@ import pandas as pd
 
 from tests.review.world import AS_OF, DAY, rows
 from workbench.queries import load_query, query_names
+from workbench.review.request import QueryCall, of_store
 
 WINDOW = {"since": DAY, "as_of": AS_OF}
 TRIAGE = {"automation_ids": ["triage"]}
+STORE = "source"
+"""The store whose rows a query is asked for, where it asks; it is what fills `source_id`, too."""
 
 
 class Given:
@@ -31,7 +34,7 @@ class Given:
         frame = rows(text)
         columns = self.connection.table(name).columns
         for column in {"source_id", "batch_id"} - set(frame.columns):
-            frame[column] = "source"
+            frame[column] = STORE
         if name == "provider_status":
             frame["incident_ref"] = frame.get("incident_ref", "INC-1")
         self.connection.register("given", frame)
@@ -46,7 +49,8 @@ class Given:
             # DuckDB's own conversion still calls what pandas has deprecated.
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", pd.errors.Pandas4Warning)
-            return self.connection.execute(load_query(name).sql, parameters).df()
+            asked = of_store(QueryCall(name, parameters), STORE).parameters
+            return self.connection.execute(load_query(name).sql, asked).df()
 
 
 def review_queries() -> Iterator[str]:

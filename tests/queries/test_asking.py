@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.queries.given import TRIAGE, WINDOW, Given
+from tests.queries.given import STORE, TRIAGE, WINDOW, Given
 from tests.review.world import AS_OF, DAY, at
 from workbench.queries import load_query, parse_query
 from workbench.warehouse.dictionary import asking_names, stand_ins, tables_read
@@ -49,6 +49,7 @@ ASKED: dict[str, Any] = {
     "providers": ["acme"],
     "environment": "production",
     "record": None,
+    "store_id": STORE,
     "source_id": "source",
     "hour_since": at("10:00"),
     "day_since": DAY,

@@ -7,12 +7,12 @@ import re
 import duckdb
 import pytest
 
-from tests.queries.given import TRIAGE, WINDOW, Given
+from tests.queries.given import STORE, TRIAGE, WINDOW, Given
 from tests.review.world import DAY, request
 from workbench.queries import load_query, query_names
 from workbench.review.ground import COLUMNS
 from workbench.review.incident import incident_queries
-from workbench.review.request import registry_queries
+from workbench.review.request import of_store, registry_queries
 
 NAMES = query_names("review.")
 PARAMETERS = {
@@ -21,6 +21,7 @@ PARAMETERS = {
     "environment": None,
     "providers": ["acme"],
     "record": None,
+    "store_id": STORE,
 }
 KEYS = {
     "review.registered_automations": "automation_id",
@@ -83,5 +84,6 @@ def test_what_a_review_asks_for_is_what_there_is() -> None:
     """The calls of a review give each query exactly its parameters, and no review query is left over."""
     calls = [*incident_queries(request()), *registry_queries(DAY)]
     for call in calls:
+        call = of_store(call, STORE)
         assert set(call.parameters) == set(load_query(call.name).parameters), call.name
     assert {call.name for call in calls} == set(NAMES)

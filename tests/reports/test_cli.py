@@ -8,6 +8,7 @@ import pytest
 
 from tests.reports.conftest import Scene
 from workbench.cli import main
+from workbench.reports.shelf import Shelf
 
 SCOPE = "kind=agent,provider=acme-llm"
 
@@ -37,7 +38,8 @@ def test_a_review_prints_verdict_contrast_and_file(
     assert f"{newest.report_id}  {str(newest.verdict).replace('_', ' ').upper()}" in out
     assert "DEMO, clock stands at 2026-11-20 09:58:00 UTC" in out
     assert f"workbench decide {newest.report_id}" in out
-    page = scene.settings.home / "reports" / newest.report_id / "restart-decision.html"
+    page = Shelf(scene.settings.home, scene.control.state().store_id).place_of(newest.report_id)
+    page /= "restart-decision.html"
     assert str(page) in out.splitlines()
     assert page.is_file()
     assert "\x1b" not in out

@@ -23,6 +23,7 @@ from workbench.reports import recheck
 from workbench.reports.derive import ReviewWish, parameters_for_hold
 from workbench.reports.make import make_report
 from workbench.reports.recheck import Answer, Recheck, recheck_decision
+from workbench.reports.shelf import Shelf
 from workbench.settings import Settings
 from workbench.warehouse import Warehouse
 
@@ -36,6 +37,10 @@ class Place:
 
     settings: Settings
     control: Control
+
+    def report(self) -> Path:
+        """Return the folder of the report."""
+        return Shelf(self.settings.home, self.control.state().store_id).place_of("R-1")
 
     def recheck(self) -> Recheck:
         """Recheck the decision."""
@@ -140,18 +145,18 @@ def lose_the_warehouse(place: Place) -> None:
 
 def lose_the_report(place: Place) -> None:
     """Remove the report's folder."""
-    shutil.rmtree(place.settings.home / "reports" / "R-1")
+    shutil.rmtree(place.report())
 
 
 def edit_the_verdict(place: Place) -> None:
     """Let the report say something else than was decided on."""
-    path = place.settings.home / "reports" / "R-1" / "verdict.json"
+    path = place.report() / "verdict.json"
     path.write_text(path.read_text().replace("keep_paused", "restart_full"))
 
 
 def edit_the_seal(place: Place) -> None:
     """Let the seal name another instant."""
-    path = place.settings.home / "reports" / "R-1" / "seal.json"
+    path = place.report() / "seal.json"
     path.write_text(path.read_text().replace('"only": "', '"only": "kind=agent,'))
 
 

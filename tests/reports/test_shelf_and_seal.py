@@ -26,19 +26,19 @@ SEAL = Seal(
 
 def test_a_report_has_a_temporary_name_until_it_is_finished(tmp_path: Path) -> None:
     """Nothing stands under the report's name before the rename, and the ticket is gone after it."""
-    shelf = Shelf(tmp_path)
+    shelf = Shelf(tmp_path, "st-1")
     place = shelf.begin({"report": "restart-decision"})
     assert shelf.ticket(place.ticket_id)["report"] == "restart-decision"
     assert not shelf.place_of("R-1").exists()
     folder = place.finish("R-1")
-    assert folder == tmp_path / "reports" / "R-1"
+    assert folder == tmp_path / "reports" / "st-1" / "R-1"
     assert list(folder.iterdir()) == []
     assert shelf.ticket(place.ticket_id) == {}
 
 
 def test_a_name_that_is_taken_is_not_overwritten(tmp_path: Path) -> None:
     """A report never replaces another one, and the error names the place."""
-    shelf = Shelf(tmp_path)
+    shelf = Shelf(tmp_path, "st-1")
     first = shelf.begin({})
     write_json(first.folder / "verdict.json", {"verdict": "escalate"})
     first.finish("R-1")
@@ -50,14 +50,14 @@ def test_a_name_that_is_taken_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_tickets_differ_so_that_no_run_can_end_another(tmp_path: Path) -> None:
     """Two runs have different last words."""
-    shelf = Shelf(tmp_path)
+    shelf = Shelf(tmp_path, "st-1")
     first, second = shelf.begin({}), shelf.begin({})
     assert first.sentinel != second.sentinel
     assert first.sentinel == sentinel_of(first.ticket_id)
 
 
 def _hold_lock(home: Path, locked: object, done: object) -> None:
-    with Shelf(home).only_maker("restart-decision-x"):
+    with Shelf(home, "st-1").only_maker("restart-decision-x"):
         locked.set()  # type: ignore[attr-defined]
         done.wait(20)  # type: ignore[attr-defined]
 
@@ -72,13 +72,13 @@ def test_a_second_maker_is_refused_and_told_who_is_first(tmp_path: Path) -> None
         assert locked.wait(20)
         with (
             pytest.raises(Refused, match=f"by process {other.pid}"),
-            Shelf(tmp_path).only_maker("restart-decision-x"),
+            Shelf(tmp_path, "st-1").only_maker("restart-decision-x"),
         ):
             pass
     finally:
         done.set()
         other.join(20)
-    with Shelf(tmp_path).only_maker("restart-decision-x"):
+    with Shelf(tmp_path, "st-1").only_maker("restart-decision-x"):
         assert other.exitcode == 0
 
 

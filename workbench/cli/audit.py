@@ -107,11 +107,12 @@ def export(folder: Path) -> None:
     from workbench.reports.shelf import Shelf
 
     settings = Settings.from_environment()
+    store = open_store(settings, settings.clock())
     made = export_log(
-        open_store(settings, settings.clock()),
+        store,
         folder,
         anchors=settings.anchor_folders,
-        shelf=Shelf(settings.home).folder,
+        shelf=Shelf(settings.home, store.meta()["store_id"]).folder,
     )
     click.echo(
         f"{demo_words(settings)}{made.event_count:,} events in {one_line(str(folder))}, with "

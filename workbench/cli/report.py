@@ -119,7 +119,7 @@ def list_reports(hold_id: str, is_json: bool) -> None:
 
     settings = Settings.from_environment()
     control = open_control(settings)
-    shelf = Shelf(settings.home)
+    shelf = Shelf(settings.home, control.state().store_id)
     known = reversed(control.state().reports.values())
     rows = [_row(ref, shelf) for ref in known if not hold_id or ref.hold_id == hold_id]
     if is_json:

@@ -56,7 +56,7 @@ def request(hold_id: str, **options: object) -> None:
     )
     click.echo(f"Next, by another person: `workbench signoff give {made.signoff_id}`")
     decision = control.state().decisions[made.decision_id]
-    page = _page_of(settings, decision.report_id)
+    page = _page_of(control, settings, decision.report_id)
     if page is not None:
         click.echo(
             f"Send them {decision.report_id}, for your WORKBENCH_HOME is yours alone: {one_line(str(page))}, "
@@ -65,11 +65,12 @@ def request(hold_id: str, **options: object) -> None:
     closing_line(control)
 
 
-def _page_of(settings: Settings, report_id: str) -> Path | None:
+def _page_of(control: Control, settings: Settings, report_id: str) -> Path | None:
     """Return the page of a report where it lies in this person's own folder."""
     from workbench.reports.shelf import Shelf
 
-    return next(iter(sorted(Shelf(settings.home).place_of(report_id).glob("*.html"))), None)
+    shelf = Shelf(settings.home, control.state().store_id)
+    return next(iter(sorted(shelf.place_of(report_id).glob("*.html"))), None)
 
 
 def _show_ground(control: Control, settings: Settings, signoff: SignOff) -> None:
@@ -85,7 +86,7 @@ def _show_ground(control: Control, settings: Settings, signoff: SignOff) -> None
             f"{decision.reason}"
         )
     )
-    page = _page_of(settings, decision.report_id)
+    page = _page_of(control, settings, decision.report_id)
     if page is not None:
         click.echo(f"{decision.report_id}{verdict}: {one_line(str(page))}")
         return

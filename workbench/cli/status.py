@@ -134,6 +134,7 @@ def _document(found: Status, rows: list[Any]) -> dict[str, Any]:
                 "owner": r.automation.owner,
                 "state": r.state,
                 "holds": list(r.hold_ids),
+                "at_work": r.at_work,
             }
             for r in rows
         ],

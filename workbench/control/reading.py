@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from workbench.control.at_work import at_work_words
 from workbench.control.countersigning import waiting
 from workbench.control.cut_off import cut_off_flags
 from workbench.control.drill_words import drill_words
@@ -99,19 +100,21 @@ def status(store: Store, now: datetime) -> Status:
         if p.is_live
         for automation_id in state.let_through[p.probation.probation_id]
     }
-    rows = []
+    rows, said = [], _presences(store, state)
     for automation_id, automation in sorted(state.automations.items()):
-        covering = [h.hold_id for h in state.holds_on(automation_id)]
+        on_it = state.holds_on(automation_id)
+        covering = [h.hold_id for h in on_it]
         if automation.is_retired and not covering:
             continue
         word = _state_word(state, automation, covering=covering, live=live)
         guards = [v for v in holds if v.hold.hold_id in covering and v.hold.is_first_run]
         first_run = first_run_words(guards[0].lacks, guards[0].kept_by) if guards else ""
-        rows.append(AutomationStatus(automation, word, tuple(covering), first_run))
+        at_work = at_work_words(said.get(automation_id, ()), on_it) if word == "paused" else ""
+        rows.append(AutomationStatus(automation, word, tuple(covering), first_run, at_work))
     fault = store.publication_fault(state)
     hosts = host_views(store.hosts(state), state.seq)
     silent = (view.sentence for view in hosts if view.host.is_silent)
-    flagged = (*flags(state, holds, now=now), *cut_off_flags(_presences(store, state)), *silent)
+    flagged = (*flags(state, holds, now=now), *cut_off_flags(said), *silent)
     return Status(store.head_of(state), now, tuple(rows), holds, flagged, fault, hosts)
 
 

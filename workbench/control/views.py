@@ -244,19 +244,24 @@ def first_run_words(lacks: tuple[str, ...], kept_by: str = "") -> str:
 
 @dataclass(frozen=True)
 class AutomationStatus:
-    """One automation with the holds on it; `first_run` says what a first-run hold on it waits for."""
+    """One automation with the holds on it.
+
+    Attributes:
+        first_run: what a first-run hold on it waits for.
+        at_work: what of it is not known to have stopped, as the gates that it asks say.
+    """
 
     automation: Automation
     state: str
     hold_ids: tuple[str, ...]
     first_run: str = ""
+    at_work: str = ""
 
     @property
     def state_in_words(self) -> str:
         """Say the state as screens do; what a first run lacks stands at its hold."""
-        if self.first_run.startswith(NOT_READY):
-            return f"{self.state}, {NOT_READY}"
-        return f"{self.state}, {self.first_run}" if self.first_run else self.state
+        first_run = NOT_READY if self.first_run.startswith(NOT_READY) else self.first_run
+        return ", ".join(words for words in (self.state, first_run, self.at_work) if words)
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def make_report(
     A report that could not be computed comes back as an incomplete one that says why.
     """
     asked = check_parameters(name, given)
-    shelf = Shelf(settings.home)
+    shelf = Shelf(settings.home, control.store.meta()["store_id"])
     subject = hashlib.sha256(f"{asked.hold_id} {asked.only}".encode()).hexdigest()[:12]
     with shelf.only_maker(f"{name}-{subject}"):
         sealed = take_positions(control, settings, asked=asked)

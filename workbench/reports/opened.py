@@ -18,7 +18,14 @@ from workbench.reports.parameters import ReportParameters
 from workbench.reports.seal import Seal, code_digest, package_versions
 from workbench.reports.shelf import Shelf
 from workbench.reports.words import word_tables
-from workbench.review.request import QueryCall, ReviewRequest, find_request
+from workbench.review.request import (
+    STORE_FED,
+    QueryCall,
+    ReviewRequest,
+    RunQuery,
+    find_request,
+    of_store,
+)
 from workbench.review.thresholds import ReviewThresholds, thresholds_under
 from workbench.settings import Settings
 from workbench.store import open_store
@@ -29,7 +36,7 @@ from workbench.store.folding import fold
 from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketFault
-from workbench.warehouse import Warehouse, WarehouseSnapshot
+from workbench.warehouse import Warehouse
 
 QueriesOf = Callable[[ReviewRequest], list[QueryCall]]
 
@@ -60,9 +67,9 @@ class Opened:
 def open_report(name: str, parameters: ReportParameters, *, queries_of: QueriesOf) -> Opened:
     """Run the queries over the sealed snapshot and return everything that the page is made from."""
     settings = Settings.from_environment()
-    ticket = Shelf(settings.home).ticket(parameters.run_ticket)
     store = open_store(settings, settings.clock())
     state = fold(store.events(until_seq=parameters.log_seq or None))
+    ticket = Shelf(settings.home, state.store_id).ticket(parameters.run_ticket)
     found = freeze(store, state, parameters=parameters, home=settings.home, queries_of=queries_of)
     seal = Seal(
         report=name,
@@ -91,12 +98,6 @@ class Frozen:
     warehouse_digest: str
 
 
-STORE_FED = (
-    "review.registered_automations", "review.holds", "review.hold_targets", "review.decisions",
-)  # fmt: skip
-"""Queries over what our own log feeds: of it nothing comes late, and what changed later is no evidence of before."""
-
-
 def freeze(
     store: Store,
     state: State,
@@ -112,10 +113,15 @@ def freeze(
     """
     with Warehouse.open(home).snapshot(parameters.manifest_version or None) as snapshot:
         limits = thresholds_under(state.policies.get(state.environment))
-        request = _request(snapshot, parameters, limits=limits)
+
+        def run(call: QueryCall) -> pd.DataFrame:
+            asked = of_store(call, state.store_id)
+            return snapshot.query(asked.name, **asked.parameters)
+
+        request = _request(run, parameters, limits=limits)
         if pinned:
             request = _asked_again(pinned.request, request)
-        tables = {call.name: _run(snapshot, call) for call in queries_of(request)}
+        tables = {call.name: run(call) for call in queries_of(request)}
         version, digests = snapshot.version, dict(snapshot.queries_used)
         content = snapshot.content_digest()
     tables["store.chain"] = chain_rows(store, parameters.log_seq)
@@ -147,15 +153,9 @@ def _head(state: State, ticket: Mapping[str, Any], settings: Settings) -> HeadNo
     return replace(state.head, signature=signature_words(state, notes))
 
 
-def _run(snapshot: WarehouseSnapshot, call: QueryCall) -> pd.DataFrame:
-    return snapshot.query(call.name, **call.parameters)
-
-
-def _request(
-    snapshot: WarehouseSnapshot, asked: ReportParameters, *, limits: ReviewThresholds
-) -> ReviewRequest:
+def _request(run: RunQuery, asked: ReportParameters, *, limits: ReviewThresholds) -> ReviewRequest:
     request = find_request(
-        lambda call: _run(snapshot, call),
+        run,
         asked.hold_id,
         as_of=asked.instant("as_of"),
         only=asked.only or None,

@@ -105,7 +105,7 @@ def recheck_decision(control: Control, settings: Settings, *, decision_id: str) 
         )
     report = state.reports[decision.report_id]
     try:
-        sealed = _sealed(settings.home, report)
+        sealed = _sealed(Shelf(settings.home, state.store_id), report)
         _refuse_other_inputs(control, settings.home, sealed=sealed)
         then = _frozen(control, settings, sealed.parameters)
         verdict, checks = _judged(then)
@@ -118,9 +118,9 @@ def recheck_decision(control: Control, settings: Settings, *, decision_id: str) 
     return _compared(decision, report, then=then, now=now)
 
 
-def _sealed(home: Path, report: ReportRef) -> Sealed:
+def _sealed(shelf: Shelf, report: ReportRef) -> Sealed:
     """Read verdict and seal of a report; raises NotHad for what is not what the log says was recorded."""
-    folder = Shelf(home).place_of(report.report_id)
+    folder = shelf.place_of(report.report_id)
     try:
         text = (folder / "verdict.json").read_text(encoding="ascii")
         document, seal = json.loads(text), json.loads((folder / "seal.json").read_bytes())

@@ -22,11 +22,14 @@ TICKET = "run.json"
 
 
 class Shelf:
-    """The folder `reports` under the home folder."""
+    """The reports of one store: a folder of its own in `reports` under the home folder.
 
-    def __init__(self, home: Path) -> None:
-        """Take the home folder; nothing is made yet."""
-        self.folder = home / "reports"
+    A home may serve several stores, and each has a report R-1.
+    """
+
+    def __init__(self, home: Path, store_id: str) -> None:
+        """Take the home folder and the store; nothing is made yet."""
+        self.folder = home / "reports" / store_id
 
     def place_of(self, report_id: str) -> Path:
         """Return where a finished report lies."""

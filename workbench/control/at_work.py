@@ -1,0 +1,28 @@
+"""What still works under a hold at the gate: processes that have not asked since, and runs in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from workbench.presence import Presence
+from workbench.records import Hold
+
+
+def at_work_words(said: Sequence[Presence], holds: Sequence[Hold]) -> str:
+    """Say what of an automation is not known to have stopped under the holds on it; empty where nothing is.
+
+    A living process is UNCONFIRMED while it has seen none of the holds: one that it saw is enough to stop it.
+    """
+    living = [p for p in said if p.is_alive]
+    first_seq = min((hold.placed_seq for hold in holds), default=None)
+    if first_seq is None:
+        return ""
+    late = [p for p in living if p.seen_seq is None or p.seen_seq < first_seq]
+    flying = sum(p.in_flight_count for p in living)
+    runs = f"{flying} run{'s' if flying != 1 else ''} in flight" if flying else ""
+    if not late:
+        return runs
+    since = max(p.asked_at for p in late)
+    return ", ".join(
+        words for words in (f"UNCONFIRMED: has not asked since {since:%H:%M:%S} UTC", runs) if words
+    )
