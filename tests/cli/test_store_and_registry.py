@@ -87,6 +87,14 @@ def test_half_a_first_key_makes_no_store(words: tuple[str, ...], own_folders: Pa
     assert not (own_folders / "store").exists()
 
 
+def test_what_only_looks_like_production_is_said() -> None:
+    """`prod` is no environment that guards anything: making the store says so, and automations of another environment are named."""
+    found = run("store", "init", "--environment", "prod")
+    assert "only a store of the environment `production` does so by itself" in found.out
+    told = run("registry", "apply", str(a_registry_file()), "--yes")
+    assert "name another environment than this store, prod" in told.out
+
+
 def test_a_second_init_leaves_the_store_as_it_is(own_folders: Path) -> None:
     """Where a store is already, init is refused with exit code 3 and not a byte changes."""
     run("store", "init", "-e", "staging")

@@ -21,9 +21,11 @@ from workbench.errors import BadSettings, Refused, UsageFault
 from workbench.policy import Policy
 from workbench.records import EnrolledKey
 from workbench.store import signatures
+from workbench.store.attesting import signature_words
 from workbench.store.audit import verify_store
+from workbench.store.checkpoint import note_of
 from workbench.store.documents import documents
-from workbench.store.keys import make_key
+from workbench.store.keys import load_key, make_key
 from workbench.store.log import Draft
 from workbench.store.signatures import mark_of
 from workbench.store.signoffs import policy_of
@@ -360,3 +362,22 @@ def test_a_checkpoint_of_an_expired_key_vouches_for_nothing_later(tmp_path: Path
     ended = _signers(state, events, trusted=())
     by_person = {key.person: ended[key.public_hex] for key in state.keys.values()}
     assert by_person == {"ann": None, "bo": placed.placed_seq}
+
+
+def test_the_head_line_names_no_expired_key_as_its_signer(tmp_path: Path) -> None:
+    """What who has an expired key commands is unverified, and so is the checkpoint that they leave."""
+    ann, bo, clock = a_key_with_an_end(tmp_path)
+
+    def words(name: str) -> str:
+        """Say who signed the checkpoint that this person leaves of the log as it stands."""
+        state, key = ann.state(), load_key(tmp_path / f"home-{name}" / "key.json")
+        root = bytes.fromhex(state.head.root)
+        note = note_of(state.store_id, state.event_count, root=root, signer=key)
+        return signature_words(state, [note])
+
+    pause(bo)
+    assert words("bo").startswith("signed by ops-lead (bo, key ")
+    clock.move(3700)
+    pause(bo, "automation=order-sync")
+    assert words("bo").startswith("signed by an expired key, ")
+    assert words("ann").startswith("signed by ops-lead (ann, key ")

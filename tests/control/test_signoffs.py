@@ -298,7 +298,9 @@ def test_an_override_needs_a_second_person(tmp_path: Path) -> None:
     bo.decide(DecideRequest("R-2", FULL, "the provider confirmed"))
     wanted = ResumeRequest("H-1", decision_id="D-2")
     request_signoff(ann, wanted)
-    give_signoff(bo, "S-1")
+    with pytest.raises(Refused, match="D-2 is the override of bo, whose sign-off") as no:
+        give_signoff(bo, "S-1")
+    assert "or bo asks, `workbench signoff request H-1 --full --decision D-2`" in no.value.then
     with pytest.raises(Refused, match="0 of 1 sign-offs that count"):
         ann.resume_full(wanted)
     give_signoff(cy, "S-1")

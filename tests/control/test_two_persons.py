@@ -148,6 +148,22 @@ def check_time_makes_no_one_person_of_two(root: Path) -> None:
     agrees(ann)
 
 
+def check_one_word_for_two_is_flagged(root: Path) -> None:
+    """Who revokes the others' keys and enrols the next alone is named on every screen; the request is used up."""
+    ann, _ = a_house(root, "ann", "bo")
+    (bos,) = (key for key in ann.state().keys.values() if key.person == "bo")
+    _, fresh = a_person(ann, root, "bo-again")
+    wanted = Enrolment(fresh, "bo", "ops-lead")
+    request_enrolment(ann, wanted)
+    assert not any("alone enrolled" in flag for flag in ann.status().flags)
+    revoke_key(ann, bos.key_id, reason="they say it is lost")
+    key = enrol_key(ann, wanted)
+    (flag,) = [flag for flag in ann.status().flags if "alone enrolled" in flag]
+    assert flag.startswith(f"ann alone enrolled the key {key.key_id} of bo, after the keys of bo")
+    assert not any("asked by ann" in flag for flag in ann.status().flags)
+    agrees(ann)
+
+
 def note_by(control: Control) -> Draft:
     """Return an event that changes nothing but what time the log has seen."""
     return Draft(control.clock.now(), "ann", "note", "x")
@@ -159,6 +175,7 @@ CHECKS = (
     check_a_request_wears_out,
     check_a_key_in_anothers_name,
     check_time_makes_no_one_person_of_two,
+    check_one_word_for_two_is_flagged,
 )
 
 

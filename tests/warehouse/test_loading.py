@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.warehouse.conftest import run_row, write_lines
-from workbench.errors import QueryError, SourceError, TooManyRejects
+from workbench.errors import QueryError, SourceError, TooManyRejects, UsageFault
 from workbench.warehouse import LoadOptions, Warehouse
 
 Ask = Callable[[str], list[dict[str, Any]]]
@@ -228,6 +229,22 @@ def test_one_bad_file_holds_back_the_whole_call(
     with pytest.raises(TooManyRejects):
         warehouse.load_files([("run", good), ("run", bad)])
     assert rows_of("select count(*) as n from run") == [{"n": 0}]
+
+
+def test_a_file_cannot_be_complete_until_later_than_now(
+    warehouse: Warehouse, rows_of: Ask, tmp_path: Path
+) -> None:
+    """A typing error in the year would make old evidence look fresh for ever; a clock a little before ours is no error."""
+    path = write_lines(tmp_path / "runs.jsonl", [run_row("r1")])
+    now = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)  # the clock of this warehouse
+    with pytest.raises(UsageFault, match="which is to come") as no:
+        warehouse.load_rows(
+            "run", path, options=LoadOptions(complete_until=now + timedelta(days=1))
+        )
+    assert "such as `--complete-until 2" in no.value.then
+    assert rows_of("select count(*) as n from source_watermark") == [{"n": 0}]
+    soon = LoadOptions(complete_until=now + timedelta(seconds=20))
+    assert warehouse.load_rows("run", path, options=soon).accepted_count == 1
 
 
 def test_loading_again_changes_nothing(warehouse: Warehouse, tmp_path: Path) -> None:

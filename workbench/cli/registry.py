@@ -18,7 +18,7 @@ from workbench.cli.present import (
 )
 from workbench.control import open_control
 from workbench.control.first_run import Guard, guards_of
-from workbench.registry import read_registry
+from workbench.registry import Registry, read_registry
 from workbench.settings import Settings
 
 
@@ -31,6 +31,21 @@ def _show_guards(guards: list[Guard], already_running: str) -> None:
         click.echo(one_line(f"{guard.automation_id} is new in production, {done}: {guard.reason}"))
     if not already_running:
         click.echo('What runs there already: add `--already-running "REASON"`, which is flagged.')
+
+
+def _show_strangers(registry: Registry, environment: str) -> None:
+    """Say which automations name another environment than the store: its policy counts for none but its own."""
+    others = sorted(
+        a.automation_id for a in registry.automations.values() if a.environment != environment
+    )
+    if others:
+        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+        click.echo(
+            one_line(
+                f"NOTE: {', '.join(others[:5])}{more} name another environment than this store, {environment}: "
+                f"only the policy of {environment} counts here. Is it the right store, and rightly spelt?"
+            )
+        )
 
 
 @click.group()
@@ -75,6 +90,7 @@ def apply(file: Path, already_running: str, yes: bool, role: str | None) -> None
     )
     guards = guards_of(control, registry)
     _show_guards(guards, already_running)
+    _show_strangers(registry, control.head_note().environment)
     if not yes:
         held = f" and hold {len(guards)}" if guards and not already_running else ""
         ask(f"Record these {len(found)} changes{held}?")

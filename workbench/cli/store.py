@@ -14,6 +14,7 @@ from workbench.control.actor import actor_text
 from workbench.control.enrolling_keys import Enrolment, enrol_key
 from workbench.control.reading import ENROL_ANOTHER, why_alone, why_unsigned
 from workbench.errors import UsageFault
+from workbench.policy import PRODUCTION
 from workbench.scope import SLUG
 from workbench.settings import KEY_FILE, Settings, store_url
 from workbench.store import init_store, open_store, restore_store
@@ -61,6 +62,11 @@ def init(environment: str, wants_key: bool, person: str, role: str) -> None:
         _enrol_first(control, settings, first)
     elif why := why_unsigned(control.state(), now=control.clock.now()):
         click.echo(f"{why}. To change that: `workbench key new`, then `workbench key enrol`.")
+    if environment != PRODUCTION:
+        click.echo(
+            f"{environment} asks for no sign-off and guards no first run; only a store of the environment "
+            f"`{PRODUCTION}` does so by itself."
+        )
     click.echo(
         "Next: `workbench registry apply FILE` to say which automations there are and who owns them."
     )

@@ -174,6 +174,7 @@ def flags(state: State, holds: tuple[HoldView, ...], *, now: datetime) -> tuple[
         *_not_to_be_had(state),
         *shut_out(state, now=now),
         *_taken_over(state),
+        *_enrolled_alone(state),
         *_asked(state, now),
         *([unkeyed] if unkeyed else []),
     )
@@ -227,6 +228,27 @@ def _asked(state: State, now: datetime) -> list[str]:
         f"{request.about}; another person may do it until {request.expires_at:%Y-%m-%d %H:%M:%S} UTC"
         for request in waiting(state, now=now)
     ]
+
+
+def _enrolled_alone(state: State) -> list[str]:
+    """Return the keys that one person enrolled for another after the others' were revoked: one word stands for two."""
+    found = []
+    for key in state.keys.values():
+        by = state.keys[key.enrolled_by].person
+        if key.revoked_seq is not None or key.person == by:
+            continue
+        before = [k for k in state.keys.values() if k.enrolled_seq < key.enrolled_seq]
+        gone = [k for k in before if k.person != by and (k.revoked_seq or 0) > 0]
+        is_alone = all(
+            (k.revoked_seq or key.enrolled_seq) < key.enrolled_seq for k in before if k.person != by
+        )
+        if gone and is_alone:
+            whose = " and ".join(sorted({k.person for k in gone}))
+            found.append(
+                f"{by} alone enrolled the key {key.key_id} of {key.person}, after the keys of {whose} were revoked: "
+                f"what {key.person} signs off rests on the word of {by}"
+            )
+    return found
 
 
 def _taken_over(state: State) -> list[str]:

@@ -24,6 +24,7 @@ from workbench.store.countersigning import POLICY, policy_content, weakened
 from workbench.store.log import Draft
 from workbench.store.signoffs import (
     LACKING,
+    barred_persons,
     decision_digest,
     needed_count,
     plan_of,
@@ -173,6 +174,7 @@ def decide_signoff_give(state: State, signoff_id: str, *, who: Who, now: datetim
             f"{signoff_id} was asked for by {barred}; another person signs off, with no exception.",
             next_step=f"another person gives it: `workbench signoff give {signoff_id}`",
         )
+    _refuse_decider(state, signoff, person=key.person)
     why = signoff_state(state, signoff, now=now)
     if why and LACKING not in why:
         raise Refused(
@@ -183,6 +185,20 @@ def decide_signoff_give(state: State, signoff_id: str, *, who: Who, now: datetim
     reason = f"{key.person} signs off {signoff.decision_id}"
     draft = Draft(now, who.text, "signoff.give", signoff_id, reason=reason, payload=payload)
     return Change([replace(draft, correlation_id=signoff.hold_id)])
+
+
+def _refuse_decider(state: State, signoff: SignOff, *, person: str) -> None:
+    """Refuse the sign-off of who decided against the report that it rests on; raises Refused."""
+    asker = state.keys[signoff.requester_key]
+    if person not in barred_persons(state, signoff, resumer=asker):
+        return
+    form = resume_form(signoff.plan)
+    raise Refused(
+        f"{signoff.decision_id} is the override of {person}, whose sign-off of it would not count.",
+        next_step=f"a third person gives it: `workbench signoff give {signoff.signoff_id}`; or {person} asks, "
+        f"`workbench signoff request {signoff.hold_id} {form} --decision {signoff.decision_id}`, and "
+        "another person gives it",
+    )
 
 
 def signoff_state(state: State, signoff: SignOff, *, now: datetime) -> str:

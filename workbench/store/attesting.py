@@ -22,11 +22,14 @@ def signature_words(state: State, notes: Iterable[str]) -> str:
     found = set()
     for point in _of_this_position(state, notes):
         signer, is_forged = point.signed_by(known)
-        if signer is not None and known[signer].revoked_seq is None:
+        if signer is not None and known[signer].is_live(state.newest_at):
             key = known[signer]
             return f"signed by {key.role} ({key.person}, key {key.key_id})"
         if signer is not None:
-            found.add(f"signed by a revoked key, {known[signer].key_id}")
+            is_over = known[signer].revoked_seq is None
+            found.add(
+                f"signed by {'an expired' if is_over else 'a revoked'} key, {known[signer].key_id}"
+            )
         elif point.signatures:
             found.add(FORGED if is_forged else FOREIGN)
     return FORGED if FORGED in found else min(found, default=UNSIGNED)

@@ -48,6 +48,11 @@ def on_enrol(state: State, event: Event) -> None:
         content = enrolment_content(body)
         if not _is_by_two(state, event, KEY, content=content, doer=signer):
             return
+    name = request_id(KEY, enrolment_content(body))
+    if name in state.requests and state.requests[name].used_seq is None:
+        # Done by one person, who may by now: nobody is asked for it any more.
+        state.requests[name] = replace(state.requests[name], used_seq=event.seq)
+        state.touched.add(("request", name))
     state.keys[event.target] = EnrolledKey(
         key_id=event.target,
         public_hex=body["public_hex"],

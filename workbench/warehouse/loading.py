@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 from tqdm import tqdm
 
-from workbench.errors import QueryError, SourceError, TooManyRejects
+from workbench.clock import to_text
+from workbench.errors import QueryError, SourceError, TooManyRejects, UsageFault
 from workbench.queries import load_query, query_names
 from workbench.sources.files import Block, SourceFile, look_at
 from workbench.sources.mapping import Mapping
@@ -34,6 +35,9 @@ from workbench.warehouse.merge import Merge, write_rejects
 from workbench.warehouse.staging import Staging
 from workbench.warehouse.tables import Table, table, table_names
 
+CLOCK_SKEW = timedelta(minutes=1)
+"""How far the clock of who wrote a file may be before ours: from there on `doctor` calls a clock wrong."""
+
 _PARQUET_ROWS = 100_000
 """Rows of a Parquet file read together."""
 
@@ -53,6 +57,7 @@ class Loader:
         options: LoadOptions,
     ) -> list[LoadReport]:
         """Load (table, file) pairs in one publication: all of them or, after an error, none."""
+        self._refuse_future(options)
         looked = [(loadable(name), look_at(path)) for name, path in files]
         known = read_manifest(self._folder).batches
         ids = [
@@ -67,6 +72,18 @@ class Loader:
         self._refuse_excess(list(batches.values()), options)
         reports = {report.batch_id: report for report in self.publish(list(batches.values()))}
         return [reports.get(one) or known_report(known[one]) for one in ids]
+
+    def _refuse_future(self, options: LoadOptions) -> None:
+        """Refuse a file that is said to be complete until later than now: evidence would look fresh until then."""
+        until = options.complete_until
+        if until is None or until <= self._now + CLOCK_SKEW:
+            return
+        raise UsageFault(
+            f"The file is said to be complete until {until:%Y-%m-%d %H:%M:%S} UTC, which is to come: "
+            f"it is {self._now:%Y-%m-%d %H:%M:%S} UTC. Nothing was loaded.",
+            next_step="name the instant at which the file was written, such as "
+            f"`--complete-until {to_text(self._now)}`",
+        )
 
     def check_rows(
         self, target: Table, lines: Sequence[str], *, name: str, source_id: str | None
