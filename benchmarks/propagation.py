@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from workbench.control import Control
 from workbench.control.placing import PauseRequest
 from workbench.control.resuming import ResumeRequest
 from workbench.gate import Gate, GateState
+from workbench.snapshot import SNAPSHOT_FILE
 from workbench.store.sqlite import SqliteSession
 
 AUTOMATION_COUNT = 100
@@ -30,23 +32,55 @@ TARGET = Target(1e-3)
 
 
 def measure(root: Path) -> list[Figure]:
-    """Pause and release an automation that another process keeps asking about."""
+    """Pause and release an automation that another process keeps asking about, by turns with a bare file."""
     settings, control = make_place(root, automation_count=AUTOMATION_COUNT)
+    content = (settings.gate / SNAPSHOT_FILE).read_bytes()
+    folder = root / "bare"
+    folder.mkdir()
+    seconds, bare = [], []
     with asker(settings.gate) as answers, noted_commits() as commits:
-        seconds = [pause_and_release(control, answers, commits=commits) for _ in range(TRIALS)]
+        for _ in range(TRIALS):
+            seconds.append(pause_and_release(control, answers, commits=commits))
+            bare.append(write_and_rename(folder, content))
     low, middle, high = quartiles(seconds)
-    note = "from the return of the commit to the answer PAUSED of a gate that is asked in a loop"
+    against = f"write {len(content):,} bytes + fsync + rename"
+    note = (
+        "from the return of the commit to the answer PAUSED of a gate that is asked in a loop: the snapshot, "
+        "written since the commit began, gets its name; the gate reads it and reports the position in a file "
+        "of its own, which waits where the disk's journal is busy; the bare file is written at a quiet moment"
+    )
     return [
-        Figure("propagation, p50", middle, low=low, high=high, note=note),
+        Figure(
+            "propagation, p50",
+            middle,
+            low=low,
+            high=high,
+            bare=f"{against}, p50",
+            bare_value=percentile(bare, 0.5),
+            note=note,
+        ),
         Figure(
             "propagation, p99",
             percentile(seconds, 0.99),
             low=middle,
             high=max(seconds),
+            bare=f"{against}, p99",
+            bare_value=percentile(bare, 0.99),
             target=TARGET,
             note=f"{note}; the spread is from the median to the slowest of {TRIALS}",
         ),
     ]
+
+
+def write_and_rename(folder: Path, content: bytes) -> float:
+    """Put a file in place of another one as a snapshot is; returns the seconds until it has its name."""
+    temporary = folder / "new"
+    begun = time.perf_counter()
+    with open(temporary, "wb", buffering=0) as file:
+        file.write(content)
+        os.fsync(file.fileno())
+    os.replace(temporary, folder / SNAPSHOT_FILE)
+    return time.perf_counter() - begun
 
 
 def pause_and_release(control: Control, answers: IO[str], *, commits: list[int]) -> float:

@@ -75,12 +75,14 @@ class Reporter:
         self._runs: dict[str, list[str]] = {}
         self._hands: dict[str, list[tuple[int, str]]] = {}
         self._written_at: dict[str, float] = {}
+        self._own = _NOBODY
         self.last_fault = ""
 
     def start_again(self) -> None:
         """Forget everything, in a forked child: it speaks for itself, not for its parent's runs."""
         self._lock = threading.Lock()
         self._seen, self._runs, self._hands, self._written_at = {}, {}, {}, {}
+        self._own = _NOBODY
 
     def asked(self, automation_id: str, seq: int | None) -> None:
         """Note that an automation asked, writing only when there is something new to say."""
@@ -123,26 +125,29 @@ class Reporter:
         if not SLUG.fullmatch(automation_id):
             self.last_fault = f"{automation_id!r:.80} is not an id"
             return  # such a name can lead out of the folder, and no hold can name it
-        pid = os.getpid()
+        if self._own[0] != os.getpid():
+            self._own = _own()
+        pid, started, namespace = self._own
         seq, seen_at = self._seen.get(automation_id, (None, datetime.now(UTC).isoformat()))
         body = {
             "automation_id": automation_id,
             "pid": pid,
-            "started": started_ticks(pid),
-            "pid_namespace": pid_namespace(),
+            "started": started,
+            "pid_namespace": namespace,
             "seen_seq": seq,
             "seen_at": seen_at,
             "asked_at": datetime.now(UTC).isoformat(),
             "in_flight": self._runs.get(automation_id, []),
             "carried_out_by": self._hands.get(automation_id, []),
         }
-        who = f"{automation_id}.{pid}-{pid_namespace()}"
-        path = self._folder / f"{who}.json"
-        temporary = self._folder / f".{who}"
+        who = f"{automation_id}.{pid}-{namespace}"
+        path = os.path.join(self._folder, f"{who}.json")
+        temporary = os.path.join(self._folder, f".{who}")
         try:
             if automation_id not in self._written_at:
                 _forget_the_dead(self._folder, automation_id)
-            temporary.write_bytes(json.dumps(body).encode())
+            with open(temporary, "wb") as file:
+                file.write(json.dumps(body).encode())
             os.replace(temporary, path)
             self.last_fault = ""
         except OSError as exc:
@@ -151,6 +156,7 @@ class Reporter:
         self._written_at[automation_id] = time.monotonic()
 
 
+_NOBODY = (0, "", "")
 _reporters: dict[Path, Reporter] = {}
 
 
@@ -166,6 +172,12 @@ def pid_namespace() -> str:
     except OSError:
         return ""
     return "".join(c for c in found if c.isdecimal())
+
+
+def _own() -> tuple[int, str, str]:
+    """Return what this process is known by, which changes with a fork alone: asked once, not at each report."""
+    pid = os.getpid()
+    return pid, started_ticks(pid), pid_namespace()
 
 
 def _forget_the_dead(folder: Path, automation_id: str) -> None:

@@ -282,7 +282,7 @@ def test_a_pause_is_told_when_the_store_cannot_be_read_again(
 
     def last(store: Store, command: Any, decide: Any, **more: Any) -> Any:
         done = right(store, command, decide, **more)
-        for name in ("state", "deliveries", "head_note"):
+        for name in ("state", "delivered", "head_note"):
             monkeypatch.setattr(Store, name, dies)
         return done
 

@@ -109,6 +109,11 @@ def pause(control: Control, scope: str = "kind=agent", **more: Any) -> PauseRece
     return control.pause(request, command_id=command_id, wait_seconds=0)
 
 
+def delivered(store: Store) -> set[str]:
+    """Return the holds that are noted as published to the gate."""
+    return {h for hold in store.state().holds.values() for h in store.delivered(hold)}
+
+
 def break_glass(hold_id: str, only: str | None = None, runs: int | None = None, **more: Any) -> Any:
     """Return a request to resume without a decision."""
     return ResumeRequest(

@@ -22,6 +22,7 @@ from tests.store.ground import (
     a_control,
     a_store,
     break_glass,
+    delivered,
     pause,
     settings_in,
 )
@@ -186,9 +187,9 @@ def test_after_the_commit_nothing_is_said_to_have_failed(
         patch.setattr(driver, "run", dying)
         receipt = pause(control)
     assert (receipt.hold.hold_id, receipt.publication_fault) == ("H-1", "")
-    assert control.store.deliveries() == {}
+    assert delivered(control.store) == set()
     pause(control, "automation=order-sync")
-    assert set(control.store.deliveries()) == {"H-1", "H-2"}
+    assert delivered(control.store) == {"H-1", "H-2"}
 
 
 def test_the_outbox_says_what_each_command_asks(place: Path) -> None:
@@ -233,9 +234,9 @@ def test_a_repaired_publication_counts_as_delivered(
             Publisher, "complete", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "full"))
         )
         assert "full" in pause(control).publication_fault
-    assert control.store.deliveries() == {}
+    assert delivered(control.store) == set()
     open_store(settings_in(place), CLOCK)
-    assert set(control.store.deliveries()) == {"H-1"}
+    assert delivered(control.store) == {"H-1"}
 
 
 def test_a_full_gate_folder_does_not_stop_a_pause(place: Path) -> None:

@@ -69,9 +69,9 @@ def recompute_coverage(state: State, _: Any) -> None:
     """Forget what matched when the hold was placed."""
     for hold in state.standing_holds():
         scope = Scope.parse(hold.scope)
-        state.covered[hold.hold_id] = {
+        state.covered[hold.hold_id] = frozenset(
             a.automation_id for a in scope.select(state.automations.values())
-        }
+        )
 
 
 def release_by_scope(state: State, event: Any) -> None:
@@ -108,8 +108,8 @@ def seed_not_born_paused(patch: pytest.MonkeyPatch) -> None:
     """A new automation under a held scope runs."""
 
     def forget(state: State, event: Any) -> None:
-        for ids in state.covered.values():
-            ids.discard(event.target)
+        for hold_id in state.covered:
+            state.covered[hold_id] -= {event.target}
 
     patch.setitem(folding._HANDLERS, "automation.register", after("automation.register", forget))  # type: ignore[arg-type]
 

@@ -24,6 +24,7 @@ from tests.store.ground import (
     a_store,
     an_automation,
     break_glass,
+    delivered,
     pause,
     settings_in,
 )
@@ -39,6 +40,7 @@ from workbench.gate import Gate, GateState
 from workbench.snapshot import Publisher
 from workbench.store import (
     connection,
+    folding,
     lock,
     open_store,
     publishing,
@@ -157,7 +159,7 @@ def test_an_older_or_forked_copy_opens_nothing(tmp_path: Path, behind: int, ahea
     reopened = open_store(settings_in(tmp_path), CLOCK)
     assert "older or forked copy" in reopened.repair_publication()
     assert "older or forked copy" in Control(reopened, CLOCK).status().publication_fault
-    assert set(older.store.deliveries()) == {"H-1"}
+    assert delivered(older.store) == {"H-1"}
     assert verify_store(reopened).is_ok
     assert (tmp_path / "gate/epoch").read_bytes() == epoch
     assert Gate(tmp_path / "gate").check("product-copy").state is GateState.PAUSED
@@ -413,3 +415,22 @@ def test_what_follows_a_commit_and_fails_takes_nothing_back(
     )
     assert (done.state.seq, store.state().seq, done.publication_fault) == (2, 2, "")
     assert "RuntimeError('no anchor'); the command itself is recorded" in caplog.text
+
+
+def test_a_copy_of_a_state_takes_events_in_without_changing_what_it_is_of(tmp_path: Path) -> None:
+    """What a hold covers, lets through and was seen of changes in the newer state alone."""
+    control = a_control(tmp_path)
+    hold_id = pause(control).hold.hold_id
+    control.resume_narrow(break_glass(hold_id, only="kind=agent", runs=3))
+    before = control.state()
+    events = control.store.events()
+    is_now = [an_automation("refund-reply"), an_automation("product-copy", kind="workflow")]
+    control.apply_registry(a_registry([*before.automations.values(), *is_now]))
+    seen = {"targets": {"ticket-reply": {"quiet_at": "2026-11-20T09:31:00.000000Z"}}}
+    look = Draft(START, "system", "hold.observe", hold_id, payload=seen)
+    control.store.transact(Command("look", {"name": "observe"}), lambda _: Change([look]))
+    after = control.state()
+    assert "refund-reply" in after.covered[hold_id] - before.covered[hold_id]
+    assert before.let_through["P-1"] - after.let_through["P-1"] == {"product-copy"}
+    assert after.observed[hold_id, "ticket-reply"] != before.observed[hold_id, "ticket-reply"]
+    assert before.copy() == folding.fold(events).copy()  # without what was touched on the way

@@ -113,6 +113,19 @@ def test_a_forked_child_speaks_for_itself(tmp_path: Path) -> None:
     assert not found[child].is_alive
 
 
+def test_a_child_that_nobody_told_of_the_fork_has_its_own_pid(tmp_path: Path) -> None:
+    """What a process is known by is asked once, and again after a fork: a report is never under the parent's name."""
+    folder = a_folder(tmp_path)
+    reporter = Reporter(folder)
+    reporter.asked("a", 1)
+    child = os.fork()
+    if child == 0:
+        reporter.asked("a", 2)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert {p.pid: p.seen_seq for p in read_presences(folder)["a"]} == {os.getpid(): 1, child: 2}
+
+
 def test_dead_processes_are_told_from_living_ones(tmp_path: Path) -> None:
     """A pid that has ended, or that the kernel gave to another process since, is not alive."""
     assert not is_alive(a_dead_pid(), "")

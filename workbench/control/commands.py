@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 
 from workbench.control import reading
 from workbench.control.commanding import Commander
@@ -113,7 +113,7 @@ class Control(Commander):
         """Deliver to engines and look at gates until all that can confirm have."""
         with self.fleet.following(is_waiting=wait_seconds > 0) as look:
             return watch(
-                lambda: look(lookout.targets(hold), hold),
+                lambda: look(lookout.targets(), hold),
                 wait_seconds=wait_seconds,
                 on_progress=on_progress,
             )
@@ -126,7 +126,7 @@ class Control(Commander):
                 f"There is no hold {hold_id}.", next_step="try `workbench hold list --all`"
             )
         hold = state.holds[hold_id]
-        return self.fleet.joined(Lookout(self.store, state).targets(hold), hold)
+        return self.fleet.joined(Lookout(self.store, state, hold=hold).targets(), hold)
 
     def observe(self, hold_id: str) -> tuple[Target, ...]:
         """Look at a standing hold again and record what is new, so that it can be proved later."""
@@ -220,7 +220,7 @@ class Control(Commander):
 
     def _named(self, request: ResumeRequest) -> list[str]:
         state = self.store.state()
-        ids = state.covered.get(request.hold_id, set())
+        ids: Set[str] = state.covered.get(request.hold_id, frozenset())
         if request.only is not None:
             only = Scope.parse(request.only, state.automations.values())
             ids = {i for i in ids if i in state.automations and only.covers(state.automations[i])}

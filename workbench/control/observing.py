@@ -25,25 +25,31 @@ UNSEEN = Hosts(is_cut=True)
 
 
 class Lookout:
-    """Sees how far holds have come, of one state of the store."""
+    """Sees how far a hold has come, of one state of the store."""
 
     def __init__(
-        self, store: Store, state: State, *, delivered: Mapping[str, datetime] | None = None
+        self,
+        store: Store,
+        state: State,
+        *,
+        hold: Hold,
+        delivered: Mapping[str, datetime] | None = None,
     ) -> None:
         """Ask the store what was delivered and what hosts reported; nothing where `delivered` says it."""
+        self._hold = hold
         self._store, self._state = store, state
         self._folder_id = store.gates.identity(state)[1]
-        self._delivered = store.deliveries() if delivered is None else delivered
+        self._delivered = store.delivered(hold) if delivered is None else delivered
         self.hosts = store.hosts(state) if delivered is None else UNSEEN
         self._asked_at = time.monotonic()
 
-    def targets(self, hold: Hold) -> tuple[Target, ...]:
-        """Return how far a hold has come at each automation, those not yet there first."""
+    def targets(self) -> tuple[Target, ...]:
+        """Return how far the hold has come at each automation, those not yet there first."""
         self._ask_hosts()
         observer = Observer(
             self._state, self._store.gate_folder, self._delivered, self.hosts, self._folder_id
         )
-        return observer.targets(hold)
+        return observer.targets(self._hold)
 
     def elsewhere(self) -> Hosts:
         """Return the hosts with another gate folder than this one."""
@@ -61,10 +67,10 @@ class Lookout:
 def lookout_after(store: Store, done: Committed, *, hold: Hold, now: datetime) -> Lookout:
     """Return what looks at a hold just recorded; a store that cannot be read again is known by its last commit."""
     try:
-        return Lookout(store, store.state())
+        return Lookout(store, done.state, hold=hold)
     except StorageUnavailable:
         told = {} if done.publication_fault else {hold.hold_id: now}
-        return Lookout(store, done.state, delivered=told)
+        return Lookout(store, done.state, hold=hold, delivered=told)
 
 
 def head_after(store: Store, done: Committed) -> HeadNote:

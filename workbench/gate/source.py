@@ -35,7 +35,7 @@ from workbench.spool import NOTHING, Spool, Spooled
 
 ODD_WAIT_SECONDS = 0.05
 """How long a publication in progress is waited for (SEMANTICS 4)."""
-ODD_STEP_SECONDS = 0.0002
+ODD_STEP_SECONDS = 0.0001
 """How often it is looked at meanwhile; what a caller waits for is mostly less than a millisecond."""
 RESTAT_SECONDS = 1.0
 """How often the epoch file's identity is checked, and how fresh `age_seconds` is."""

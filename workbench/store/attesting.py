@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from workbench.store.checkpoint import Checkpoint, read_note
+from workbench.store.checkpoint import ORIGIN, Checkpoint, read_note
 from workbench.store.state import State
 
 UNSIGNED = "unsigned"
@@ -37,7 +37,10 @@ def signature_words(state: State, notes: Iterable[str]) -> str:
 
 def _of_this_position(state: State, notes: Iterable[str]) -> Iterable[Checkpoint]:
     root = bytes.fromhex(state.head.root)
+    beginning = f"{ORIGIN}{state.store_id}\n{state.event_count}\n"
     for text in notes:
+        if not text.startswith(beginning):
+            continue  # of another position, as all but the newest are
         try:
             point = read_note(text)
         except ValueError:

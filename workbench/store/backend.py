@@ -81,6 +81,9 @@ class Session(Protocol):
     def outbox(self) -> list[tuple[Any, ...]]:
         """Return the outbox rows: decided_seq, automation_id, hold_id, desired, delivered_at."""
 
+    def outbox_of(self, decided_seq: int) -> list[tuple[Any, ...]]:
+        """Return the outbox rows that one event made, as `outbox` has them."""
+
     def head(self) -> tuple[int, str]:
         """Return where the log stands according to the head row; 0 where there is none."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -13,6 +14,8 @@ from workbench.records import Automation, Category
 
 if TYPE_CHECKING:
     from workbench.store.state import State
+
+_PLAIN = frozenset({str, int, bool, type(None)})
 
 Documents = dict[tuple[str, str], dict[str, Any]]
 """Projection of the state: (entity, id) -> plain values, equal to fold(log) after every command."""
@@ -118,12 +121,19 @@ def without_empty_triggers(body: dict[str, Any]) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """Return a value made of text, numbers, lists and mappings only."""
+    if type(value) in _PLAIN:
+        return value  # by far the most
     if isinstance(value, datetime):
         return to_text(value)
     if is_dataclass(value):
-        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+        return {name: plain(getattr(value, name)) for name in _names_of(value.__class__)}
     if isinstance(value, Mapping):
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set):
         return [plain(inner) for inner in value]
     return value
+
+
+@functools.cache
+def _names_of(record: type[Any]) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(record))

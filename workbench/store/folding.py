@@ -99,7 +99,7 @@ def _on_automation(state: State, event: Event) -> None:
     state.touched.add(("automation", record.automation_id))
     for hold in state.standing_holds():
         if scope_of(hold.scope).covers(record):
-            state.covered[hold.hold_id].add(record.automation_id)
+            state.covered[hold.hold_id] |= {record.automation_id}
             state.touched.add(("hold", hold.hold_id))
     _close_for(state, record.automation_id, record)
 
@@ -117,7 +117,7 @@ def _close_for(state: State, automation_id: str, record: Automation | None) -> N
         if automation_id not in state.let_through[probation.probation_id]:
             continue
         if record is None or not scope_of(probation.scope).covers(record):
-            state.let_through[probation.probation_id].discard(automation_id)
+            state.let_through[probation.probation_id] -= {automation_id}
             state.touched.add(("probation", probation.probation_id))
 
 
@@ -139,7 +139,7 @@ def _on_category(state: State, event: Event) -> None:
 def _on_place(state: State, event: Event) -> None:
     body = event.payload
     ids = tuple(body["covered"])
-    covered, scope = set(ids), scope_of(body["scope"])
+    covered, scope = frozenset(ids), scope_of(body["scope"])
     state.holds[event.target] = Hold(
         hold_id=event.target,
         scope=str(scope),
@@ -202,9 +202,9 @@ def _on_probation(state: State, event: Event) -> None:
     if not may_open(state, event):  # asked last: it uses up the sign-off
         return
     known = {i: state.automations.get(i) for i in body["automation_ids"]}
-    state.let_through[event.target] = {
+    state.let_through[event.target] = frozenset(
         i for i, a in known.items() if a and not a.is_retired and scope_of(body["scope"]).covers(a)
-    }
+    )
     state.probations[event.target] = Probation(
         probation_id=event.target,
         hold_id=body["hold_id"],
@@ -240,7 +240,8 @@ def _end(state: State, probation: Probation, event: Event, why: str) -> None:
 
 def _on_observe(state: State, event: Event) -> None:
     for automation_id, instants in event.payload["targets"].items():
-        known = state.observed.setdefault((event.target, automation_id), {})
+        known = dict(state.observed.get((event.target, automation_id), {}))
+        state.observed[event.target, automation_id] = known
         known.update(
             {key: value for key, value in instants.items() if value and not known.get(key)}
         )

@@ -85,7 +85,7 @@ def parse_event(body: str, *, prev_hash: str, hash_text: str) -> Event:
     if not isinstance(found, dict) or not isinstance(found["payload"], dict):
         raise ValueError("the body is not an event")
     texts = {name: found[name] for name in _TEXTS}
-    if not all(isinstance(value, str) for value in texts.values()):
+    if set(map(type, texts.values())) != {str}:
         raise ValueError("a field of the event is not text")
     return Event(
         seq=int(found["seq"]),

@@ -91,6 +91,10 @@ class SqliteSession:
         """Return the outbox rows: decided_seq, automation_id, hold_id, desired, delivered_at."""
         return run(self._connection, "list_outbox")
 
+    def outbox_of(self, decided_seq: int) -> list[tuple[Any, ...]]:
+        """Return the outbox rows that one event made, as `outbox` has them."""
+        return run(self._connection, "list_outbox_of", decided_seq=decided_seq)
+
     def head(self) -> tuple[int, str]:
         """Return where the log stands according to the head row; 0 where there is none."""
         rows = run(self._connection, "get_head")

@@ -81,13 +81,13 @@ class State:
     categories: dict[str, Category] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     standing: dict[str, None] = field(default_factory=dict)
-    covered: dict[str, set[str]] = field(default_factory=dict)
+    covered: dict[str, frozenset[str]] = field(default_factory=dict)
     observed: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     probations: dict[str, Probation] = field(default_factory=dict)
     decisions: dict[str, Decision] = field(default_factory=dict)
     reports: dict[str, ReportRef] = field(default_factory=dict)
     commands: dict[str, tuple[str, int]] = field(default_factory=dict)
-    let_through: dict[str, set[str]] = field(default_factory=dict)
+    let_through: dict[str, frozenset[str]] = field(default_factory=dict)
     hold_changed_seq: dict[str, int] = field(default_factory=dict)
     break_glass_releases: dict[str, str] = field(default_factory=dict)
     keys: dict[str, EnrolledKey] = field(default_factory=dict)
@@ -117,13 +117,14 @@ class State:
     touched: set[tuple[str, str]] = field(default_factory=set)
 
     def copy(self) -> State:
-        """Return a state that can take in further events without changing this one."""
+        """Return a state that can take in further events without changing this one.
+
+        Tables are copied and what is in them is shared: the fold puts another value in, and never changes one.
+        Each command copies, and a log may tell of thousands of holds.
+        """
         own: dict[str, Any] = {
             name: dict(value) for name, value in vars(self).items() if isinstance(value, dict)
         }
-        own["covered"] = {key: set(ids) for key, ids in self.covered.items()}
-        own["let_through"] = {key: set(ids) for key, ids in self.let_through.items()}
-        own["observed"] = {key: dict(known) for key, known in self.observed.items()}
         return replace(self, touched=set(), **own)
 
     @property

@@ -15,7 +15,7 @@ import orjson
 from workbench.clock import Clock, from_text, to_text
 from workbench.durable import Beside
 from workbench.errors import Refused, StorageUnavailable
-from workbench.records import Event, HeadNote
+from workbench.records import Event, HeadNote, Hold
 from workbench.settings import Settings, own_host_name
 from workbench.snapshot import store_digest
 from workbench.spool import Spool, SpoolFault
@@ -105,13 +105,11 @@ class Store:
         with self.backend.reading() as session:
             return session.outbox()
 
-    def deliveries(self) -> dict[str, datetime]:
-        """Return when each hold was published to the gate; holds not published yet are not in it."""
-        return {
-            str(hold): from_text(str(at))
-            for _, _, hold, desired, at in self.outbox()
-            if at and desired == "paused"
-        }
+    def delivered(self, hold: Hold) -> dict[str, datetime]:
+        """Return when a hold was published to the gate, by its id; empty where it was not yet."""
+        with self.backend.reading() as session:
+            rows = session.outbox_of(hold.placed_seq)
+        return {str(hold_id): from_text(str(at)) for _, _, hold_id, _, at in rows if at}
 
     def hosts(self, state: State) -> Hosts:
         """Return the hosts whose mirrors report, but for those that were struck off."""
