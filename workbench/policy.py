@@ -36,6 +36,7 @@ class Policy:
     is_drill_required: bool = False
     drill_max_age_days: int = 31
     is_pause_by_person: bool = False
+    verifiers_required: int = 1
 
     @property
     def named_roles(self) -> set[str]:
@@ -59,6 +60,8 @@ MEANING: Mapping[str, str] = {
     "reviewed_runs": "read-only or staging runs that a person reviewed, to be ready",
     "is_drill_required": "a drill of its engine that passed, to be ready",
     "drill_max_age_days": "age at which a drill is too old",
+    "verifiers_required": "persons who must verify a record that cannot be undone, or of which nobody knows, each with "
+    "a key where it is more than one",
     "is_pause_by_person": "a trigger never pauses by itself, whatever the registry says",
 }
 """Setting -> what it says; roles that are not named mean everybody, and named ones need an enrolled key."""
@@ -79,11 +82,16 @@ def default_policy(environment: str) -> Policy:
     if environment != PRODUCTION:
         return Policy(environment)
     return Policy(
-        environment, 1, is_override_signed=True, is_first_run_guarded=True, is_drill_required=True
+        environment,
+        1,
+        is_override_signed=True,
+        is_first_run_guarded=True,
+        is_drill_required=True,
+        verifiers_required=2,
     )
 
 
-_LESS_ASKS_LESS = {"signoffs_required", "clean_runs", "reviewed_runs"}
+_LESS_ASKS_LESS = {"signoffs_required", "clean_runs", "reviewed_runs", "verifiers_required"}
 
 
 def weaker_fields(old: Policy, new: Policy) -> tuple[str, ...]:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from workbench.clock import from_text
 from workbench.control import Control
 from workbench.control.notices import (
     Notice,
     begin_notice,
     end_notice,
+    is_end_due,
     notices_due,
     say_unreachable,
 )
 from workbench.control.triggering import lasting, subjects_of
 from workbench.errors import BadSettings
+from workbench.messages import message
 from workbench.notify import AddressBook, read_book, send
 from workbench.records import Event
 from workbench.settings import Settings
-from workbench.store.state import State
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Told:
 def tell_due(control: Control, settings: Settings) -> Told:
     """Tell whom it is due to tell; never on a recorded clock. A sending that fails is recorded and fails nothing."""
     state = control.state()
-    if not lasting(state, subjects_of(state)):
+    if not lasting(state, subjects_of(state)) and not is_end_due(state, now=control.clock.now()):
         return Told()
     if settings.demo_clock_at:
         return Told(fault="the clock is a recorded one")
@@ -50,26 +48,43 @@ def tell_due(control: Control, settings: Settings) -> Told:
         return Told(fault=exc.message.rstrip("."))
     events = list(_say_unreachable(control, book, settings))
     seen: set[str] = set()
-    while due := [n for n in _due(control, book) if n.command_id not in seen]:
-        for notice in due:
-            seen.add(notice.command_id)
-            events += _tell(control, book, notice)
+    while bundles := _due(control, book, seen):
+        for bundle in bundles:
+            seen |= {notice.command_id for notice in bundle}
+            events += _tell(control, book, bundle)
     return Told(tuple(events))
 
 
-def _due(control: Control, book: AddressBook) -> list[Notice]:
-    return notices_due(control.state(), reachable=book.addresses, now=control.clock.now())
+def _due(control: Control, book: AddressBook, seen: Collection[str]) -> list[list[Notice]]:
+    """Return what is due and was not seen, in one bundle for each role and kind: one message says it all."""
+    found: dict[tuple[str, bool], list[Notice]] = {}
+    due = notices_due(control.state(), reachable=book.addresses, now=control.clock.now())
+    for notice in due:
+        if notice.command_id not in seen:
+            found.setdefault((notice.role, notice.is_over), []).append(notice)
+    return list(found.values())
 
 
-def _tell(control: Control, book: AddressBook, notice: Notice) -> list[Event]:
-    """Tell one role: recorded first, so that a death between the two tells nobody twice."""
-    begun = begin_notice(control, notice, reachable=book.addresses)
+def _tell(control: Control, book: AddressBook, bundle: Sequence[Notice]) -> list[Event]:
+    """Tell one role of a bundle in one message: each is recorded first, so that a death tells nobody twice.
+
+    What another watcher began meanwhile is left to it.
+    """
+    state = control.state()  # as it was when they were due: another look may end one meanwhile
+    begun = {
+        notice: events
+        for notice in bundle
+        if (events := begin_notice(control, notice, reachable=book.addresses))
+    }
     if not begun:
         return []
-    title, body = message(control.state(), notice)
-    sent = send(book.addresses[notice.role], title=title, body=body)
+    title, body = message(state, list(begun))
+    sent = send(book.addresses[bundle[0].role], title=title, body=body)
     outcome = "success" if sent.is_taken else "unknown" if sent.is_open else "failure"
-    return [*begun, *end_notice(control, notice, outcome=outcome, why=sent.why)]
+    told = [event for events in begun.values() for event in events]
+    for notice in begun:
+        told += end_notice(control, notice, outcome=outcome, why=sent.why)
+    return told
 
 
 def _say_unreachable(control: Control, book: AddressBook, settings: Settings) -> list[Event]:
@@ -80,35 +95,3 @@ def _say_unreachable(control: Control, book: AddressBook, settings: Settings) ->
     why = f"no address for it in {settings.notify_file.name} on {settings.host}"
     lacking = [role for role in roles if role not in book.addresses]
     return [event for role in lacking for event in say_unreachable(control, role, why=why)]
-
-
-def message(state: State, notice: Notice) -> tuple[str, str]:
-    """Return title and text of what a role is told, the command that pauses it on a line of its own."""
-    known = state.triggers[notice.key]
-    lines = [
-        f"{known['scope']}: {known['reason']}",
-        f"Number: {known['number']} {known['unit']}; fires at {known['threshold']} ({known['source']}).",
-        f"Query {known['query']}; since {from_text(known['since']):%Y-%m-%d %H:%M:%S} UTC, event {known['seq']}.",
-        f"Owner: {known['tell'][0] if known['tell'] else '-'}. Told: {_order(known, notice.role)}.",
-        "",
-        "Pause it:",
-        known["pause"],
-        "",
-        "Say that you look after it, so that nobody further is told:",
-        shlex.join(["workbench", "triggers", "--acknowledge", notice.key]),
-        "",
-        f"Store {state.store_id}, {state.environment}.",
-    ]
-    title = f"FIRES {known['scope']} {known['rule']} ({state.environment})"
-    return _plain(title), "\n".join(map(_plain, lines))
-
-
-def _order(known: Mapping[str, Any], role: str) -> str:
-    """Return the roles in the order in which they are told, up to this one."""
-    roles = list(known["tell"])
-    return ", then ".join(roles[: roles.index(role) + 1])
-
-
-def _plain(text: str) -> str:
-    """Return text on one line with nothing in it that moves a cursor or reverses its order."""
-    return "".join(c if c.isprintable() else " " for c in text)

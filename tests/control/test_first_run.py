@@ -412,6 +412,8 @@ def test_a_log_from_before_drills_were_asked_for_keeps_its_rule(
     agrees(ann)
     (cy,) = a_company(tmp_path / "new", "cy", is_gate_drilled=False)
     assert policy_of(cy.state()) == default_policy("production")
-    assert policy_of(ann.state()) == replace(default_policy("production"), is_drill_required=False)
+    assert policy_of(ann.state()) == replace(
+        default_policy("production"), is_drill_required=False, verifiers_required=1
+    )
     staging = a_store(tmp_path / "staging")
     assert "asks_drills" not in staging.events()[0].payload

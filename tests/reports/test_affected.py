@@ -38,6 +38,15 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Control]:
     return settings, ann
 
 
+@pytest.fixture(scope="module")
+def bo(told: tuple[Settings, Control], tmp_path_factory: pytest.TempPathFactory) -> Control:
+    """Return another member of a role as they give commands to the same store."""
+    _, ann = told
+    found, public_hex = a_person(ann, tmp_path_factory.mktemp("bo"), "agent-owner")
+    enrol_key(ann, Enrolment(public_hex, "agent-owner", "agent-owner"))
+    return found
+
+
 @pytest.fixture
 def command_line(
     told: tuple[Settings, Control],
@@ -149,12 +158,12 @@ def test_what_a_member_verified_blocks_no_more(told: tuple[Settings, Control]) -
     assert "ops-lead" in row["verified_by"]
     assert not row["blocks"]
     assert after["blocks"].sum() == before["blocks"].sum() - 1
-    with pytest.raises(Refused, match="verified already"):
+    with pytest.raises(Refused, match="ops-lead verified it before"):
         verify_records(ann, [change], reason="again")
 
 
 def test_a_row_that_a_later_load_tells_otherwise_is_unverified_again(
-    told: tuple[Settings, Control], tmp_path: Path
+    told: tuple[Settings, Control], bo: Control, tmp_path: Path
 ) -> None:
     """Who verified saw other content, so the change is on the list again."""
     from workbench.warehouse import Warehouse
@@ -162,6 +171,7 @@ def test_a_row_that_a_later_load_tells_otherwise_is_unverified_again(
     settings, ann = told
     record = "invoice/INV-0090"
     verify_records(ann, find_changes(settings.home, record), reason="right amount")
+    verify_records(bo, find_changes(settings.home, record), reason="as I see it, too")
     rows = [r for r in story.tables()["affected_record"] if r["record_id"] == "INV-0090"]
     path = tmp_path / "affected_record.jsonl"
     told = {**rows[0], "after": {"amount": "900.00"}, "change": ""}
@@ -175,6 +185,8 @@ def test_a_row_that_a_later_load_tells_otherwise_is_unverified_again(
     assert Warehouse.open(settings.home).load_rows("affected_record", path).rejected_count == 0
     assert is_open()
     verify_records(ann, find_changes(settings.home, record), reason="set back")
+    assert is_open(), "it cannot be undone, so that in production two persons look at it"
+    verify_records(bo, find_changes(settings.home, record), reason="it is set back")
     assert not is_open(), "a kind that the source left empty stands in no one's way"
 
 

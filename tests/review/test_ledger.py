@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -44,7 +45,7 @@ def word(when: str = "10:50", content: dict[str, Any] | None = None, **more: Any
     """Return what the log says of the change above: verified, with the content that was looked at."""
     row = {
         "source_id": "ledger", "run_id": "f3", "record_type": "invoice", "record_id": "INV-9", "change_seq": 0.0,
-        "automation_id": "triage", "verified_at": at(when), "verified_by": "ops-lead (ann)", "reason": "called",
+        "automation_id": "triage", "verified_at": at(when), "verified_by": "ops-lead (ann)", "reason": "called", "person": "ann",
         "content_sha256": seen(**content or {}), **more,
     }  # fmt: skip
     return pd.DataFrame([row])
@@ -161,6 +162,41 @@ def test_the_clean_up_list_counts_each_class_once_and_only_what_is_open() -> Non
     assert list(found["unverified_count"]) == [2, 1, 1, 2]  # INV-1 of the calm world is reversible
     assert list(found["blocking_count"]) == [2, 1, 0, 0]
     assert found["unverified_count"].sum() == rows["verified_at"].isna().sum()
+
+
+@pytest.mark.parametrize(
+    ("words", "reversibility", "is_open"),
+    [
+        ([("10:50", "ann")], "irreversible", True),
+        ([("10:50", "ann")], None, True),
+        ([("10:50", "ann")], "reversible", False),
+        ([("10:50", "ann"), ("10:52", "ann")], "irreversible", True),
+        ([("10:50", "ann"), ("10:52", "bo")], "irreversible", False),
+        ([("10:50", "ann"), ("10:52", "bo"), ("11:05", "cy")], "unknown", False),
+        ([("10:50", "ann"), ("11:05", "bo")], "irreversible", True),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_undone_takes_as_many_persons_as_policy_asks(
+    words: list[tuple[str, str]], reversibility: str | None, is_open: bool
+) -> None:
+    """Persons count, not words; what lacks one is named with who looked, and the second's instant is the record's."""
+    content = {"reversibility": reversibility}
+    tables = with_changes(change(customer_facing=True, **content))
+    for when, person in words:
+        one = word(when, content | {"customer_facing": True}, person=person, verified_by=person)
+        tables = with_rows(tables, VERIFICATIONS, one)
+    two = replace(request().thresholds, verifier_count=2)
+    found = check_records(ground(tables, thresholds=two))
+    assert (found.check.status is CheckStatus.FAIL) == is_open
+    half = found.section.tables.get("Verified by fewer persons than policy asks")
+    assert (half is not None) == is_open
+    if half is not None:
+        assert list(half["verified_by"]) == ["ann"]
+        assert list(half["persons_lacking"]) == [1]
+    rows = records_since_onset(ground(tables, thresholds=two))
+    (row,) = rows[rows["record_id"] == "INV-9"].to_dict("records")
+    if len({person for _, person in words}) > 1 and not is_open:
+        assert (row["verified_at"], row["verified_by"]) == (at("10:52"), "ann and bo")
 
 
 def back(when: str = "10:55", **more: Any) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from workbench.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from workbench.control.verifying import Verified
     from workbench.reports.affected import Ledger
     from workbench.store.state import State
     from workbench.warehouse.changes import Looked
@@ -229,19 +230,28 @@ def mark_verified(
         manifest_version=looked.version,
         command_id=command_id,
     )
+    _show_done(done)
+    closing_line(control)
+
+
+def _show_done(done: Verified) -> None:
     for name in done.record_names:
         click.echo(one_line(f"Recorded that you verified {name}."))
     known = f"; {done.known_count} had been verified before" if done.known_count else ""
     click.echo(f"{done.change_count} changes verified{known}.")
-    closing_line(control)
+    if done.wanting_count:
+        click.echo(
+            f"{done.wanting_count} of them still need another person where they cannot be undone "
+            "(`verifiers_required` of the policy), by the same command."
+        )
 
 
 def _show_looked(looked: Looked, state: State) -> None:
     """Print what the word will be about: a person signs nothing that they were not shown."""
-    from workbench.store.record_events import is_verified
+    from workbench.store.record_events import is_verified_enough
 
     pairs = zip(looked.changes, looked.rows, strict=True)
-    rows = [row for change, row in pairs if not is_verified(state, change)]
+    rows = [row for change, row in pairs if not is_verified_enough(state, change)]
     click.echo(f"{len(rows):,} changes to verify, of version {looked.version} of the warehouse.")
     if rows:
         click.echo(table(_LOOKED, [_looked_cells(row) for row in rows]))

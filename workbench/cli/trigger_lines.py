@@ -96,4 +96,5 @@ def told_lines(told: Told, *, is_new: bool = True) -> Iterator[str]:
 
 def _told_line(event: Event) -> str:
     why = f": {event.reason}" if event.reason else ""
-    return f"{_HOW[event.outcome]}  {event.payload['role']}  of {event.target}{why}"
+    of = f"that {event.target} is over" if event.payload.get("is_over") else f"of {event.target}"
+    return f"{_HOW[event.outcome]}  {event.payload['role']}  {of}{why}"

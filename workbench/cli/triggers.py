@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import signal
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,7 @@ from workbench.trigger_rules import TriggerFinding, TriggerState
 
 if TYPE_CHECKING:
     from workbench.noticing import Noticed
+    from workbench.records import Event
 
 FIRES_EXIT_CODE = 22
 
@@ -126,6 +127,12 @@ def _say_rest(findings: tuple[TriggerFinding, ...], new: set[str]) -> None:
         click.echo("Nothing fires." if not doubts else "Nothing that can be told fires.")
 
 
+def _told_document(event: Event) -> dict[str, Any]:
+    over = {"is_over": True} if event.payload.get("is_over") else {}
+    said = {"outcome": event.outcome, "why": event.reason}
+    return {"role": event.payload["role"], "of": event.target, **said, **over}
+
+
 def _document(control: Control, noticed: Noticed) -> dict[str, object]:
     state, head = control.state(), control.head_note()
     return {
@@ -149,15 +156,6 @@ def _document(control: Control, noticed: Noticed) -> dict[str, object]:
             if f.state is not TriggerState.QUIET
         ],
         "placed": list(noticed.hold_ids),
-        "told": [
-            {
-                "role": e.payload["role"],
-                "of": e.target,
-                "outcome": e.outcome,
-                "why": e.reason,
-            }
-            for e in noticed.told.events
-            if e.action == "notice.end"
-        ],
+        "told": [_told_document(e) for e in noticed.told.events if e.action == "notice.end"],
         "nobody_is_told": noticed.told.fault,
     }

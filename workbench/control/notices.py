@@ -24,6 +24,10 @@ TRY_AGAIN_AFTER = timedelta(minutes=1)
 """A sending that surely came to nobody is tried again so often, this long apart; a look comes once a minute."""
 
 
+OVER_WITHIN = timedelta(days=1)
+"""An end that nobody could be told of so long is news to nobody."""
+
+
 @dataclass(frozen=True)
 class Notice:
     """One role to be told of one episode.
@@ -31,29 +35,33 @@ class Notice:
     Attributes:
         key: scope and rule of the episode; `episode` is the event that began it.
         tries: which try this is, from 1: another follows only where the one before surely came to nobody.
+        is_over: told is that it ended, to who was told that it began.
     """
 
     key: str
     episode: int
     role: str
     tries: int = 1
+    is_over: bool = False
 
     @property
     def command_id(self) -> str:
         """Return the id under which it is recorded: the same for whoever else comes to tell it."""
-        return f"notice-{self.key}-{self.episode}-{self.role}-{self.tries}"
+        kind = "over" if self.is_over else "notice"
+        return f"{kind}-{self.key}-{self.episode}-{self.role}-{self.tries}"
 
     @property
     def payload(self) -> dict[str, Any]:
         """Return what its events hold."""
-        return {"role": self.role, "episode": self.episode, "tries": self.tries}
+        over = {"is_over": True} if self.is_over else {}
+        return {"role": self.role, "episode": self.episode, "tries": self.tries, **over}
 
 
 def notices_due(state: State, *, reachable: Collection[str], now: datetime) -> list[Notice]:
-    """Return whom to tell now, for every episode that lasts and that nobody acknowledged.
+    """Return whom to tell now: of every episode that lasts and that nobody acknowledged, and of each that ended.
 
     The first role that can be told at once, each next one when the role before had its time to acknowledge; a role
-    that cannot be told, or was told in vain, is not waited for.
+    that cannot be told, or was told in vain, is not waited for. Of an end each role is told that may know of the begin.
     """
     subjects = subjects_of(state)
     waits = {s.scope: timedelta(seconds=s.rules.tell_next_seconds) for s in subjects}
@@ -63,7 +71,32 @@ def notices_due(state: State, *, reachable: Collection[str], now: datetime) -> l
         if known["scope"] in waits and "acknowledged_by" not in known:
             roles = [role for role in known["tell"] if role in reachable]
             found += _due(key, known, roles, wait=waits[known["scope"]], now=now)
-    return found
+    return [*found, *_over_due(state, reachable, now)]
+
+
+def is_end_due(state: State, *, now: datetime) -> bool:
+    """Tell whether somebody is to be told of an end, if only they had an address."""
+    overs = [known["over"] for known in state.triggers.values() if "over" in known]
+    everybody = {role for over in overs for role in over["roles"]}
+    return any(_over_due(state, everybody, now))
+
+
+def _over_due(state: State, reachable: Collection[str], now: datetime) -> Iterator[Notice]:
+    for key, known in sorted(state.triggers.items()):
+        over = known.get("over")
+        if not over or now >= from_text(known["since"]) + OVER_WITHIN:
+            continue
+        for role in over["roles"]:
+            told = known.get("notices", {}).get(role)
+            if role in reachable and (told is None or _is_tried_again(told, now)):
+                tries = told["tries"] + 1 if told else 1
+                yield Notice(key, over["episode"], role, tries, is_over=True)
+
+
+def _is_tried_again(told: Mapping[str, Any], now: datetime) -> bool:
+    """Tell whether a sending surely came to nobody and it is time for another."""
+    is_time = now >= from_text(told["told_at"]) + TRY_AGAIN_AFTER
+    return told["outcome"] == "failure" and told["tries"] < MOST_TRIES and is_time
 
 
 def _due(
@@ -74,11 +107,9 @@ def _due(
         if told is None:
             yield Notice(key, known["seq"], role)
             return
-        told_at = from_text(told["told_at"])
-        if told["outcome"] == "failure":
-            if told["tries"] < MOST_TRIES and now >= told_at + TRY_AGAIN_AFTER:
-                yield Notice(key, known["seq"], role, told["tries"] + 1)
-        elif now < told_at + wait:
+        if _is_tried_again(told, now):
+            yield Notice(key, known["seq"], role, told["tries"] + 1)
+        elif told["outcome"] != "failure" and now < from_text(told["told_at"]) + wait:
             return
 
 

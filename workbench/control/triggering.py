@@ -127,9 +127,19 @@ def _drafts(
         else:
             is_new = before != TriggerState.CANNOT_TELL and not known.get("doubt")
         if is_new:
-            payload = _payload(one, subjects[one.scope])
+            payload = {**_payload(one, subjects[one.scope]), **_over(one, known)}
             action = _ACTIONS[one.state]
             yield Draft(now, actor, action, one.key, reason=one.sentence, payload=payload)
+
+
+def _over(one: TriggerFinding, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which episode ends, and the roles that were told of it or may have been; nothing where none was."""
+    notices = known.get("notices", {})
+    roles = [role for role, sent in notices.items() if sent["outcome"] != "failure"]
+    if one.state is not TriggerState.QUIET or known.get("state") != TriggerState.FIRES or not roles:
+        return {}
+    told = {"episode": known["seq"], "began_at": known["since"], "reason": known["reason"]}
+    return {"over": {**told, "roles": roles}}
 
 
 def _payload(one: TriggerFinding, subject: Subject) -> dict[str, Any]:

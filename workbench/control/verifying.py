@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import NoReturn
 
 from workbench.control.commands import Control
 from workbench.control.entitling import check_role
@@ -13,7 +14,13 @@ from workbench.control.signing import Who, key_of
 from workbench.errors import Refused, UsageFault
 from workbench.evidence import LoadedChange
 from workbench.store.log import Draft
-from workbench.store.record_events import asks_for_keys, is_verified
+from workbench.store.record_events import (
+    asks_for_keys,
+    is_verified,
+    is_verified_enough,
+    verifiers_of,
+)
+from workbench.store.signoffs import policy_of
 from workbench.store.state import State
 from workbench.store.store import Change, Command
 
@@ -23,15 +30,17 @@ MOST_CHANGES = 500
 
 @dataclass(frozen=True)
 class Verified:
-    """What a command recorded: records and changes, and how many changes were verified before.
+    """What a command recorded: records and changes, and how many changes somebody had verified before.
 
     Attributes:
         record_names: `type/id` of each record of which something was recorded.
+        wanting_count: changes that count only where they can be undone, for policy asks further persons otherwise.
     """
 
     record_names: tuple[str, ...]
     change_count: int
     known_count: int
+    wanting_count: int = 0
 
 
 def verify_records(
@@ -71,7 +80,8 @@ def verify_records(
     )
     events = [event for event in done.events if event.action == "record.verify"]
     count = sum(len(event.payload["changes"]) for event in events)
-    return Verified(tuple(dict.fromkeys(event.target for event in events)), count, known)
+    wanting = sum(not is_verified_enough(done.state, one) for one in changes)
+    return Verified(tuple(dict.fromkeys(e.target for e in events)), count, known, wanting)
 
 
 def _check_writable(change: LoadedChange) -> None:
@@ -96,13 +106,28 @@ def _decide(
     if asks_for_keys(state):
         key = key_of(who, "A verification that unblocks a restart")
         check_role(state, key, roles=(), doing="verify a record")
-    new = [one for one in changes if not is_verified(state, one)]
+    person = who.key.person if who.key else who.text
+    new = [
+        one
+        for one in changes
+        if not is_verified_enough(state, one) and person not in verifiers_of(state, one)
+    ]
     if not new:
+        _refuse_known(state, changes, person)
+    return Change(list(_drafts(new, draft, version=version)))
+
+
+def _refuse_known(state: State, changes: Sequence[LoadedChange], person: str) -> NoReturn:
+    if all(is_verified_enough(state, one) for one in changes):
         raise Refused(
             "All of it is verified already; nothing was recorded.",
             next_step="`workbench affected list HOLD` shows by whom, and what is still open",
         )
-    return Change(list(_drafts(new, draft, version=version)))
+    wanted = policy_of(state).verifiers_required
+    raise Refused(
+        f"{person} verified it before, and policy asks {wanted} persons for what cannot be undone.",
+        next_step="another person looks at it and types the same command",
+    )
 
 
 def _drafts(changes: Sequence[LoadedChange], draft: Draft, *, version: int) -> Iterator[Draft]:

@@ -33,6 +33,7 @@ from workbench.store.anchors import read_notes
 from workbench.store.attesting import signature_words
 from workbench.store.audit import verify_events
 from workbench.store.folding import fold
+from workbench.store.signoffs import policy_of
 from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketFault
@@ -112,7 +113,10 @@ def freeze(
     With `pinned` the question, but for its onset, and what our log feeds stay those of an earlier answer.
     """
     with Warehouse.open(home).snapshot(parameters.manifest_version or None) as snapshot:
-        limits = thresholds_under(state.policies.get(state.environment))
+        limits = replace(
+            thresholds_under(state.policies.get(state.environment)),
+            verifier_count=policy_of(state).verifiers_required,
+        )
 
         def run(call: QueryCall) -> pd.DataFrame:
             asked = of_store(call, state.store_id)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import pandas as pd
 
 from workbench.records import Check, CheckStatus
-from workbench.review.ground import WITHDRAWN, Finding, Ground, Section, counted, filled
+from workbench.review.ground import (
+    VERIFICATIONS,
+    WITHDRAWN,
+    Finding,
+    Ground,
+    Section,
+    counted,
+    filled,
+)
 from workbench.review.ledger import ONCE, duplicates, shown, with_circumstances
 from workbench.review.pausing import audit_pause
 from workbench.review.said_none import said_none_table
-from workbench.review.verified import withdrawn_table
-
-BINDING = ("irreversible", "unknown")
-"""Classes that must be verified before a restart: nobody can take them back, or nobody knows."""
+from workbench.review.verified import BINDING, half_verified, withdrawn_table
 
 
 def check_records(ground: Ground) -> Finding:
@@ -44,11 +49,22 @@ def check_records(ground: Ground) -> Finding:
         "Records since the onset, by class": by_class(records),
         "Records to verify before a restart": _shown(open_records),
         "Written more than once": twice,
-        "Verifications that were taken back": withdrawn_table(records, ground.table(WITHDRAWN)),
-        "Who said that nothing was written": said_none_table(ground),
+        **_words(ground, records),
     }
     section = Section("Affected records", sentence, filled(tables))
     return Finding(check, section, escalations)
+
+
+def _words(ground: Ground, records: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return what persons said that does not show in the rows: too few of them, taken back, or that there are none."""
+    half = half_verified(
+        records, ground.table(VERIFICATIONS), as_of=ground.as_of, needed=ground.verifier_count
+    )
+    return {
+        "Verified by fewer persons than policy asks": half,
+        "Verifications that were taken back": withdrawn_table(records, ground.table(WITHDRAWN)),
+        "Who said that nothing was written": said_none_table(ground),
+    }
 
 
 def records_since_onset(ground: Ground) -> pd.DataFrame:

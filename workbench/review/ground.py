@@ -57,7 +57,7 @@ COLUMNS: Mapping[str, str] = {
     PROBATION: "probation_id hold_id automation_id max_runs started_at ended_at",
     TICKETS: "probation_id run_id automation_id taken_at",
     VERIFICATIONS: "source_id run_id record_type record_id change_seq automation_id content_sha256 verified_at"
-    " verified_by reason",
+    " verified_by person reason",
     WITHDRAWN: "source_id run_id record_type record_id change_seq automation_id withdrawn_at withdrawn_by reason",
     NONE_SAID: "hold_id automation_id since_at until_at run_count runs_sha256 said_at said_by reason",
 }
@@ -145,7 +145,9 @@ class Ground:
                 found[name] = rows[rows["automation_id"].isin(self.request.automation_ids)]
         records = "review.affected_records"
         known = without_withdrawn(found[records], found[WITHDRAWN], as_of=self.as_of)
-        found[records] = with_verifications(known, found[VERIFICATIONS], as_of=self.as_of)
+        found[records] = with_verifications(
+            known, found[VERIFICATIONS], as_of=self.as_of, needed=self.verifier_count
+        )
         return found
 
     @cached_property
@@ -188,6 +190,11 @@ class Ground:
     def limits(self) -> Any:
         """Thresholds of this review."""
         return self.request.thresholds
+
+    @property
+    def verifier_count(self) -> int:
+        """Persons who must verify a record that cannot be undone."""
+        return int(self.request.thresholds.verifier_count)
 
     @cached_property
     def memo(self) -> dict[str, Any]:

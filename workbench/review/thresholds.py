@@ -65,6 +65,7 @@ class ReviewThresholds:
     baseline_run_count: float = _threshold(
         59, "exact one-sided bound: a baseline of fewer runs cannot bound a rate at 5 %"
     )
+    verifier_count: int = _threshold(1, "one person looks at a record, however it can be undone")
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def source(self, name: str) -> str:

@@ -8,6 +8,9 @@ import pandas as pd
 
 from workbench.evidence import change_sha256
 
+BINDING = ("irreversible", "unknown")
+"""Classes that must be verified before a restart: nobody can take them back, or nobody knows."""
+
 KEY = ["source_id", "run_id", "record_type", "record_id", "change_seq"]
 
 
@@ -43,30 +46,63 @@ def withdrawn_table(records: pd.DataFrame, withdrawn: pd.DataFrame) -> pd.DataFr
 
 
 def with_verifications(
-    records: pd.DataFrame, words: pd.DataFrame, *, as_of: pd.Timestamp
+    records: pd.DataFrame, words: pd.DataFrame, *, as_of: pd.Timestamp, needed: int = 1
 ) -> pd.DataFrame:
     """Return the changes with `verified_at` and `verified_by` of the log where the source has none.
 
     A word counts up to `as_of`, and only for the content that was looked at: a row that was rewritten since is
-    unverified again.
+    unverified again. What binds needs the words of `needed` persons and is verified when the last of them gave it.
     """
     # Not exclusive: the log's position bounds it too, and on a recorded clock both are the same instant.
     words = words[words["verified_at"] <= as_of]
     if records.empty or words.empty:
         return records
-    # By content too: two persons may have looked at the same change before and after it was rewritten.
-    known = {(key_of(row), row["content_sha256"]): row for _, row in words.iterrows()}
+    known = _by_content(words)
     told: list[tuple[Any, Any]] = []
     for _, row in records.iterrows():
         is_open = pd.isna(row["verified_at"])
-        word = known.get((key_of(row), content_of(row))) if is_open else None
-        said = row if word is None else word
-        told.append((said["verified_at"], said["verified_by"]))
+        said = known.get((key_of(row), content_of(row)), []) if is_open else []
+        count = needed if (row["reversibility"] or "unknown") in BINDING else 1
+        if len(said) < count or not said:
+            told.append((row["verified_at"], row["verified_by"]))
+        else:
+            heard = said[-1:] if count == 1 else said[:count]
+            told.append(
+                (heard[-1]["verified_at"], " and ".join(one["verified_by"] for one in heard))
+            )
     at = pd.Series([at for at, _ in told], records.index)
     return records.assign(
         verified_at=pd.to_datetime(at, utc=True).astype(records["verified_at"].dtype),
         verified_by=pd.Series([by for _, by in told], records.index, dtype=object),
     )
+
+
+def _by_content(words: pd.DataFrame) -> dict[tuple[tuple[str, ...], str], list[pd.Series[Any]]]:
+    """Return the words by change and by the content that was seen, the newest of each person, in order.
+
+    By content too: two persons may have looked at the same change before and after it was rewritten.
+    """
+    found: dict[tuple[tuple[str, ...], str], dict[str, pd.Series[Any]]] = {}
+    for _, row in words.iterrows():
+        said = found.setdefault((key_of(row), str(row["content_sha256"])), {})
+        said.pop(str(row["person"]), None)
+        said[str(row["person"])] = row
+    return {key: list(said.values()) for key, said in found.items()}
+
+
+def half_verified(
+    records: pd.DataFrame, words: pd.DataFrame, *, as_of: pd.Timestamp, needed: int
+) -> pd.DataFrame:
+    """Return the open changes that somebody verified, by fewer persons than policy asks: by whom, and how many more."""
+    known = _by_content(words[words["verified_at"] <= as_of])
+    columns = ["record_type", "record_id", "run_id", "verified_by", "persons_lacking"]
+    rows = []
+    for _, row in records[records["verified_at"].isna()].iterrows():
+        if said := known.get((key_of(row), content_of(row)), []):
+            by = " and ".join(one["verified_by"] for one in said)
+            named = [row["record_type"], row["record_id"], row["run_id"]]
+            rows.append([*named, by, needed - len(said)])
+    return pd.DataFrame(rows, columns=columns)
 
 
 def key_of(row: pd.Series[Any]) -> tuple[str, ...]:

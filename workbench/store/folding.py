@@ -91,6 +91,7 @@ def apply(state: State, event: Event) -> None:
 def _on_init(state: State, event: Event) -> None:
     state.environment = event.payload["environment"]
     state.asks_drills = bool(event.payload.get("asks_drills"))
+    state.asks_verifiers = bool(event.payload.get("asks_verifiers"))
 
 
 def _on_automation(state: State, event: Event) -> None:

@@ -28,9 +28,8 @@ def init_store(settings: Settings, clock: Clock, *, environment: str, actor: str
     mark = {"id": f"init-{store_id}", "digest": log.digest(content)}
     payload: dict[str, Any] = {"environment": environment, "schema": SCHEMA_VERSION}
     if environment == PRODUCTION:
-        payload["asks_drills"] = (
-            True  # logs from before this rule are read by the rule that they had
-        )
+        # Logs from before these rules are read by the rules that they had.
+        payload |= {"asks_drills": True, "asks_verifiers": True}
     payload["command"] = mark
     draft = log.Draft(clock.now(), actor, "store.init", store_id, payload=payload)
     body = log.body_of(draft, seq=1, store_id=store_id)

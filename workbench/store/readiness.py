@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from workbench.records import (
     CHECKLIST,
@@ -87,6 +89,21 @@ def unready(state: State, hold: Hold, *, effects: str, now: datetime) -> str:
     if not lacking or effects == "read":
         return ""
     return f"{hold.hold_id} holds what is not ready: it lacks {'; '.join(lacking)}"
+
+
+def kept_fault(state: State, hold: Hold, *, body: Mapping[str, Any]) -> str:
+    """Return why the newest decision about a first-run hold stands against what would open it, or an empty text.
+
+    Only a decision that keeps it although it is ready does. A narrow restart goes on it where it decided one.
+    """
+    kept = state.kept_ready.get(hold.hold_id, "")
+    if not kept:
+        return ""
+    decision = state.decisions[kept]
+    is_narrow = "covered" not in body and decision.decision is VerdictKind.RESTART_NARROW
+    if is_narrow and body["decision_id"] == kept:
+        return ""
+    return f"{kept} decided {decision.decision} about {hold.hold_id}; that it is ready is no answer to it"
 
 
 def release_fault(state: State, hold: Hold, *, releaser: EnrolledKey | None) -> str:

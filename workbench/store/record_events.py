@@ -30,11 +30,13 @@ def asks_for_keys(state: State) -> bool:
     """Tell whether policy lets no unsigned word open a restart: it asks for sign-offs, or names who opens."""
     policy = policy_of(state)
     named = policy.may_sign or policy.may_decide or policy.may_resume or policy.may_release
-    return bool(policy.signoffs_required or policy.is_override_signed or named)
+    # Two persons are told apart by their keys alone.
+    by_two = policy.signoffs_required or policy.is_override_signed or policy.verifiers_required > 1
+    return bool(by_two or named)
 
 
 def counted_words(state: State) -> list[dict[str, Any]]:
-    """Return the verifications that count now, in the order of the log.
+    """Return the verifications that count now, each with its `person`, in the order of the log.
 
     Asked at every use, for policy and roles change: a word counts whose key is a member's, and an unsigned one
     only while policy asks for none.
@@ -44,8 +46,11 @@ def counted_words(state: State) -> list[dict[str, Any]]:
 
 
 def _counted(state: State, key: str) -> list[dict[str, Any]]:
-    words = state.verified.get(key, {})
-    return [word for key_id, word in words.items() if is_counted(state, key_id)]
+    return [
+        {**word, "person": state.keys[key_id].person if key_id else word["verified_by"]}
+        for key_id, word in state.verified.get(key, {}).items()
+        if is_counted(state, key_id)
+    ]
 
 
 def is_counted(state: State, key_id: str) -> bool:
@@ -57,8 +62,20 @@ def is_counted(state: State, key_id: str) -> bool:
 
 def is_verified(state: State, change: LoadedChange) -> bool:
     """Tell whether somebody whose word counts verified a change as it stands now: a row rewritten since is not."""
+    return bool(verifiers_of(state, change))
+
+
+def verifiers_of(state: State, change: LoadedChange) -> set[str]:
+    """Return the persons whose word counts for a change as it stands now; who has two keys is one person."""
     words = _counted(state, change_key(change))
-    return any(word["content_sha256"] == change.content_sha256 for word in words)
+    return {
+        str(word["person"]) for word in words if word["content_sha256"] == change.content_sha256
+    }
+
+
+def is_verified_enough(state: State, change: LoadedChange) -> bool:
+    """Tell whether so many persons verified a change as policy asks for what cannot be undone."""
+    return len(verifiers_of(state, change)) >= policy_of(state).verifiers_required
 
 
 def on_record_verify(state: State, event: Event) -> None:

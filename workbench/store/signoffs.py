@@ -35,7 +35,9 @@ def policy_of(state: State) -> Policy:
     if applied := state.policies.get(state.environment):
         return applied
     usual = default_policy(state.environment)
-    return usual if state.asks_drills else replace(usual, is_drill_required=False)
+    if not state.asks_drills:
+        usual = replace(usual, is_drill_required=False)
+    return usual if state.asks_verifiers else replace(usual, verifiers_required=1)
 
 
 def plan_of(target: str, payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class State:
         covered: hold id -> ids that it covers; grows while the hold stands and never shrinks, so that
             an edit of the registry un-pauses nothing.
         asks_drills: made when drills were asked for without a policy; older logs were not.
+        asks_verifiers: likewise of two persons who verify what cannot be undone.
         observed: (hold id, automation id) -> instants recorded of the pause at that automation.
         let_through: probation id -> ids that it still lets through; shrinks when an automation is edited
             out of its scope or retired and never grows, so that no later edit opens it again.
@@ -71,6 +72,7 @@ class State:
     store_id: str = ""
     environment: str = ""
     asks_drills: bool = False
+    asks_verifiers: bool = False
     seq: int = 0
     head_hash: str = ""
     event_count: int = 0

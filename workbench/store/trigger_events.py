@@ -60,8 +60,10 @@ def on_notice_end(state: State, event: Event) -> None:
 
 
 def _episode(state: State, event: Event) -> dict[str, Any]:
-    """Return the episode that an event is about where it still lasts, else nothing."""
+    """Return the episode that an event is about where it still lasts, or whose end it tells of; else nothing."""
     known = state.triggers.get(event.target, {})
+    if event.payload.get("is_over"):
+        return known if known.get("over", {}).get("episode") == event.payload["episode"] else {}
     is_same = known.get("seq") == event.payload["episode"]
     return known if is_same and known["state"] == TriggerState.FIRES else {}
 

@@ -20,7 +20,7 @@ from workbench.store.countersigning import (
     second_fault,
     weakened,
 )
-from workbench.store.readiness import release_fault, unready
+from workbench.store.readiness import kept_fault, release_fault, unready
 from workbench.store.signatures import signer_of
 from workbench.store.signoffs import holds_role, opening_fault, policy_of
 from workbench.store.state import State
@@ -187,6 +187,8 @@ def _fault_of(state: State, event: Event) -> str:
     if hold is None or not hold.is_first_run or body["break_glass_reason"]:
         return opening_fault(state, event)
     if why := unready(state, hold, effects=body.get("effects", "write"), now=event.occurred_at):
+        return why
+    if why := kept_fault(state, hold, body=body):
         return why
     if body["decision_id"] or "covered" not in body:
         return opening_fault(state, event)
