@@ -29,6 +29,7 @@ from workbench.store.record_events import counted_words
 from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketFault
+from workbench.trigger_rules import rules_of
 from workbench.warehouse import Warehouse, WarehouseSnapshot
 
 QueriesOf = Callable[[ReviewRequest], list[QueryCall]]
@@ -122,6 +123,7 @@ def freeze(
     tables["store.probation"] = probation_rows(state)
     tables["store.tickets"] = ticket_rows(store, state, until=request.as_of)
     tables["store.verifications"] = verification_rows(state)
+    tables["store.objectives"] = objective_rows(state)
     if pinned:
         tables.update({name: pinned.tables[name] for name in STORE_FED})
     return Frozen(request, tables, version, digests, content)
@@ -224,6 +226,24 @@ def probation_rows(state: State) -> pd.DataFrame:
     return found.assign(
         started_at=pd.to_datetime(found["started_at"], utc=True),
         ended_at=pd.to_datetime(found["ended_at"], utc=True),
+    )
+
+
+def objective_rows(state: State) -> pd.DataFrame:
+    """Return one row per objective of the registry and automation that it is about, a category's as well."""
+    standing = {k: a for k, a in sorted(state.automations.items()) if not a.is_retired}
+    stated = [(f"automation={k}", a.triggers, [k]) for k, a in standing.items()]
+    for key, category in sorted(state.categories.items()):
+        members = [k for k, a in standing.items() if a.category == key]
+        stated.append((f"category={key}", category.triggers, members))
+    rows = [
+        (scope, member, len(members), percent)
+        for scope, triggers, members in stated
+        if (percent := rules_of(triggers).objective_percent)
+        for member in members
+    ]
+    return pd.DataFrame(
+        rows, columns=["scope", "automation_id", "member_count", "objective_percent"]
     )
 
 

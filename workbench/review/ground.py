@@ -19,6 +19,7 @@ CHAIN = "store.chain"
 PROBATION = "store.probation"
 TICKETS = "store.tickets"
 VERIFICATIONS = "store.verifications"
+OBJECTIVES = "store.objectives"
 
 COLUMNS: Mapping[str, str] = {
     "review.registered_automations": "automation_id kind category environment owner restart_owner deputy engine"
@@ -51,11 +52,13 @@ COLUMNS: Mapping[str, str] = {
     " has_open_step is_vanished",
     "review.pause_reach": "hold_id automation_id recorded_at receipt_at watched_until_at start_count last_start_at"
     " write_count last_write_at",
+    "review.outcomes": "source_id run_id automation_id started_at finished_at is_failed",
     CHAIN: "is_ok event_count finding",
     PROBATION: "probation_id hold_id automation_id max_runs started_at ended_at",
     TICKETS: "probation_id run_id automation_id taken_at",
     VERIFICATIONS: "source_id run_id record_type record_id change_seq automation_id content_sha256 verified_at"
     " verified_by reason",
+    OBJECTIVES: "scope automation_id member_count objective_percent",
 }
 """Columns of each table, instants by their suffix; a table that is not given counts as empty."""
 
@@ -71,6 +74,7 @@ _NUMBERS = (
     "event_count",
     "start_count",
     "write_count",
+    "member_count",
     "expected_interval_seconds",
 )
 _INSTANT: Final = "datetime64[us, UTC]"
