@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+_PERCENT = re.compile(r"\d{1,2}(?:\.\d{1,3})?")
 _MONEY = re.compile(r"\d{1,12}(?:\.\d{1,6})? [A-Z]{3}")
 ACTIONS = ("notify", "pause")
 _BOUNDS = {
@@ -37,6 +38,7 @@ class TriggerRules:
         suspect_changes: records that customers see, changed within an hour by runs that failed or began
             on context that was too old.
         customer_changes_per_hour: records that customers see, changed within an hour by any run.
+        objective_percent: share of runs that is to succeed, `99.5`; the rest is the error budget.
         tell_next_seconds: how long a role that was told has to acknowledge before the next one is told, too.
     """
 
@@ -63,6 +65,7 @@ class TriggerRules:
         3, "the shipped recording: ordinary failures change one or two such records in an hour"
     )
     customer_changes_per_hour: int = _rule(0, "the registry")
+    objective_percent: str = _rule("", "the registry")
     tell_next_seconds: int = _rule(
         300, "5 minutes to answer for what users see (Site Reliability Engineering, chapter 11)"
     )
@@ -88,9 +91,16 @@ def why_wrong(name: str, value: Any) -> str:
     if name.startswith("budget_"):
         is_money = value == "" or (isinstance(value, str) and _MONEY.fullmatch(value))
         return "" if is_money else f'{name} must be an amount and a currency, like "1.50 USD"'
+    if name == "objective_percent":
+        is_share = isinstance(value, str) and (value == "" or _is_objective(value))
+        return "" if is_share else f'{name} must be a share between 0 and 100 as text, like "99.5"'
     least, most = _BOUNDS.get(name, (0, 10**9))
     is_count = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
     return "" if is_count else f"{name} must be a whole number from {least} to {most}"
+
+
+def _is_objective(text: str) -> bool:
+    return bool(_PERCENT.fullmatch(text)) and Decimal(text) > 0
 
 
 def rules_of(stated: Mapping[str, Any]) -> TriggerRules:

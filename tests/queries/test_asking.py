@@ -53,6 +53,7 @@ ASKED: dict[str, Any] = {
     "source_id": "source",
     "hour_since": at("10:00"),
     "day_since": DAY,
+    "ended_since": DAY,
     "run_count": 20,
     "newest_count": 0,
     "paused_at": at("10:00"),

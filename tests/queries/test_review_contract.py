@@ -29,6 +29,7 @@ KEYS = {
     "review.hold_targets": "hold_id automation_id",
     "review.decisions": "decision_id",
     "review.runs": "source_id run_id",
+    "review.outcomes": "source_id run_id",
     "review.failed_steps": "source_id run_id step_id attempt",
     "review.audit_events": "source_id event_id",
     "review.operator_events": "source_id event_id",

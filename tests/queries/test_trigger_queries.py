@@ -22,6 +22,7 @@ MORE: dict[str, Any] = {
     "newest_count": 1,
     "hour_since": HOUR,
     "day_since": A_DAY,
+    "ended_since": A_DAY,
 }
 
 
@@ -68,6 +69,24 @@ def test_recent_runs_are_the_last_that_ended() -> None:
         """,
     )
     assert [row[1] for row in ask(given, "triggers.recent_runs")] == ["r2", "r4"]
+
+
+def test_outcomes_are_what_ended_in_the_longest_window() -> None:
+    """Begun earlier but ended in it counts; cancelled, ended before it or later does not."""
+    given = Given().table(
+        "run",
+        """
+        run_id | automation_id | status    | first_seen_at | started_at | finished_at
+        r1     | triage        | crashed   | 08:00         | 08:00      | 10:01
+        r2     | triage        | succeeded | 10:02         | 10:02      | 10:03
+        r3     | triage        | cancelled | 10:04         | 10:04      | 10:05
+        r4     | triage        | failed    | 08:06         | 08:06      | 09:59
+        r5     | triage        | failed    | 10:59         | 10:59      | 11:00
+        """,
+    )
+    found = given.ask("triggers.outcomes", **TRIAGE, **WINDOW, ended_since=HOUR)
+    assert list(found["run_id"]) == ["r1", "r2"]
+    assert list(found["is_failed"]) == [True, False]
 
 
 def test_the_usual_cost_leaves_out_the_newest_runs() -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.cli.ground import REGISTRY, a_registry_file, a_store, refused, run
 from workbench.errors import BadSettings
 from workbench.registry import Registry, read_registry
+from workbench.reports.opened import objective_rows
 from workbench.trigger_rules import TriggerRules, money, rules_of, why_wrong
 
 TABLES = """
@@ -73,6 +74,10 @@ def test_a_category_pauses_only_where_its_own_table_says_so(tmp_path: Path) -> N
         ("[triggers]\nfailure_rate_percent = 100\n", 2, "from 0 to 99"),
         ("[triggers]\nfailure_rate_runs = 9\n", 2, "from 10 to 1000"),
         ('[triggers]\naction = "mail"\n', 2, "one of notify, pause"),
+        ("[triggers]\nobjective_percent = 99\n", 2, "a share between 0 and 100 as text"),
+        ('[triggers]\nobjective_percent = "100"\n', 2, "a share between 0 and 100 as text"),
+        ('[triggers]\nobjective_percent = "0.0"\n', 2, "a share between 0 and 100 as text"),
+        ('[triggers]\nobjective_percent = "99.5 %"\n', 2, "a share between 0 and 100 as text"),
         ("[triggers]\nbudget_per_day = 5\n", 2, "an amount and a currency"),
         ('[triggers]\nbudget_per_day = "5 usd"\n', 2, "an amount and a currency"),
         ('[triggers.staging]\nbudget = "5 USD"\n', 2, "unknown key 'budget'"),
@@ -139,3 +144,26 @@ def test_every_rule_says_where_its_number_comes_from() -> None:
     assert (stated.failure_streak, stated.source("failure_streak")) == (2, "registry, [triggers]")
     assert stated.source("spend_ratio").startswith("the shipped recording")
     assert [str(part) for part in money("1.50 USD")] == ["1.50", "USD"]
+
+
+def test_objectives_reach_a_review_for_each_automation_and_each_category_as_a_whole() -> None:
+    """An automation has its category's unless it states its own; what states none is in no row."""
+    tables = (
+        '\n[categories.commerce.triggers]\nobjective_percent = "99"\n'
+        '[automations.invoice-triage.triggers]\nobjective_percent = "95.5"\n'
+    )
+    rows = objective_rows(a_store(registry=REGISTRY + tables).state())
+    members = ["invoice-triage", "order-sync", "price-lookup"]
+    assert rows.values.tolist() == [
+        ["automation=invoice-triage", "invoice-triage", 1, "95.5"],
+        ["automation=order-sync", "order-sync", 1, "99"],
+        ["automation=price-lookup", "price-lookup", 1, "99"],
+        *[["category=commerce", one, 3, "99"] for one in members],
+    ]
+
+
+def test_a_registry_without_objectives_gives_a_review_none() -> None:
+    """The table is empty and has its columns."""
+    rows = objective_rows(a_store().state())
+    assert rows.empty
+    assert list(rows.columns) == ["scope", "automation_id", "member_count", "objective_percent"]

@@ -37,6 +37,7 @@ from workbench.store.signoffs import policy_of
 from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketFault
+from workbench.trigger_rules import rules_of
 from workbench.warehouse import Warehouse
 
 QueriesOf = Callable[[ReviewRequest], list[QueryCall]]
@@ -132,6 +133,7 @@ def freeze(
     tables["store.probation"] = probation_rows(state)
     tables["store.tickets"] = ticket_rows(store, state, until=request.as_of)
     tables |= word_tables(state)
+    tables["store.objectives"] = objective_rows(state)
     if pinned:
         tables.update({name: pinned.tables[name] for name in STORE_FED})
     return Frozen(request, tables, version, digests, content)
@@ -228,4 +230,22 @@ def probation_rows(state: State) -> pd.DataFrame:
     return found.assign(
         started_at=pd.to_datetime(found["started_at"], utc=True),
         ended_at=pd.to_datetime(found["ended_at"], utc=True),
+    )
+
+
+def objective_rows(state: State) -> pd.DataFrame:
+    """Return one row per objective of the registry and automation that it is about, a category's as well."""
+    standing = {k: a for k, a in sorted(state.automations.items()) if not a.is_retired}
+    stated = [(f"automation={k}", a.triggers, [k]) for k, a in standing.items()]
+    for key, category in sorted(state.categories.items()):
+        members = [k for k, a in standing.items() if a.category == key]
+        stated.append((f"category={key}", category.triggers, members))
+    rows = [
+        (scope, member, len(members), percent)
+        for scope, triggers, members in stated
+        if (percent := rules_of(triggers).objective_percent)
+        for member in members
+    ]
+    return pd.DataFrame(
+        rows, columns=["scope", "automation_id", "member_count", "objective_percent"]
     )

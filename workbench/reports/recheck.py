@@ -41,6 +41,7 @@ DERIVED = (
     "review.serving_sources",
     "review.pause_reach",
     "review.pause_in_flight",
+    "review.outcomes",
 )
 """Queries whose rows say of other tables' rows what those say themselves."""
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from workbench.records import Check, CheckStatus
 from workbench.review.durations import duration_shifts, said_of, shift_rows
+from workbench.review.error_budget import budget_sentence, budget_tables, spent_budgets
 from workbench.review.ground import (
     Finding,
     Ground,
@@ -42,19 +43,22 @@ MOST_SHOWN = 1_000_000
 
 
 def check_run_history(ground: Ground) -> Finding:
-    """Judge the runs since the pause: a guardrail that is looked at after every run, else exact bounds."""
+    """Judge the runs since the pause: a guardrail that is looked at after every run, else exact bounds.
+
+    A spent error budget allows no more than a narrow restart, however well the runs since the pause did.
+    """
     runs = with_period(ground)
     rates = period_rates(runs)
     each, guards, shifts = standings(ground), guarded(ground), duration_shifts(ground)
-    changed = [shift for shift in shifts if shift.is_changed]
+    changed, budgets = [shift for shift in shifts if shift.is_changed], budget_tables(ground)
     is_lacking = any(s.needed_run_count or s.open_run_count for s in each) or bool(changed)
     check = Check(
         name="run_history",
         question="Do the runs since the pause show that it works again?",
-        status=judged(is_bad=guards[0].is_aborted, is_lacking=is_lacking),
-        sentence=_history_sentence(ground, rates, each)
-        + _guard_sentence(guards)
-        + said_of(changed),
+        status=judged(
+            is_bad=guards[0].is_aborted, is_lacking=is_lacking or len(spent_budgets(budgets)) > 0
+        ),
+        sentence=_history_sentence(ground, rates, each) + _guard_sentence(guards),
         number=float(since_counts(runs)[1]),
         unit="runs since the pause",
         threshold=f"upper 95 % bound of the failure rate at most {percent(ground.limits.proven_rate)}",
@@ -64,17 +68,21 @@ def check_run_history(ground: Ground) -> Finding:
     )
     if guards[0].is_aborted:
         check = _aborted(ground, check, guards)
+    said = f"{check.sentence}{said_of(changed)}{budget_sentence(budgets)}"
     telling = {
         "Guardrail of the narrow restart, good at every look": guard_rows(guards),
         "Durations of clean runs, before the fault and since the pause": shift_rows(shifts),
     }
-    tables = {
+    figures = _history_figures(ground, runs, rates=rates)
+    tables = {**_history_tables(runs, rates), **filled(telling), **budgets}
+    return Finding(replace(check, sentence=said), Section("Run history", said, tables, figures))
+
+
+def _history_tables(runs: pd.DataFrame, rates: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {
         "Runs, failures, durations, retries and cost by period": rates,
         "Failures by automation and period": _by_automation(runs),
-        **filled(telling),
     }
-    figures = _history_figures(ground, runs, rates=rates)
-    return Finding(check, Section("Run history", check.sentence, tables, figures))
 
 
 def _history_figures(

@@ -21,6 +21,7 @@ TICKETS = "store.tickets"
 VERIFICATIONS = "store.verifications"
 WITHDRAWN = "store.withdrawn"
 NONE_SAID = "store.none_said"
+OBJECTIVES = "store.objectives"
 
 COLUMNS: Mapping[str, str] = {
     "review.registered_automations": "automation_id kind category environment owner restart_owner deputy engine"
@@ -53,6 +54,7 @@ COLUMNS: Mapping[str, str] = {
     " has_open_step is_vanished",
     "review.pause_reach": "hold_id automation_id recorded_at receipt_at watched_until_at start_count last_start_at"
     " write_count last_write_at",
+    "review.outcomes": "source_id run_id automation_id started_at finished_at is_failed",
     CHAIN: "is_ok event_count finding",
     PROBATION: "probation_id hold_id automation_id max_runs started_at ended_at",
     TICKETS: "probation_id run_id automation_id taken_at",
@@ -60,6 +62,7 @@ COLUMNS: Mapping[str, str] = {
     " verified_by person reason",
     WITHDRAWN: "source_id run_id record_type record_id change_seq automation_id withdrawn_at withdrawn_by reason",
     NONE_SAID: "hold_id automation_id since_at until_at run_count runs_sha256 said_at said_by reason",
+    OBJECTIVES: "scope automation_id member_count objective_percent",
 }
 """Columns of each table, instants by their suffix; a table that is not given counts as empty."""
 
@@ -76,6 +79,7 @@ _NUMBERS = (
     "event_count",
     "start_count",
     "write_count",
+    "member_count",
     "expected_interval_seconds",
 )
 _INSTANT: Final = "datetime64[us, UTC]"

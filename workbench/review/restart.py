@@ -22,6 +22,7 @@ from workbench.review.check_provider import check_provider
 from workbench.review.check_records import check_records
 from workbench.review.check_runs import check_backlog, check_run_history
 from workbench.review.check_steps import check_failed_steps
+from workbench.review.error_budget import outcome_query
 from workbench.review.ground import PROBATION, Finding, Ground, Headline, Section
 from workbench.review.guarding import guarded
 from workbench.review.headline import contrast
@@ -74,6 +75,7 @@ def restart_queries(request: ReviewRequest) -> list[QueryCall]:
         QueryCall("review.hold_targets", long_window),
         QueryCall("review.decisions", window),
         QueryCall("review.runs", {**ids, **environment, **window}),
+        outcome_query(request),
         QueryCall("review.pause_reach", {**ids, **environment, **window}),
         QueryCall("review.pause_in_flight", {**ids, **environment, **window}),
         QueryCall("review.failed_steps", {**ids, **environment, **window}),

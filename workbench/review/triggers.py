@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.review.burn_rate import PAGED
+from workbench.review.trigger_budget import error_budget
 from workbench.review.trigger_effects import (
     budget,
     customer_changes,
@@ -28,7 +30,11 @@ LOOKBACK = timedelta(days=7)
 """How far back a look goes: a week holds every weekly cycle once."""
 EVIDENCE = "evidence"
 _ON_RECORDS = ("suspect_changes", "customer_changes_per_hour")
-_CUT = {"triggers.recent_runs": "started_at", "triggers.customer_changes": "newest_at"}
+_CUT = {
+    "triggers.recent_runs": "started_at",
+    "triggers.outcomes": "started_at",
+    "triggers.customer_changes": "newest_at",
+}
 """table -> instant of a row: what is older than an automation's restart is not held against it again."""
 
 
@@ -44,6 +50,13 @@ def look_queries(subjects: Sequence[Subject], as_of: datetime) -> dict[str, dict
         "triggers.usual_cost": {**common, "newest_count": RECENT_RUNS},
         "triggers.spend": {**common, "hour_since": hour, "day_since": day},
         "triggers.customer_changes": {**common, "hour_since": hour},
+        "triggers.outcomes": {
+            **common,
+            "automation_ids": sorted(
+                {i for s in subjects if s.rules.objective_percent for i in s.automation_ids}
+            ),
+            "ended_since": as_of - timedelta(seconds=max(r.long_seconds for r in PAGED)),
+        },
         "triggers.sources": common,
     }
 
@@ -84,7 +97,7 @@ def _of_subject(
 ) -> Iterator[TriggerFinding]:
     late = _late(tables["triggers.sources"], "run", look)
     late_records = _late(tables["triggers.sources"], "affected_record", look)
-    for seen in _rules(subject, tables):
+    for seen in _rules(subject, tables, as_of=look.as_of):
         lasts = seen.is_near and seen.key in look.firing
         one = replace(seen, state=TriggerState.FIRES) if lasts else seen
         is_on_records = one.rule in _ON_RECORDS
@@ -99,10 +112,13 @@ def _of_subject(
         yield TriggerFinding(subject.scope, EVIDENCE, TriggerState.QUIET, "loaded lately")
 
 
-def _rules(subject: Subject, tables: Mapping[str, pd.DataFrame]) -> Iterator[TriggerFinding]:
+def _rules(
+    subject: Subject, tables: Mapping[str, pd.DataFrame], *, as_of: datetime
+) -> Iterator[TriggerFinding]:
     runs, spend = tables["triggers.recent_runs"], tables["triggers.spend"]
     yield failure_streak(subject, runs)
     yield failure_rate(subject, runs)
+    yield error_budget(subject, tables["triggers.outcomes"], as_of=as_of)
     yield budget(subject, spend, span="hour")
     yield budget(subject, spend, span="day")
     yield unusual_spend(subject, runs, usual=tables["triggers.usual_cost"])

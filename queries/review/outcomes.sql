@@ -1,0 +1,23 @@
+-- How the runs of the last weeks ended, for error budgets: one row per run that succeeded, failed or crashed by $as_of.
+-- What was cancelled or skipped neither failed nor worked, so it is left out.
+-- $automation_ids: varchar[], the automations under review
+-- $environment: varchar, null for every environment
+-- $since: timestamptz, UTC, inclusive, over first_seen_at
+-- $as_of: timestamptz, UTC, exclusive, over finished_at
+-- > is_failed: it failed or crashed
+select
+    source_id,
+    run_id,
+    automation_id,
+    started_at,
+    finished_at,
+    status <> 'succeeded' as is_failed
+from run
+where list_contains($automation_ids, automation_id)
+    and ($environment is null or environment = $environment)
+    and first_seen_at >= $since
+    and first_seen_at < $as_of
+    and finished_at < $as_of
+    and started_at is not null
+    and status in ('succeeded', 'failed', 'crashed')
+order by finished_at, source_id, run_id

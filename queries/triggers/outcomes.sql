@@ -1,0 +1,21 @@
+-- How the runs of the last days ended, for error budgets: one row per run that succeeded, failed or crashed.
+-- $automation_ids: varchar[], the automations that have an objective
+-- $since: timestamptz, UTC, inclusive, over first_seen_at
+-- $ended_since: timestamptz, UTC, inclusive, over finished_at: the longest window before $as_of
+-- $as_of: timestamptz, UTC, exclusive, over finished_at
+-- > is_failed: it failed or crashed
+select
+    source_id,
+    run_id,
+    automation_id,
+    started_at,
+    finished_at,
+    status <> 'succeeded' as is_failed
+from run
+where list_contains($automation_ids, automation_id)
+    and first_seen_at >= $since
+    and first_seen_at < $as_of
+    and finished_at >= $ended_since
+    and finished_at < $as_of
+    and status in ('succeeded', 'failed', 'crashed')
+order by finished_at, source_id, run_id
