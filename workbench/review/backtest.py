@@ -4,9 +4,10 @@ Each rule says how long something stays paused after its unit was said to be res
 that time is avoided; what begins after the restart and within the horizon is met. Under the gate's rule there is a
 time between the two, the narrow restart, in which a relapse is met by a few counted runs only.
 
-Of the gate's twelve checks an incident history can answer one, the provider's state, and it gives the time that
-clean runs take once somebody says how many runs there are an hour. It has no runs, no records and no approvals: what
-the real gate would have said is replayed on holds, where these are (`workbench.review.replay`).
+Of the gate's twelve checks an incident history can answer one, the provider's state: nothing in the history is open.
+It also gives the time that clean runs take, once somebody says how many runs there are an hour. It has no runs, no
+records and no approvals: what the real gate would have said is replayed on holds, where these are
+(`workbench.review.replay`).
 
 Intervals come from drawing blocks of time again (Efron 1979; Künsch 1989), never single incidents: one incident
 strikes several units, and a relapse depends on the one before it.
@@ -48,8 +49,8 @@ SUMS = (*COUNTS, "held_hours", "narrow_hours")
 
 ALERT_STOPS = "resume when the alert stops"
 AS_LONG = "wait as long as it lasted, a day at most"
-ALL_GREEN = "the gate's provider check: resume when nothing in this history is open"
-GATE = "the gate: nothing open, then a narrow restart for {count} clean runs"
+ALL_GREEN = "the gate's provider check alone"
+GATE = "the gate: provider check, {count} clean runs"
 
 
 @dataclass(frozen=True)
