@@ -38,6 +38,9 @@ BLOCK_DAYS = (28, 14, 7)
 MIN_BLOCKS = 20
 """Fewer blocks make percentiles of a bootstrap too narrow; then there is no interval."""
 
+MIN_EVENTS = 5
+"""Relapses avoided below which percentiles say nothing: a bootstrap cannot draw what never happened."""
+
 DRAWS = 2_000
 SEED = 20_260_820
 COUNTS = ("relapse_count", "avoided_count", "narrow_count", "met_count", "chance_count")
@@ -171,7 +174,8 @@ def compare_rules(
     """Return one row per rule over all units, or some: totals, their 95 % intervals, hours for a relapse avoided.
 
     Columns: rule, resolution_count, `SUMS`, and low_ and high_ of avoided_count, held_hours and hours_each (held
-    hours for each relapse avoided). Intervals are None where there are too few blocks of time.
+    hours for each relapse avoided). Intervals are None where there are too few blocks of time, those of what was
+    avoided also below `MIN_EVENTS`.
     """
     known = judged(history.resolutions, horizon_hours)
     rules = rules_for(history, known, pace=pace)
@@ -196,14 +200,13 @@ def _row(each: pd.DataFrame, blocks: np.ndarray[Any, Any] | None) -> dict[str, A
     if blocks is None:
         return row
     drawn = drawn_totals(each, blocks)
-    drawn["hours_each"] = drawn["held_hours"] / drawn["avoided_count"].where(
-        drawn["avoided_count"] > 0
-    )
-    for name in ("avoided_count", "held_hours"):
-        row[f"low_{name}"], row[f"high_{name}"] = interval_of(drawn[name])
+    row["low_held_hours"], row["high_held_hours"] = interval_of(drawn["held_hours"])
+    if avoided < MIN_EVENTS:
+        return row
+    row["low_avoided_count"], row["high_avoided_count"] = interval_of(drawn["avoided_count"])
     # A draw that avoided nothing took endlessly many hours for each: no upper end then, rather than a flattering one.
-    each_hours = drawn["hours_each"].fillna(np.inf)
-    low, high = interval_of(each_hours)
+    each_hours = drawn["held_hours"] / drawn["avoided_count"].where(drawn["avoided_count"] > 0)
+    low, high = interval_of(each_hours.fillna(np.inf))
     row["low_hours_each"] = low if np.isfinite(low) else None
     row["high_hours_each"] = high if np.isfinite(high) else None
     return row

@@ -90,11 +90,14 @@ def shares_sentence(history: History, shares: Mapping[int, pd.DataFrame]) -> str
             percent(float(pooled[f"{name}_share"] or 0)) for name in ("relapse", "chance", "local")
         )
         span = interval_words(pooled, "relapse_share", words=percent)
+        excess = percent(float(pooled["excess_share"] or 0))
+        more = interval_words(pooled, "excess_share", words=percent)
         names = list(rows[rows["finding"] == MORE]["unit"])
         said.append(
             f"Of {counted(total, 'resolution')} of {counted(len(history.units), history.noun)} {share}{span} "
             f"relapsed within {hours} h; chance at their own rates gives {own}, at the rates of the "
-            f"weeks around {local}. More than chance, each taken for itself: {', '.join(names) or 'none'}."
+            f"weeks around {local}. {excess}{more} of the resolutions are beyond the larger of the two. More than "
+            f"chance, each taken for itself: {', '.join(names) or 'none'}."
         )
     return "\n".join(said)
 
@@ -143,7 +146,7 @@ def each_words(row: Row) -> str:
 def interval_words(row: Row, name: str, *, words: Callable[[float], str]) -> str:
     """Return ` (low to high)` of a number, or that it has no interval."""
     if not is_known(row.get(f"low_{name}")):
-        return " (too short for an interval)"
+        return " (too few for an interval)"
     return f" ({words(row[f'low_{name}'])} to {words(row[f'high_{name}'])})"
 
 
@@ -164,21 +167,27 @@ def shown_shares(rows: pd.DataFrame, noun: str) -> pd.DataFrame:
 
 
 def shown_rules(rules: pd.DataFrame) -> pd.DataFrame:
-    """Return compared rules as a table of a page, numbers with their intervals as text."""
+    """Return compared rules as a table of a page, numbers with their intervals as text; what is 0 by rule has none."""
     rows = [
         {
             "rule": row["rule"],
-            "avoided": f"{int(row['avoided_count']):,}{interval_words(row, 'avoided_count', words=_whole)}",
+            "avoided": _with_interval(row, "avoided_count"),
             "avoided by chance": f"{row['chance_count']:.0f}",
             "met narrowly_count": int(row["narrow_count"]),
             "met in full_count": int(row["met_count"]),
-            "held hours": f"{row['held_hours']:,.0f}{interval_words(row, 'held_hours', words=_whole)}",
+            "held hours": _with_interval(row, "held_hours"),
             "narrow hours": f"{row['narrow_hours']:,.0f}",
             "held hours for each avoided": _each_cell(row),
         }
         for row in rules.to_dict("records")
     ]
     return pd.DataFrame(rows)
+
+
+def _with_interval(row: Row, name: str) -> str:
+    if row["rule"] == ALERT_STOPS:
+        return "0"
+    return f"{_whole(row[name])}{interval_words(row, name, words=_whole)}"
 
 
 def _each_cell(row: Row) -> str:
@@ -191,14 +200,11 @@ def unit_rules(history: History, told: pd.DataFrame, *, pace: Pace) -> pd.DataFr
     for unit in told["unit"]:
         found = compare_rules(history, units=[unit], pace=pace)
         wait, gate = _rule(found, TELLING_WAIT), dict(found.iloc[-1])
-        avoided = (
-            f"{int(wait['avoided_count'])}{interval_words(wait, 'avoided_count', words=_whole)}"
-        )
         rows.append(
             {
                 history.noun: unit,
                 "relapse_count": int(wait["relapse_count"]),
-                "avoided by waiting 6 h": avoided,
+                "avoided by waiting 6 h": _with_interval(wait, "avoided_count"),
                 "held hours for each": _each_cell(wait),
                 "avoided by the gate_count": int(gate["avoided_count"]),
                 "met narrowly_count": int(gate["narrow_count"]),

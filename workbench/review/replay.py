@@ -117,11 +117,6 @@ class HoldReplay:
             return 0.0
         return float((self.ended_at - self.stopped_at).total_seconds())
 
-    @property
-    def is_avoided(self) -> bool:
-        """Tell whether the hold was released, trouble came back, and no look before the release had allowed it."""
-        return self.relapsed_at is not None and self.allowed is None
-
 
 def alert_stop(
     alerts: pd.DataFrame, *, placed_at: pd.Timestamp, until: pd.Timestamp
@@ -235,7 +230,7 @@ def look_rows(replays: Sequence[HoldReplay]) -> pd.DataFrame:
     rows = [
         (
             one.hold_id,
-            (look.at - one.stopped_at).total_seconds() / 60,
+            round((look.at - one.stopped_at).total_seconds() / 60),
             "narrow restart allowed" if look.allowed else WORDS[look.verdict],
             look.allowed,
             listed([name.replace("_", " ") for name in look.failed], limit=12),
