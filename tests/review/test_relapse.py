@@ -239,7 +239,7 @@ def test_the_known_relapses_of_github_come_out(
         assert within_day["chance_share"] * 100 == pytest.approx(day_chance, abs=0.1)
 
 
-def test_a_good_part_of_githubs_excess_is_drift(shared_data: Path) -> None:
+def test_a_part_of_githubs_excess_is_drift(shared_data: Path) -> None:
     """Beside the local rate Copilot's relapses are not told apart from chance any more, and those of Actions still are."""
     found = github(shared_data, began="started_at", ended="resolved_at")
     within = relapse_shares(found, horizon_hours=24).set_index("unit")

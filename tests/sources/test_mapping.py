@@ -96,6 +96,7 @@ def test_the_shipped_mappings_are_whole() -> None:
         "github-actions-jobs",
         "grafana",
         "pagerduty",
+        "status-page-as-announced",
         "status-page-incidents",
     ]
     for name in shipped_names():

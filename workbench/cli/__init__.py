@@ -34,6 +34,10 @@ VERBS: dict[str, tuple[str, str]] = {
         "workbench.cli.recheck:command",
         "Say whether late data would have changed a verdict.",
     ),
+    "back-test": (
+        "workbench.cli.back_test:command",
+        "Compare restart rules over past incidents and holds.",
+    ),
     "audit": ("workbench.cli.audit:command", "Verify and show the audit log."),
     "serve": ("workbench.cli.serve:command", "Deliver holds to engines, and keep them so."),
     "triggers": (

@@ -4,9 +4,10 @@ Each rule says how long something stays paused after its unit was said to be res
 that time is avoided; what begins after the restart and within the horizon is met. Under the gate's rule there is a
 time between the two, the narrow restart, in which a relapse is met by a few counted runs only.
 
-Of the gate's twelve checks an incident history can answer one, the provider's state, and it gives the time that
-clean runs take once somebody says how many runs there are an hour. It has no runs, no records and no approvals: what
-the real gate would have said is replayed on holds, where these are (`workbench.review.replay`).
+Of the gate's twelve checks an incident history can answer one, the provider's state: nothing in the history is open.
+It also gives the time that clean runs take, once somebody says how many runs there are an hour. It has no runs, no
+records and no approvals: what the real gate would have said is replayed on holds, where these are
+(`workbench.review.replay`).
 
 Intervals come from drawing blocks of time again (Efron 1979; Künsch 1989), never single incidents: one incident
 strikes several units, and a relapse depends on the one before it.
@@ -37,6 +38,9 @@ BLOCK_DAYS = (28, 14, 7)
 MIN_BLOCKS = 20
 """Fewer blocks make percentiles of a bootstrap too narrow; then there is no interval."""
 
+MIN_EVENTS = 5
+"""Relapses avoided below which percentiles say nothing: a bootstrap cannot draw what never happened."""
+
 DRAWS = 2_000
 SEED = 20_260_820
 COUNTS = ("relapse_count", "avoided_count", "narrow_count", "met_count", "chance_count")
@@ -48,8 +52,8 @@ SUMS = (*COUNTS, "held_hours", "narrow_hours")
 
 ALERT_STOPS = "resume when the alert stops"
 AS_LONG = "wait as long as it lasted, a day at most"
-ALL_GREEN = "the gate's provider check: resume when nothing in this history is open"
-GATE = "the gate: nothing open, then a narrow restart for {count} clean runs"
+ALL_GREEN = "the gate's provider check alone"
+GATE = "the gate: provider check, {count} clean runs"
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,8 @@ def compare_rules(
     """Return one row per rule over all units, or some: totals, their 95 % intervals, hours for a relapse avoided.
 
     Columns: rule, resolution_count, `SUMS`, and low_ and high_ of avoided_count, held_hours and hours_each (held
-    hours for each relapse avoided). Intervals are None where there are too few blocks of time.
+    hours for each relapse avoided). Intervals are None where there are too few blocks of time, those of what was
+    avoided also below `MIN_EVENTS`.
     """
     known = judged(history.resolutions, horizon_hours)
     rules = rules_for(history, known, pace=pace)
@@ -195,14 +200,13 @@ def _row(each: pd.DataFrame, blocks: np.ndarray[Any, Any] | None) -> dict[str, A
     if blocks is None:
         return row
     drawn = drawn_totals(each, blocks)
-    drawn["hours_each"] = drawn["held_hours"] / drawn["avoided_count"].where(
-        drawn["avoided_count"] > 0
-    )
-    for name in ("avoided_count", "held_hours"):
-        row[f"low_{name}"], row[f"high_{name}"] = interval_of(drawn[name])
+    row["low_held_hours"], row["high_held_hours"] = interval_of(drawn["held_hours"])
+    if avoided < MIN_EVENTS:
+        return row
+    row["low_avoided_count"], row["high_avoided_count"] = interval_of(drawn["avoided_count"])
     # A draw that avoided nothing took endlessly many hours for each: no upper end then, rather than a flattering one.
-    each_hours = drawn["hours_each"].fillna(np.inf)
-    low, high = interval_of(each_hours)
+    each_hours = drawn["held_hours"] / drawn["avoided_count"].where(drawn["avoided_count"] > 0)
+    low, high = interval_of(each_hours.fillna(np.inf))
     row["low_hours_each"] = low if np.isfinite(low) else None
     row["high_hours_each"] = high if np.isfinite(high) else None
     return row

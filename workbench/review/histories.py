@@ -11,12 +11,12 @@ from workbench.review.relapse import History
 from workbench.review.request import QueryCall
 
 WATERMARKS = "review.watermarks"
-TABLES: Mapping[str, str] = {
-    "backtest.provider_status": "status page",
-    "backtest.incident": "own incidents",
-    "backtest.alert": "own alerts",
+TABLES: Mapping[str, tuple[str, str]] = {
+    "backtest.provider_status": ("status page", "component"),
+    "backtest.incident": ("own incidents", "scope"),
+    "backtest.alert": ("own alerts", "automation"),
 }
-"""Query of each table that holds a history -> what that is called on screen."""
+"""Query of each table that holds a history -> what that is called on screen, and what a unit of it is."""
 
 
 def history_queries(*, since: datetime, as_of: datetime) -> list[QueryCall]:
@@ -31,7 +31,7 @@ def histories_of(tables: Mapping[str, pd.DataFrame], *, as_of: datetime) -> list
     Two sources that tell of the same provider stay two histories: joined, each incident would count twice.
     """
     found = []
-    for query, kind in TABLES.items():
+    for query, (kind, noun) in TABLES.items():
         rows = tables[query]
         groups = sorted(
             rows.groupby(["source_id", "subject"]), key=lambda group: (-len(group[1]), group[0])
@@ -43,7 +43,7 @@ def histories_of(tables: Mapping[str, pd.DataFrame], *, as_of: datetime) -> list
                 else f"{kind} of {subject}, from {source}"
             )
             until = _watched_until(query, str(source), mine, tables[WATERMARKS], as_of=as_of)
-            found.append(History.of(name, mine, until=until))
+            found.append(History.of(name, mine, until=until, noun=noun))
     return found
 
 

@@ -33,7 +33,7 @@ MIN_RESOLUTIONS = 20
 """Fewer cannot tell: even none of 19 leaves a share of 15 % possible, as much as the worst public components show."""
 
 SIGNIFICANCE = 0.05
-NO_UNIT = "(no component named)"
+NO_UNIT = "(none named)"
 CANNOT_TELL = "cannot tell"
 MORE = "more than chance"
 LIKE_CHANCE = "not told apart from chance"
@@ -49,16 +49,20 @@ class History:
         name: what it is called on screen, e.g. `github (status-page)`.
         trouble: unit, began_at, ended_at, incident_count; overlapping incidents of a unit joined, ends NaT while open.
         until: nothing is known from this instant on.
+        noun: what a unit is.
     """
 
     name: str
     trouble: pd.DataFrame
     until: pd.Timestamp
+    noun: str = "component"
 
     @classmethod
-    def of(cls, name: str, rows: pd.DataFrame, *, until: pd.Timestamp) -> History:
+    def of(
+        cls, name: str, rows: pd.DataFrame, *, until: pd.Timestamp, noun: str = "component"
+    ) -> History:
         """Make a history of incidents (`COLUMNS`), several units of one separated by `, `."""
-        return cls(name, _joined(_by_unit(rows[rows["began_at"] < until])), until)
+        return cls(name, _joined(_by_unit(rows[rows["began_at"] < until])), until, noun)
 
     @cached_property
     def units(self) -> tuple[str, ...]:

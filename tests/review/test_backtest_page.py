@@ -1,0 +1,100 @@
+"""What a back-test says of a history: words where too little is known, numbers with intervals where enough is."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+
+from tests.review.streams import START, Stream, history
+from workbench.review.backtest import Pace
+from workbench.review.backtest_page import LIMITS, history_section, replay_section
+from workbench.review.relapse import History
+
+LONG = Stream(days=900, relapse=0.2, units=("api", "pages"))
+
+
+def every_word(section_of: History) -> str:
+    """Return all that a section shows as text."""
+    section = history_section(section_of)
+    tables = (str(value) for rows in section.tables.values() for value in rows.to_numpy().ravel())
+    return "\n".join([section.title, section.sentence, *section.tables, *tables])
+
+
+def test_too_little_reads_cannot_tell_and_no_share() -> None:
+    """Three resolutions give no share, no rule and no figure: not 0 %, but words."""
+    short = history("api | 1 | 0 | 1\napi | 2 | 50 | 51\npages | 3 | 90 | 91", until=400)
+    section = history_section(short)
+    said = every_word(short)
+    assert section.sentence.count("cannot tell") == 3
+    assert "%" not in said
+    assert not section.figures
+    assert not [caption for caption in section.tables if "rules" in caption]
+
+
+def test_a_rare_unit_cannot_be_told_beside_a_common_one() -> None:
+    """Each unit is told for itself: one with too few resolutions has words in its row, the others their numbers."""
+    frequent = LONG.rows(1)
+    rare = pd.DataFrame(
+        [("rare", "r-1", START, START + pd.Timedelta(hours=1))], columns=frequent.columns
+    )
+    until = START + pd.Timedelta(days=900)
+    section = history_section(History.of("made", pd.concat([frequent, rare]), until=until))
+    shares = section.tables["Relapse within 24 h of `resolved`, by component"].set_index(
+        "component"
+    )
+    assert shares.loc["rare", "finding"] == shares.loc["rare", "interval"] == "cannot tell"
+    assert pd.isna(shares.loc["rare", "relapse_share"])
+    assert shares.loc["api", "relapse_share"] > 0.2
+    assert "rare" not in set(section.tables["Restart rules, by component"]["component"])
+
+
+def test_no_relapse_in_many_is_a_bound_and_not_nothing() -> None:
+    """Forty quiet resolutions bound the share; they do not make it 0 %."""
+    lines = "\n".join(f"api | {n} | {n * 100} | {n * 100 + 1}" for n in range(40))
+    section = history_section(history(lines, until=4_100))
+    assert "None of 40 relapsed within 24 h, at most 7.2 % do" in section.sentence
+
+
+def test_a_long_history_is_told_with_its_intervals() -> None:
+    """Shares beside both chances, and relapses avoided against hours, each with an interval."""
+    section = history_section(LONG.history(1))
+    span = r"\([\d.,]+(?: %)? to [\d.,]+(?: %)?\)"
+    assert re.search(
+        rf"[\d.]+ % {span} relapsed within 6 h; chance at their own rates gives [\d.]+ %",
+        section.sentence,
+    )
+    assert re.search(
+        rf"Waiting 6 h avoided \d+ {span} and held [\d,]+ hours, \d+ {span} for each",
+        section.sentence,
+    )
+    assert "More than chance" in section.sentence
+    assert set(section.figures) == {"relapse_shares", "rules"}
+
+
+def test_the_pace_decides_how_long_the_narrow_restart_is() -> None:
+    """More runs an hour make the narrow restart shorter, and fewer relapses fall into it."""
+    hours = []
+    for runs in (5.0, 500.0):
+        rules = history_section(LONG.history(2), pace=Pace(runs)).tables[
+            "Restart rules over all of them"
+        ]
+        hours.append(float(rules.iloc[-1]["narrow hours"].replace(",", "")))
+    assert hours[0] > 20 * hours[1] > 0
+
+
+def test_the_caveats_are_said() -> None:
+    """That rates drift, and that an incident history has no runs, stands on every page."""
+    said = " ".join(LIMITS)
+    assert "Rates drift" in said
+    assert "no runs" in said
+    assert "twelve checks" in said
+
+
+@pytest.mark.parametrize("title", ["The gate replayed: our own holds"])
+def test_no_hold_is_no_finding(title: str) -> None:
+    """Without a hold the section says that nothing can be told."""
+    section = replay_section([], title=title)
+    assert "cannot tell" in section.sentence
+    assert not section.tables
