@@ -13,7 +13,8 @@ from workbench.cli.doctor_clock import clock_words
 from workbench.cli.doctor_engines import engine_words, named_engines
 from workbench.cli.doctor_telling import telling_words
 from workbench.cli.present import as_json, demo_words, head_line, printable, table
-from workbench.control.reading import ENROL_ANOTHER, host_views, why_alone, why_unsigned
+from workbench.control.flagging import ENROL_ANOTHER, why_alone, why_unsigned
+from workbench.control.reading import host_views
 from workbench.errors import WorkbenchError
 from workbench.presence import read_presences
 from workbench.records import HeadNote

@@ -26,7 +26,7 @@ from workbench.control.enrolling_keys import (
     revoke_key,
     wish_of,
 )
-from workbench.control.reading import ENROL_ANOTHER, why_alone
+from workbench.control.flagging import ENROL_ANOTHER, why_alone
 from workbench.errors import UsageFault
 from workbench.records import EnrolledKey
 from workbench.settings import KEY_FILE, Settings

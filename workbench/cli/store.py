@@ -12,7 +12,7 @@ from workbench.cli.present import head_line, not_delivered, one_line, store_line
 from workbench.control import Control, open_control
 from workbench.control.actor import actor_text
 from workbench.control.enrolling_keys import Enrolment, enrol_key
-from workbench.control.reading import ENROL_ANOTHER, why_alone, why_unsigned
+from workbench.control.flagging import ENROL_ANOTHER, why_alone, why_unsigned
 from workbench.errors import UsageFault
 from workbench.policy import PRODUCTION
 from workbench.scope import SLUG

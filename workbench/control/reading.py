@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from workbench.control.at_work import at_work_words
-from workbench.control.countersigning import waiting
 from workbench.control.cut_off import cut_off_flags
 from workbench.control.drill_words import drill_words
 from workbench.control.first_run import way_to_ready
-from workbench.control.shut_out import shut_out
+from workbench.control.flagging import flags
 from workbench.control.usage import Counter, Use, limit_reached
 from workbench.control.views import (
     AutomationStatus,
@@ -24,10 +23,9 @@ from workbench.control.views import (
     first_run_words,
 )
 from workbench.presence import Presence, cut_off_runs, read_presences
-from workbench.records import Automation, HoldState
+from workbench.records import Automation
 from workbench.store.hosts import Hosts
-from workbench.store.readiness import hold_lacks, lacks
-from workbench.store.signoffs import policy_of
+from workbench.store.readiness import hold_lacks
 from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketFault
@@ -139,129 +137,6 @@ def _word_of_engine(state: State, automation: Automation, covering: list[str]) -
     if any(one.get("engine_delivered_at") for one in seen):
         return "held, UNCONFIRMED in its engine"
     return "held, NOT stopped"
-
-
-def flags(state: State, holds: tuple[HoldView, ...], *, now: datetime) -> tuple[str, ...]:
-    """Return what somebody should look at: break-glass resumes, overrides and overdue holds."""
-    found = [
-        f"{view.hold.hold_id} is overdue, still paused"
-        for view in holds
-        if view.state is HoldState.LAPSED
-    ]
-    found += [
-        f"{p.probation_id} restarted {p.scope} by break-glass: {p.break_glass_reason}"
-        for p in state.probations.values()
-        if p.break_glass_reason and not state.is_reviewed(p.probation_id)
-    ]
-    found += [
-        f"{h.hold_id} was released by break-glass"
-        for h in state.holds.values()
-        if h.hold_id in state.break_glass_releases and not state.is_reviewed(h.hold_id)
-    ]
-    found += [
-        f"{d.decision_id} overrides {d.report_id}: it said {d.verdict}, {d.decided_by} decided {d.decision}"
-        for d in state.decisions.values()
-        if d.is_override
-    ]
-    found += [
-        f"event {seq} of the log: {why}; gates answer UNKNOWN, see `workbench audit verify`"
-        for seq, why in state.doubts.items()
-    ]
-    found += [f"NOT OBEYED, event {seq}: {why}" for seq, why in state.refused.items()]
-    unkeyed = why_unsigned(state, now=now)
-    return (
-        *found,
-        *_not_to_be_had(state),
-        *shut_out(state, now=now),
-        *_taken_over(state),
-        *_enrolled_alone(state),
-        *_asked(state, now),
-        *([unkeyed] if unkeyed else []),
-    )
-
-
-def why_unsigned(state: State, *, now: datetime) -> str:
-    """Say that nobody can sign where policy asks for sign-offs, or return an empty text."""
-    reached = max(now, state.newest_at or now)
-    if not policy_of(state).signoffs_required or any(
-        key.is_live(reached) for key in state.keys.values()
-    ):
-        return ""
-    none = "no enrolled key signs any more" if state.keys else "no key is enrolled"
-    return f"{state.environment} asks for sign-offs and {none}: what is paused resumes by break-glass only"
-
-
-def why_alone(state: State, *, now: datetime) -> str:
-    """Say that more persons than have a key are needed where policy asks for sign-offs, or return an empty text."""
-    reached, wanted = max(now, state.newest_at or now), policy_of(state).signoffs_required
-    persons = sorted({key.person for key in state.keys.values() if key.is_live(reached)})
-    if not wanted or not persons or len(persons) > wanted:
-        return ""
-    whose = " and ".join(persons) if len(persons) < 3 else f"{len(persons)} persons"
-    more = "another person" if wanted == 1 else f"{wanted} others"
-    return (
-        f"{state.environment} asks for a sign-off of {more} before a resume, and only {whose} can sign: "
-        "what is paused resumes by break-glass only"
-    )
-
-
-ENROL_ANOTHER = (
-    "the other person types `workbench key new`, then you `workbench key enrol PUBLIC-KEY "
-    "--person NAME --role ROLE`"
-)
-"""What ends that: the second key is enrolled by who has the first."""
-
-
-def _not_to_be_had(state: State) -> list[str]:
-    """Return what engines cannot pause as the standing holds ask."""
-    standing = {hold.hold_id for hold in state.standing_holds()}
-    return [
-        f"{hold_id}: {automation_id} CANNOT be paused in its engine: {known['engine_cannot']}"
-        for (hold_id, automation_id), known in state.observed.items()
-        if hold_id in standing and known.get("engine_cannot")
-    ]
-
-
-def _asked(state: State, now: datetime) -> list[str]:
-    """Return what one person asked for and another must do."""
-    return [
-        f"{request.about}; another person may do it until {request.expires_at:%Y-%m-%d %H:%M:%S} UTC"
-        for request in waiting(state, now=now)
-    ]
-
-
-def _enrolled_alone(state: State) -> list[str]:
-    """Return the keys that one person enrolled for another after the others' were revoked: one word stands for two."""
-    found = []
-    for key in state.keys.values():
-        by = state.keys[key.enrolled_by].person
-        if key.revoked_seq is not None or key.person == by:
-            continue
-        before = [k for k in state.keys.values() if k.enrolled_seq < key.enrolled_seq]
-        gone = [k for k in before if k.person != by and (k.revoked_seq or 0) > 0]
-        is_alone = all(
-            (k.revoked_seq or key.enrolled_seq) < key.enrolled_seq for k in before if k.person != by
-        )
-        if gone and is_alone:
-            whose = " and ".join(sorted({k.person for k in gone}))
-            found.append(
-                f"{by} alone enrolled the key {key.key_id} of {key.person}, after the keys of {whose} were revoked: "
-                f"what {key.person} signs off rests on the word of {by}"
-            )
-    return found
-
-
-def _taken_over(state: State) -> list[str]:
-    """Return what was taken over as already running and would not be let into production today."""
-    unready: dict[str, list[str]] = {}
-    for automation_id, why in sorted(state.waived.items()):
-        automation = state.automations.get(automation_id)
-        if automation is not None and not automation.is_retired and lacks(state, automation):
-            unready.setdefault(why, []).append(automation_id)
-    return [
-        f"taken over as already running, not ready for a first run: {', '.join(ids)} ({why})"
-        for why, ids in unready.items()
-    ]
 
 
 def card(store: Store, preview: Preview, *, now: datetime) -> Card:
