@@ -60,12 +60,15 @@ def go(folder: Path, point: str, call_count: int, bug: str) -> None:
     clock = SetClock()
     engine = an_engine(clock)
     recall(engine, folder)
+    begun: list[str] = []
     calls: list[str] = []
     one_at_a_time = threading.Lock()
 
     def before(call: NativeCall) -> CallResult | None:
-        if point == BEFORE_SEND and len(calls) >= call_count:
-            die()
+        with one_at_a_time:
+            if point == BEFORE_SEND and len(begun) >= call_count:
+                die()
+            begun.append(call.call_id)
         return None
 
     def after(call: NativeCall) -> CallResult:

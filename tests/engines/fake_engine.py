@@ -315,6 +315,10 @@ class FakeEngine:
                 for r in readings
                 if r.target_id in wanted and r.is_paused
             }
+            resumed = {c.run_id: c.target_id for c in plan.calls if c.run_id}
+            for run_id, target in resumed.items():
+                if run_id in self.work and self.work[run_id].is_suspended:
+                    unmet[target] = f"run {run_id} is still suspended"
             return Verification(tuple(readings), unmet)
         unmet = {r.target_id: "is not paused" for r in readings if not r.is_paused}
         if plan.mode is not Mode.DRAIN:
@@ -338,6 +342,20 @@ class FakeEngine:
             if reading is None:
                 cannot[receipt.target_id] = "the engine does not have it any more"
                 continue
+            calls += [
+                NativeCall(
+                    f"{r}.resume",
+                    receipt.target_id,
+                    "POST",
+                    f"/runs/{r}/resume",
+                    None,
+                    "lets a run go on",
+                    stage=2,
+                    run_id=r,
+                )
+                for r in receipt.altered_run_ids
+                if r in self.work and self.work[r].is_suspended
+            ]
             if dict(reading.settings) != dict(receipt.after):
                 cannot[receipt.target_id] = f"{reading.changed_by or 'somebody'} changed it since"
                 continue
@@ -365,20 +383,6 @@ class FakeEngine:
                     "resumes it",
                 )
             )
-            calls += [
-                NativeCall(
-                    f"{r}.resume",
-                    receipt.target_id,
-                    "POST",
-                    f"/runs/{r}/resume",
-                    None,
-                    "lets a run go on",
-                    stage=2,
-                    run_id=r,
-                )
-                for r in receipt.altered_run_ids
-                if r in self.work and self.work[r].is_suspended
-            ]
         return Plan(
             self.engine,
             VERSION,

@@ -96,6 +96,7 @@ def _later(hand: Hand, count: int, rate: int) -> Left:
 def _carry_out(hand: Hand, free: Mapping[str, Receipt], paced: Paced) -> str:
     """Send a plan, read back and close receipts; returns what is still paused, in words."""
     plan, first = paced.plan, next(iter(free.values()))
+    begun = _begun_before(hand)
     if plan.calls:
         why = f"{first.hold_id} does not pause it any more"
         hand.record([hand.begin(plan, hold_id=first.hold_id, reason=why)])
@@ -104,9 +105,36 @@ def _carry_out(hand: Hand, free: Mapping[str, Receipt], paced: Paced) -> str:
     checked = hand.engine.verify(plan) if plan.calls else Verification(())
     lacking = _lacking(plan, outcomes, checked, free)
     drafts = hand.end(plan, outcomes, checked=checked, hold_id=first.hold_id)
-    hand.record([*drafts, *_closed(hand, free, paced=paced, lacking=lacking)])
-    names = [free[t].name for t in lacking if t in free and t not in plan.cannot]
-    return f"{', '.join(sorted(names))} still paused" if names else ""
+    kept_open = lacking & free.keys() - (plan.cannot.keys() - _with_runs(plan))
+    closing = {target: one for target, one in free.items() if target not in kept_open}
+    open_now = {r.target_id for r in (*plan.before, *checked.readings) if r.is_paused is False}
+    ours = (free.keys() - plan.cannot.keys()) | (begun & open_now)
+    hand.record([*drafts, *_closed(hand, closing, paced=paced, ours=ours)])
+    return _still_there({t: free[t].name for t in kept_open}, plan)
+
+
+def _begun_before(hand: Hand) -> set[str]:
+    """Return targets that calls of an earlier pass were to switch back, and of which not all is answered."""
+    return {
+        target
+        for (engine, target), one in hand.state().intents.items()
+        if engine == hand.engine_id and one["mode"] == "resume" and one["is_switched"]
+    }
+
+
+def _with_runs(plan: Plan) -> set[str]:
+    """Return targets of which the plan lets runs go on: they are ours, whoever opened the target meanwhile."""
+    return {call.target_id for call in plan.calls if call.run_id}
+
+
+def _still_there(names: Mapping[str, str], plan: Plan) -> str:
+    """Say what is not brought back yet: targets, and runs of targets that are open already."""
+    paused = sorted(name for target, name in names.items() if target not in plan.cannot)
+    stopped = sorted(name for target, name in names.items() if target in plan.cannot)
+    said = [f"{', '.join(paused)} still paused"] if paused else []
+    return "; ".join(
+        [*said, *(f"runs of {name} that we stopped do not go on yet" for name in stopped)]
+    )
 
 
 def _free(hand: Hand, wanted: Set[str]) -> list[Receipt]:
@@ -139,26 +167,32 @@ def _lacking(
         for call, one in pairs
         for target in call.target_ids
         if one.result is not CallResult.DONE
-        and (not call.run_id or (one.can_retry and target in free and free[target].is_runs_only))
+        and (not call.run_id or (one.can_retry and _hangs_on_runs(plan, free, target)))
     }
     return refused | set(checked.unmet)
 
 
+def _hangs_on_runs(plan: Plan, free: Mapping[str, Receipt], target: str) -> bool:
+    """Tell whether all that is left to do for a target is to let its runs go on."""
+    return target in free and (free[target].is_runs_only or target in plan.cannot)
+
+
 def _closed(
-    hand: Hand, free: Mapping[str, Receipt], *, paced: Paced, lacking: Set[str]
+    hand: Hand, closing: Mapping[str, Receipt], *, paced: Paced, ours: Set[str]
 ) -> list[Draft]:
+    """Return the ends of receipts; `ours` are targets that our calls brought back, now or in an earlier pass."""
     drafts, now, cannot = [], hand.clock.now(), paced.plan.cannot
-    for target, receipt in free.items():
-        if target not in cannot and target in lacking:
-            continue
-        done = "its runs go on; it stays as it was found"
+    for target, receipt in closing.items():
+        done = (
+            "its runs go on; it stays as it was found" if receipt.is_runs_only else "brought back"
+        )
         drafts.append(
             kept.closed(
                 hand.engine_id,
                 receipt,
                 now=now,
-                why=cannot.get(target, done if receipt.is_runs_only else "brought back"),
-                is_ours=target not in cannot,
+                why=done if target in ours else cannot[target],
+                is_ours=target in ours,
                 started_count=paced.counts.get(target),
             )
         )

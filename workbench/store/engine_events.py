@@ -20,6 +20,7 @@ def on_delivery_begin(state: State, event: Event) -> None:
     state.engine_versions[event.target] = body["version"]
     for row in body["before"]:
         runs = [call["run_id"] for call in body["calls"] if call["target_id"] == row["target_id"]]
+        is_covered = any(row["target_id"] in call.get("covers", ()) for call in body["calls"])
         key = event.target, row["target_id"]
         intent = {
             "name": row["name"],
@@ -27,6 +28,7 @@ def on_delivery_begin(state: State, event: Event) -> None:
             "before": row["settings"],
             "mode": body["mode"],
             "run_ids": [run_id for run_id in runs if run_id],
+            "is_switched": is_covered or not all(runs),
             "scope": row["scope"],
             "begun_at": to_text(event.occurred_at),
         }
@@ -40,6 +42,7 @@ def _over(known: Mapping[str, Any], intent: Mapping[str, Any]) -> dict[str, Any]
         **intent,
         "was_paused": known["was_paused"],
         "before": known["before"],
+        "is_switched": known["is_switched"] or intent["is_switched"],
         "run_ids": list(dict.fromkeys([*known["run_ids"], *intent["run_ids"]])),
     }
 
