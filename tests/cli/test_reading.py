@@ -116,6 +116,7 @@ def test_the_json_of_status_is_the_documented_one() -> None:
             "owner": "support-lead",
             "state": "paused",
             "holds": ["H-1"],
+            "at_work": "",
         }
     ]
     assert found["holds"] == [

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.cli.ground import run
 from tests.delivery.place import Place, a_place
+from tests.delivery.shell import a_fleet
+from tests.delivery.test_pacing import most_in_a_minute
 from tests.engines.fake_engine import Tricks
 from tests.store.ground import break_glass
 from workbench.delivery import resuming
@@ -95,3 +99,46 @@ def test_the_tests_catch_a_receipt_that_is_closed_too_early(
         place.go()
     assert suspended(place)
     assert closes(place)[0][1] is False
+
+
+def test_what_went_on_of_an_open_receipt_counts_against_the_rate(place: Place) -> None:
+    """Three runs of one workflow, of which a busy engine hears one, and two of another: no minute has more than four."""
+    for job, count in (("orders", 3), ("invoices", 2)):
+        for _ in range(count):
+            place.engine.begin(job)
+    hold = place.hold("kind=workflow", Mode.FREEZE)
+    place.go()
+    request = replace(break_glass(hold.hold_id), catch_up="all", rate_per_minute=4)
+    place.control.resume_full(request)
+    busy_for(place, 2)
+    gone, before = [], len(suspended(place))
+    while not place.go().is_settled:
+        assert len(place.looks) < 30
+        gone.append((place.clock.now(), before - len(suspended(place))))
+        before = len(suspended(place))
+        place.clock.move(9)
+    gone.append((place.clock.now(), before - len(suspended(place))))
+    assert sum(count for _, count in gone) == 5
+    assert most_in_a_minute(gone) <= 4
+
+
+def test_a_backlog_above_the_rate_is_said_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two missed starts of a workflow under a rate of one: the preview says that it goes alone, all at once."""
+    engine = a_fleet(monkeypatch)
+    assert run("pause", "kind=workflow", "-r", "x", "--yes").code == 0
+    engine.tick()
+    engine.tick()
+    words = ("--full", "--break-glass", "x", "--catch-up", "all", "--rate-per-minute", "1")
+    found = run("resume", "H-1", *words, "--yes")
+    assert "MORE than 1 a minute: it goes alone, and all of it at once" in found.out
+
+
+def test_the_card_says_that_an_engine_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What asks no gate and runs in an engine that pauses it is stopped by a hold, and restarts in full only."""
+    a_fleet(monkeypatch)
+    assert run("pause", "kind=workflow", "-r", "x", "--yes").code == 0
+    told = run("card", "kind=workflow").out
+    assert "its engine, main: a hold is delivered there and read back" in told
+    assert "in flight now        not known here, for it asks no gate" in told
+    assert "workbench resume H-1 --full" in told
+    assert "does not stop it today" not in told

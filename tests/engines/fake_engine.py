@@ -362,7 +362,10 @@ class FakeEngine:
             missed = {CatchUp.SKIP: 0, CatchUp.LATEST: min(1, self.jobs[name].missed_count)}.get(
                 catch_up, self.jobs[name].missed_count
             )
-            count = missed + len(reading.waiting_ids)
+            suspended = [
+                r for r in receipt.altered_run_ids if r in self.work and self.work[r].is_suspended
+            ]
+            count = missed + len(reading.waiting_ids) + len(suspended)
             forecast.append(
                 Firing(
                     receipt.target_id,

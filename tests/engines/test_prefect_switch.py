@@ -341,6 +341,22 @@ def test_a_target_that_is_gone_is_said(ground: Ground, server: PrefectServer) ->
     )
 
 
+def test_what_a_schedule_missed_cannot_be_made_up_for(
+    ground: Ground, server: PrefectServer
+) -> None:
+    """Prefect plans nothing while it is paused: to make up for one or all is refused before, to skip is not; without schedules all go."""
+    _, receipts = ground.pause("orders")
+    for policy in (CatchUp.ALL, CatchUp.LATEST):
+        (told,) = ground.engine.plan_resume(receipts, policy).forecast
+        assert "so none can be made up for" in told.cannot
+    (told,) = ground.engine.plan_resume(receipts, CatchUp.SKIP).forecast
+    assert told.cannot == ""
+    server.deploy("by-hand", schedule=False)
+    _, receipts = ground.pause("by-hand")
+    (told,) = ground.engine.plan_resume(receipts, CatchUp.ALL).forecast
+    assert told.cannot == ""
+
+
 def test_schedules_that_changed_under_the_hold_are_said(
     ground: Ground, server: PrefectServer
 ) -> None:

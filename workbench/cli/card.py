@@ -7,7 +7,7 @@ import click
 from workbench.cli.present import as_json, head_line, one_line, store_line, when
 from workbench.control import open_control
 from workbench.control.views import Card, CardEntry
-from workbench.records import CHECKLIST
+from workbench.records import CHECKLIST, Automation
 from workbench.settings import Settings
 
 
@@ -30,7 +30,7 @@ def command(scope: str, is_json: bool) -> None:
     if not card.entries:
         click.echo("No automation is registered here.")
     for entry in card.entries:
-        click.echo("\n" + _text(entry))
+        click.echo("\n" + _text(entry, is_stopped=entry.automation not in card.preview.not_stopped))
     head_line(card.head)
 
 
@@ -43,9 +43,11 @@ def _restart_lines(card: Card) -> list[str]:
     if first and not others:
         return first
     hold = others[0] if len(others) == 1 else "H-N"
+    # A narrow restart counts runs at the gate, so that it needs somebody who asks there.
+    how = f"--only '{card.scope}' --runs N" if card.preview.asking else "--full"
     lines = [
         f"To restart it: workbench review {hold}, then workbench decide R-N, then",
-        f"               workbench resume {hold} --only '{card.scope}' --runs N",
+        f"               workbench resume {hold} {how}",
     ]
     if len(others) > 1:
         lines.append(f"               for each hold that stands on it: {', '.join(others)}")
@@ -59,13 +61,20 @@ def _first_run_lines(hold_id: str, way_out: str) -> list[str]:
     return [f"{lead if not n else ' ' * 15}{one_line(step)}" for n, step in enumerate(rest)]
 
 
-def _text(entry: CardEntry) -> str:
+def _what_stops(automation: Automation, *, is_stopped: bool) -> str:
+    if automation.asks_gate:
+        return "asks the gate: a hold stops it"
+    if is_stopped:
+        return f"its engine, {automation.engine}: a hold is delivered there and read back"
+    return "does NOT ask the gate: a hold does not stop it today"
+
+
+def _text(entry: CardEntry, *, is_stopped: bool) -> str:
     a = entry.automation
-    asks = (
-        "asks the gate: a hold stops it"
-        if a.asks_gate
-        else "does NOT ask the gate: a hold does not stop it today"
-    )
+    asks = _what_stops(a, is_stopped=is_stopped)
+    flying = f"{entry.in_flight_count}; last asked the gate {when(entry.last_asked_at)}"
+    if not a.asks_gate:
+        flying = "not known here, for it asks no gate"
     deputy = f"deputy {entry.deputy}" if entry.deputy else ""
     who = ", ".join(part for part in (a.owner, deputy, entry.contact) if part)
     by = f", by {', '.join(entry.hold_ids)}" if entry.hold_ids else ""
@@ -75,7 +84,7 @@ def _text(entry: CardEntry) -> str:
         f"  who can stop it      {who}",
         f"  who restarts it      {a.restart_owner or 'UNCLEAR: no restart owner'}",
         f"  what stops it        {asks}",
-        f"  in flight now        {entry.in_flight_count}; last asked the gate {when(entry.last_asked_at)}",
+        f"  in flight now        {flying}",
         f"  starts               {f'every {every:,} s' if every else 'at no known interval'}",
         f"  last drill           {entry.last_drill or 'none on record'}",
         f"  first run            {entry.first_run or 'no hold of it stands'}",

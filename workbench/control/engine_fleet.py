@@ -65,16 +65,20 @@ class ControlFleet:
         with self.fleet:
             return self.fleet.notes(automations, mode)
 
-    def forecast(self, automation_ids: Iterable[str], catch_up: str = "") -> tuple[str, ...]:
+    def forecast(
+        self, automation_ids: Iterable[str], catch_up: str = "", rate: int | None = None
+    ) -> tuple[str, ...]:
         """Say what would start in the engines if these were brought back now, a sentence each.
 
         Without a choice each sentence is of the engine's own way, and ends with what each choice would start.
+        What is more than a rate of runs a minute goes alone, and is said to.
         """
         ids = tuple(automation_ids)
         asked = (CatchUp(catch_up),) if catch_up else tuple(CatchUp)
         told = {policy: self._firings(ids, policy) for policy in asked}
         return tuple(
-            f"{_said(firing)}{_by_choice(told, firing.target_id)}" for firing in told[asked[-1]]
+            f"{_said(firing)}{_by_choice(told, firing.target_id)}{_over(firing, rate)}"
+            for firing in told[asked[-1]]
         )
 
     def catch_up_faults(self, automation_ids: Iterable[str], catch_up: str) -> tuple[str, ...]:
@@ -137,6 +141,13 @@ def _said(firing: Firing) -> str:
     """Return a forecast with the name of its target, once."""
     named = firing.sentence.startswith(firing.name)
     return firing.sentence if named else f"{firing.name}: {firing.sentence}"
+
+
+def _over(firing: Firing, rate: int | None) -> str:
+    """Say where a rate will not hold: the backlog of one workflow cannot be split."""
+    if rate is None or firing.count is None or firing.count <= rate:
+        return ""
+    return f"; MORE than {rate} a minute: it goes alone, and all of it at once"
 
 
 def _by_choice(told: Mapping[CatchUp, Sequence[Firing]], target_id: str) -> str:

@@ -27,7 +27,9 @@ class FleetPort(Protocol):
     def notes(self, automations: Iterable[Automation], mode: Mode) -> tuple[str, ...]:
         """Say what a pause in a mode does in each engine in question."""
 
-    def forecast(self, automation_ids: Iterable[str], catch_up: str = "") -> tuple[str, ...]:
+    def forecast(
+        self, automation_ids: Iterable[str], catch_up: str = "", rate: int | None = None
+    ) -> tuple[str, ...]:
         """Say what would start in the engines if these were brought back now."""
 
     def catch_up_faults(self, automation_ids: Iterable[str], catch_up: str) -> tuple[str, ...]:
@@ -60,7 +62,9 @@ class NoEngines:
         """Say why no engine is told."""
         return self._said("No engine is told anything")
 
-    def forecast(self, automation_ids: Iterable[str], catch_up: str = "") -> tuple[str, ...]:
+    def forecast(
+        self, automation_ids: Iterable[str], catch_up: str = "", rate: int | None = None
+    ) -> tuple[str, ...]:
         """Say that it cannot be told."""
         return self._said("what would start in engines cannot be told")
 

@@ -71,7 +71,7 @@ def within_rate(plan: Plan, free: Mapping[str, Receipt], *, rate: int, already: 
     told = {f.target_id: rate if f.count is None else max(1, f.count) for f in plan.forecast}
     counts, later = {}, set()
     for target in free:
-        if target in plan.cannot:
+        if target in plan.cannot and not any(c.target_id == target for c in plan.calls):
             continue
         count = told.get(target) or _untold(plan, target, rate)
         if already and already + count > rate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workbench.delivery import kept
 from workbench.delivery.hand import Hand
@@ -109,8 +109,20 @@ def _carry_out(hand: Hand, free: Mapping[str, Receipt], paced: Paced) -> str:
     closing = {target: one for target, one in free.items() if target not in kept_open}
     open_now = {r.target_id for r in (*plan.before, *checked.readings) if r.is_paused is False}
     ours = (free.keys() - plan.cannot.keys()) | (begun & open_now)
+    if paced.counts and (gone := _let_go_of(kept_open, plan, outcomes)):
+        drafts = [
+            replace(one, payload={**(one.payload or {}), "started_count": gone}) for one in drafts
+        ]
     hand.record([*drafts, *_closed(hand, closing, paced=paced, ours=ours)])
     return _still_there({t: free[t].name for t in kept_open}, plan)
+
+
+def _let_go_of(targets: Set[str], plan: Plan, outcomes: Sequence[CallOutcome]) -> int:
+    """Return how many runs went on of targets whose receipts stay open: they count against the rate, too."""
+    done = {one.call_id for one in outcomes if one.result is CallResult.DONE}
+    return sum(
+        1 for c in plan.calls if c.run_id and c.call_id in done and targets & {*c.target_ids}
+    )
 
 
 def _begun_before(hand: Hand) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workbench.engines.prefect_api import PrefectApi, Row
@@ -137,12 +137,22 @@ def _open(
     starting, dropped, put_off = _sorted_out(due, catch_up)
     drawn.calls += [drop_call(run, target_id) for run in dropped]
     drawn.calls += [put_off_call(run, target_id) for run in put_off]
-    drawn.forecast.append(
-        _firing(found, receipt, starting=starting, left=(dropped, put_off), suspended=suspended)
-    )
+    told = _firing(found, receipt, starting=starting, left=(dropped, put_off), suspended=suspended)
+    drawn.forecast.append(replace(told, cannot=_not_made_up(receipt, catch_up)))
     if kind == "run":
         return
     drawn.calls += _opening_calls(found, receipt)
+
+
+def _not_made_up(receipt: Receipt, catch_up: CatchUp) -> str:
+    """Say where missed starts of schedules cannot be made up for: Prefect plans none while they are paused."""
+    schedules: Mapping[str, Any] = receipt.before.get("schedules") or {}
+    if catch_up is CatchUp.SKIP or not any(schedules.values()) or receipt.before.get("paused"):
+        return ""
+    return (
+        "Prefect plans no starts of a schedule while it is paused, so none can be made up for; what was planned "
+        "before, or made by hand, starts"
+    )
 
 
 def _opening_calls(found: Found, receipt: Receipt) -> list[NativeCall]:

@@ -51,6 +51,15 @@ def on_delivery_end(state: State, event: Event) -> None:
     """Forget the intents of calls that were answered and read back; the others may still take effect."""
     for target in event.payload["settled"]:
         state.intents.pop((event.target, target), None)
+    _count_let_go(state, event, event.target)
+
+
+def _count_let_go(state: State, event: Event, engine_id: str) -> None:
+    """Count for a minute what was let go under a rate."""
+    if "started_count" in event.payload:
+        since = event.occurred_at - timedelta(minutes=1)
+        recent = [one for one in state.let_go.get(engine_id, ()) if one[0] > since]
+        state.let_go[engine_id] = (*recent, (event.occurred_at, event.payload["started_count"]))
 
 
 def on_receipt_open(state: State, event: Event) -> None:
@@ -81,10 +90,7 @@ def _joined(known: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]
 def on_receipt_close(state: State, event: Event) -> None:
     """Drop a receipt and what was counted against its target; what was let go under a rate counts for a minute."""
     body, key = event.payload, (event.payload["engine"], event.target)
-    if "started_count" in body:
-        since = event.occurred_at - timedelta(minutes=1)
-        recent = [one for one in state.let_go.get(body["engine"], ()) if one[0] > since]
-        state.let_go[body["engine"]] = (*recent, (event.occurred_at, body["started_count"]))
+    _count_let_go(state, event, body["engine"])
     state.receipts.pop(key, None)
     state.intents.pop(key, None)
     state.drifts.pop(key, None)
