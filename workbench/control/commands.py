@@ -216,7 +216,9 @@ class Control(Commander):
 
     def forecast(self, request: ResumeRequest) -> tuple[str, ...]:
         """Say what a resume would start in engines, a sentence for each target; nothing without engines."""
-        return self.fleet.forecast(self._named(request), request.catch_up, request.rate_per_minute)
+        return self.fleet.forecast(
+            self._named(request), request.catch_up, rate=request.rate_per_minute
+        )
 
     def _named(self, request: ResumeRequest) -> list[str]:
         state = self.store.state()

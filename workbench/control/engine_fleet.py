@@ -66,7 +66,7 @@ class ControlFleet:
             return self.fleet.notes(automations, mode)
 
     def forecast(
-        self, automation_ids: Iterable[str], catch_up: str = "", rate: int | None = None
+        self, automation_ids: Iterable[str], catch_up: str = "", *, rate: int | None = None
     ) -> tuple[str, ...]:
         """Say what would start in the engines if these were brought back now, a sentence each.
 

@@ -28,7 +28,7 @@ class FleetPort(Protocol):
         """Say what a pause in a mode does in each engine in question."""
 
     def forecast(
-        self, automation_ids: Iterable[str], catch_up: str = "", rate: int | None = None
+        self, automation_ids: Iterable[str], catch_up: str = "", *, rate: int | None = None
     ) -> tuple[str, ...]:
         """Say what would start in the engines if these were brought back now."""
 
@@ -63,7 +63,7 @@ class NoEngines:
         return self._said("No engine is told anything")
 
     def forecast(
-        self, automation_ids: Iterable[str], catch_up: str = "", rate: int | None = None
+        self, automation_ids: Iterable[str], catch_up: str = "", *, rate: int | None = None
     ) -> tuple[str, ...]:
         """Say that it cannot be told."""
         return self._said("what would start in engines cannot be told")
