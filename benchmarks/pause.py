@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import IO
 
 from benchmarks.measure import Figure, Target, of_rounds
 from benchmarks.place import make_place
 from workbench.control import Control
 from workbench.control.placing import PauseRequest, decide_pause
 from workbench.control.resuming import ResumeRequest
+from workbench.durable import Beside, Draft, fsync_folder
 from workbench.snapshot import SNAPSHOT_FILE
 
 AUTOMATION_COUNT = 100
 ROUNDS = 90
 WARM_UP = 6
+PAGES = bytes(9 * (4096 + 24))
+"""What the database appends to its log for a pause: so many pages, each with a head."""
+CHECKPOINT_BYTES = 90
 HASHES_BYTES = 2 * 64
 """Beside the body of an event stand its hash and the one before it."""
 
@@ -31,13 +36,14 @@ def measure(root: Path) -> list[Figure]:
     release(control)
     anchors = settings.anchor_folders[0]
     content = b"x" * bytes_of_a_pause(control, anchors=anchors)
-    published, whole, bare = [], [], []
+    published, whole, alone, bare = [], [], [], []
     with open(root / "bare", "ab", buffering=0) as file:
         for number in range(WARM_UP, WARM_UP + ROUNDS):
             published.append(place(control, number))
             release(control)
             whole.append(pause(control, number))
             release(control)
+            alone.append(sync_alone(root / "alone", content))
             begun = time.perf_counter()
             file.write(content)
             os.fdatasync(file.fileno())
@@ -62,7 +68,49 @@ def measure(root: Path) -> list[Figure]:
             note="the whole call of Control.pause: the gates' processes are looked at as well, and what was "
             "seen is a second event, committed, published and anchored like the first",
         ),
+        of_rounds(
+            "pause, its syncs alone",
+            alone,
+            bare,
+            bare=against,
+            note="the files of a pause written and synced in its order, and nothing else: what it waits for on "
+            "this disk whatever the program does",
+        ),
     ]
+
+
+def sync_alone(folder: Path, content: bytes) -> float:
+    """Write and sync what a pause does, with the same things beside each other; returns the seconds that took."""
+    folder.mkdir(exist_ok=True)
+    (folder / "epoch").touch()
+    begun = time.perf_counter()
+    with (
+        open(folder / "epoch", "r+b", buffering=0) as epoch,
+        open(folder / "log", "ab", buffering=0) as log,
+        open(folder / "checkpoints", "ab", buffering=0) as checkpoints,
+    ):
+        _mark(epoch)
+        os.fdatasync(epoch.fileno())
+        draft = Draft(folder / SNAPSHOT_FILE, content)
+        draft.begin()
+        log.write(PAGES)
+        os.fdatasync(log.fileno())
+        draft.put_in_place()
+        _mark(epoch)
+        checkpoints.write(content[:CHECKPOINT_BYTES])
+        beside = [
+            Beside(lambda: os.fdatasync(epoch.fileno())),
+            Beside(lambda: os.fsync(checkpoints.fileno())),
+        ]
+        fsync_folder(folder)
+        for one in beside:
+            one.wait()
+    return time.perf_counter() - begun
+
+
+def _mark(epoch: IO[bytes]) -> None:
+    """Write a word in place: the file keeps its size, as the epoch's does."""
+    os.pwrite(epoch.fileno(), b"12345678", 0)
 
 
 def place(control: Control, number: int) -> float:

@@ -97,9 +97,8 @@ class Publisher:
         """Remember the folder; nothing is touched before `prepare`."""
         self.folder = folder
         self.store_id = store_id
-        self._path = os.path.join(
-            folder, EPOCH_FILE
-        )  # as text: each publication opens it a few times
+        # As text, for each publication opens it a few times.
+        self._path = os.path.join(folder, EPOCH_FILE)
         self._encode = encode or _encoded
         self._last: tuple[bytes, _Head] | None = None
 
@@ -126,7 +125,7 @@ class Publisher:
 
     def check_owner(self) -> None:
         """Raise SnapshotFault where another store publishes into the folder."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             self._content()
 
     def begin(self, seq: int) -> None:
@@ -180,9 +179,9 @@ class Publisher:
             with contextlib.suppress(OSError):  # who waits looks once a second all the same
                 wake_waiters(self.folder)
         syncing = self._sync_beside()
-        if on_shown is not None:
-            on_shown()
         try:
+            if on_shown is not None:
+                on_shown()
             fsync_folder(self.folder)
         finally:
             syncing.wait()
@@ -249,7 +248,7 @@ class Publisher:
         nothing was told. Raises SnapshotFault for another store's folder.
         """
         seq = 0
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             seq = int(_LAYOUT.unpack(self._content())[3])
         try:
             found = self._head()

@@ -36,11 +36,19 @@ def test_the_pause_benchmark_syncs_as_many_bytes_as_a_pause(
     """Each round places a hold and appends the bytes of event, snapshot and checkpoint to the bare file."""
     monkeypatch.setattr(pause, "ROUNDS", 3)
     monkeypatch.setattr(pause, "AUTOMATION_COUNT", 12)
-    published, whole = pause.measure(tmp_path)
+    published, whole, alone = pause.measure(tmp_path)
     size = (tmp_path / "bare").stat().st_size
     assert size % 3 == 0 and size // 3 > (tmp_path / "gate" / "snapshot.json").stat().st_size // 2
     assert f"{size // 3:,} bytes" in published.bare
     assert 0 < (published.value or 0) < (whole.value or 0)
+    assert (alone.value or 0) > 0
+    left = {path.name: path.stat().st_size for path in (tmp_path / "alone").iterdir()}
+    assert left == {
+        "epoch": 8,
+        "log": 3 * len(pause.PAGES),
+        "checkpoints": 3 * pause.CHECKPOINT_BYTES,
+        "snapshot.json": size // 3,
+    }
 
 
 def test_the_writers_are_counted_and_their_log_verified(

@@ -154,7 +154,7 @@ class Store:
     ) -> Committed:
         """Append what a command decides, durably and once, then publish it to gates.
 
-        `after_commit` is called with the committed state, in a thread beside the publication; what it raises is
+        `after_commit` is called with the committed state, in a thread, once gates see it; what it raises is
         logged. It is waited for when other writers may go on: a folder of its that hangs holds up nobody else.
         Raises Conflict when the command id was used with other content, Refused when `decide` refuses,
         StorageUnavailable when nothing could be recorded. Once committed nothing is raised: what could
