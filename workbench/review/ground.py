@@ -47,7 +47,7 @@ COLUMNS: Mapping[str, str] = {
     "review.changes": "source_id change_id changed_at kind target actor summary",
     "review.incidents": "source_id incident_id title severity started_at detected_at acknowledged_at paused_at"
     " mitigated_at resolved_at scope",
-    "review.watermarks": "source_id table_name loaded_until_at checked_at age_seconds",
+    "review.watermarks": "source_id table_name loaded_until_at checked_at age_seconds is_from_file",
     "review.serving_sources": "table_name source_id provider",
     "review.pause_in_flight": "hold_id source_id run_id automation_id receipt_at started_at finished_at status step_at"
     " has_open_step is_vanished",

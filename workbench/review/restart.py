@@ -28,7 +28,7 @@ from workbench.review.headline import contrast
 from workbench.review.periods import standings
 from workbench.review.request import QueryCall, ReviewRequest
 from workbench.review.said_none import TABLE, answer_of
-from workbench.review.verdict import Proposal, conclude, decide_kind
+from workbench.review.verdict import ENGINE_TABLES, Proposal, conclude, decide_kind
 from workbench.review.why import why_section
 
 MAX_LOOKED_AT_ALONE = 12
@@ -163,10 +163,12 @@ def _aborted_scope(ground: Ground) -> str:
 def _one_engine(ground: Ground) -> str:
     """Return the engine that runs all of the automations and was read before, or an empty text.
 
-    A registry may name what no adapter reads; `sync` of that would fail.
+    A registry may name what no adapter reads; `sync` of that would fail. So may it where files told of its runs.
     """
     engines = {one.engine for one in ground.automations.values()}
-    read = {"prefect", *ground.table("watermarks")["source_id"]}
+    marks = ground.table("watermarks")
+    is_filed = marks["table_name"].isin(ENGINE_TABLES) & marks["is_from_file"].eq(True)
+    read = {"prefect", *marks["source_id"]} - {*marks[is_filed]["source_id"]}
     return engines.pop() if len(engines) == 1 and engines <= read else ""
 
 
