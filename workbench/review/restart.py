@@ -91,6 +91,20 @@ def restart_queries(request: ReviewRequest) -> list[QueryCall]:
     ]
 
 
+LEDGER_RESTS_ON = frozenset(
+    f"review.{name}"
+    for name in (
+        "registered_automations", "holds", "hold_targets", "runs", "failed_steps", "affected_records", "watermarks",
+        "serving_sources",
+    )
+)  # fmt: skip
+
+
+def ledger_queries(request: ReviewRequest) -> list[QueryCall]:
+    """Return the queries that the ledger of affected records rests on, as a review asks them."""
+    return [call for call in restart_queries(request) if call.name in LEDGER_RESTS_ON]
+
+
 def assess_restart(request: ReviewRequest, tables: Mapping[str, pd.DataFrame]) -> RestartReview:
     """Judge whether what is held may start again, and how much of it: a pure function of its arguments."""
     ground = Ground(request, tables)
