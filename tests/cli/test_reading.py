@@ -127,6 +127,7 @@ def test_the_json_of_status_is_the_documented_one() -> None:
             "mode": "freeze",
             "reason": "wrong amounts",
             "probations": [],
+            "over_probations": [],
         }
     ]
     assert found["head"] == {"seq": events()[-1].seq, "hash": events()[-1].hash}
@@ -338,9 +339,18 @@ def test_status_tells_of_a_narrow_restart_that_is_used_up() -> None:
     over = "  P-1 narrow restart is over: used its 1 runs; next: `workbench review H-1`"
     assert over in said.splitlines()
     assert "P-2 narrow restart: ticket-reply, 0 of 1 runs used" in said
+    (hold,) = run("status", "--json").document["holds"]
+    (one,) = hold["over_probations"]
+    assert (one["probation_id"], one["runs_taken"], one["why_over"]) == (
+        "P-1",
+        1,
+        "used its 1 runs",
+    )
+    assert [p["probation_id"] for p in hold["probations"]] == ["P-2"]
     words = ("--only", "automation=invoice-triage", "--runs", "2", "--break-glass", "x", "-y")
     assert run("resume", "H-1", *words).code == 0
     assert "P-1 narrow restart is over" not in run("status").out, "P-3 took its place"
+    assert run("status", "--json").document["holds"][0]["over_probations"] == []
 
 
 def test_status_of_a_part_tells_other_holds_apart() -> None:

@@ -21,7 +21,10 @@ from workbench.control import Control
 from workbench.control.enrolling_keys import Enrolment, enrol_key
 from workbench.control.verifying import verify_records
 from workbench.errors import NotFound, Refused
+from workbench.reports import affected
 from workbench.reports.affected import read_ledger
+from workbench.reports.opened import Frozen, freeze, gather
+from workbench.review.restart import LEDGER_RESTS_ON, restart_queries
 from workbench.settings import Settings
 from workbench.warehouse.changes import find_changes
 
@@ -106,6 +109,29 @@ def test_a_filter_chooses_rows_and_no_total(command_line: Any, asked: tuple[str,
     assert out.splitlines()[1] == filtered.splitlines()[1]
     assert out.splitlines()[-1] == filtered.splitlines()[-1]
     assert filtered.splitlines()[-1].startswith("Next: workbench affected mark-verified")
+
+
+def test_the_list_runs_few_queries_and_says_what_the_whole_review_says(
+    told: tuple[Settings, Control], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows, and whether they are all, are those of a review that ran every query and checked the log's chain."""
+    settings, ann = told
+    asked: list[Frozen] = []
+
+    def kept(*args: Any, **more: Any) -> Frozen:
+        asked.append(gather(*args, **more))
+        return asked[-1]
+
+    monkeypatch.setattr(affected, "gather", kept)
+    few = read_ledger(ann, settings, subject="H-1")
+    derived = {"review.alerts", "review.incidents"}
+    assert set(asked[0].query_digests) - derived == set(LEDGER_RESTS_ON)
+    assert "store.chain" not in asked[0].tables
+    monkeypatch.setattr(affected, "ledger_queries", restart_queries)
+    monkeypatch.setattr(affected, "gather", freeze)
+    whole = read_ledger(ann, settings, subject="H-1")
+    pd.testing.assert_frame_equal(few.changes, whole.changes)
+    assert (few.is_whole, few.request) == (whole.is_whole, whole.request)
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,7 @@ def test_columns_are_formatted_by_their_names() -> None:
     ):
         assert expected in found
     assert label_of("run_count") == "runs"
+    assert label_of("outcome_count") == "outcomes"
     assert when(datetime(2026, 11, 23, 18, 0, 0, 250_000, tzinfo=UTC)) == "2026-11-23 18:00:00.250"
     assert duration(93_600) == "1 d 2 h"
     assert amount("run_count", 12345) == "12,345"

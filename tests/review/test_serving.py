@@ -136,6 +136,20 @@ def test_who_tells_of_the_runs_is_named_for_records_that_were_never_loaded() -> 
     assert "--table affected_record --source engine FILE" in verdict.next_command
 
 
+@pytest.mark.parametrize(
+    ("is_from_file", "command"),
+    [(False, "workbench sync engine"), (True, "workbench load --table run --source engine FILE")],
+)
+def test_what_files_told_of_is_loaded_from_files(is_from_file: bool, command: str) -> None:
+    """The registry's engine is read only where an engine's reading marked it; else the load that made it comes again."""
+    tables = calm_tables()
+    tables["review.registered_automations"]["engine"] = "engine"
+    marks = tables["review.watermarks"]
+    marks["is_from_file"] = is_from_file
+    marks.loc[marks["table_name"] == "run", "age_seconds"] = 9e6
+    assert assess_restart(ground().request, tables).verdict.next_command.startswith(command)
+
+
 def test_nothing_that_loads_is_named_where_the_blocker_rests_on_what_is_there() -> None:
     """A gap that no file fills asks for the review again, not for another blocker's table."""
     checks = (Check("pause_held", "?", CheckStatus.NO_EVIDENCE, "not confirmed", is_critical=True),)

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.control.test_first_run import a_company
-from tests.store.ground import AGENTS, a_control, pause
+from tests.store.ground import AGENTS, a_control, a_report, pause
 from tests.store.test_none_said import a_word
 from tests.store.test_verified_records import PAID, SENT
 from workbench.control import Control
+from workbench.control.deciding import DecideRequest
 from workbench.control.saying_none import say_none
 from workbench.control.verifying import MOST_CHANGES, verify_records
 from workbench.control.withdrawing import withdraw_none, withdraw_records
-from workbench.errors import Conflict, NotFound, UsageFault
+from workbench.errors import Conflict, NotFound, Refused, UsageFault
 from workbench.reports.words import none_said_rows, verification_rows, withdrawn_rows
 from workbench.store import record_events
 from workbench.store.audit import verify_store
@@ -91,6 +92,26 @@ def test_what_only_its_source_calls_verified_can_be_taken_back(tmp_path: Path) -
     control = a_control(tmp_path)
     assert withdraw_records(control, "email/M-1", reason="not so", told_by_source=[SENT]) == 1
     assert list(withdrawn_rows(control.state())["run_id"]) == ["r1"]
+
+
+def test_what_rested_on_a_word_is_looked_at_again(tmp_path: Path) -> None:
+    """A report from before the withdrawal is not decided on; of a hold on others it still is."""
+    control = a_control(tmp_path)
+    pause(control)
+    pause(control, "automation=order-sync")
+    verify_records(control, [SENT], reason="read it")
+    report, other = a_report(control, "H-1"), a_report(control, "H-2", ids=("order-sync",))
+    withdraw_records(control, "email/M-1", reason="wrong")
+    with pytest.raises(Refused, match="the hold last changed"):
+        control.decide(DecideRequest(report.report_id))
+    assert control.decide(DecideRequest(other.report_id)).hold_id == "H-2"
+    report = a_report(control, "H-1")
+    say_none(control, a_word("product-copy"), reason="it only reads")
+    assert control.decide(DecideRequest(report.report_id)).hold_id == "H-1"
+    report = a_report(control, "H-1")
+    withdraw_none(control, "H-1", reason="it wrote")
+    with pytest.raises(Refused, match="the hold last changed"):
+        control.decide(DecideRequest(report.report_id))
 
 
 def test_a_record_of_many_changes_is_taken_back_in_events_of_a_readable_size(

@@ -79,7 +79,8 @@ def withdraw(subject: str, reason: str, role: str | None, command_id: str | None
         said = f"Taken back that {subject} was verified: {count:,} of its changes are open again."
     click.echo(one_line(said))
     click.echo(
-        "A decision that was taken before stands; another needs `workbench review HOLD` first."
+        "Reports and sign-offs from before are asked for again, by `workbench review HOLD`; a decision stands until "
+        "another is taken."
     )
     closing_line(control)
 

@@ -154,5 +154,8 @@ def _hold_document(view: HoldView) -> dict[str, Any]:
         "mode": str(hold.mode),
         "reason": hold.reason,
         "probations": [_restart_document(p) for p in view.live_probations],
+        "over_probations": [
+            {**_restart_document(p), "why_over": p.why_over} for p in view.over_probations
+        ],
         **({"lacks": list(view.lacks)} if hold.is_first_run else {}),
     }

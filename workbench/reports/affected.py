@@ -12,17 +12,16 @@ from workbench.control.commands import Control
 from workbench.evidence import NothingLoaded
 from workbench.reports.derive import ReviewWish, hold_for_scope, parameters_for_hold
 from workbench.reports.make import take_positions
-from workbench.reports.opened import freeze
+from workbench.reports.opened import gather
 from workbench.reports.parameters import check_parameters
 from workbench.reports.restart import NAME
 from workbench.review.check_freshness import stale_tables
 from workbench.review.check_records import records_since_onset
 from workbench.review.ground import Ground
 from workbench.review.request import ReviewRequest
-from workbench.review.restart import restart_queries
+from workbench.review.restart import ledger_queries
 from workbench.review.said_none import TABLE, answer_of, faults_now, nothing_loaded
 from workbench.settings import Settings
-from workbench.store.folding import fold
 from workbench.store.state import State
 
 EVER = "1970-01-01T00:00:00Z"
@@ -98,12 +97,12 @@ def _ground(control: Control, settings: Settings, wish: ReviewWish) -> tuple[Gro
     asked = check_parameters(NAME, given)
     sealed = take_positions(control, settings, asked=asked)
     pinned = {"manifest_version": sealed.manifest_version, "log_seq": sealed.head.seq}
-    found = freeze(
+    found = gather(
         control.store,
-        fold(control.store.events(until_seq=sealed.head.seq)),
+        control.store.state(until_seq=sealed.head.seq),
         parameters=check_parameters(NAME, {**asked.values(), **pinned}),
         home=settings.home,
-        queries_of=restart_queries,
+        queries_of=ledger_queries,
     )
     return Ground(found.request, found.tables), found.manifest_version
 

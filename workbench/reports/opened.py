@@ -113,6 +113,23 @@ def freeze(
 
     With `pinned` the question, but for its onset, and what our log feeds stay those of an earlier answer.
     """
+    found = gather(
+        store, state, parameters=parameters, home=home, queries_of=queries_of, pinned=pinned
+    )
+    found.tables["store.chain"] = chain_rows(store, parameters.log_seq)
+    return found
+
+
+def gather(
+    store: Store,
+    state: State,
+    *,
+    parameters: ReportParameters,
+    home: Path,
+    queries_of: QueriesOf,
+    pinned: Frozen | None = None,
+) -> Frozen:
+    """Do as `freeze` does but for the log's chain, which takes its time and which no list of records rests on."""
     with Warehouse.open(home).snapshot(parameters.manifest_version or None) as snapshot:
         limits = replace(
             thresholds_under(state.policies.get(state.environment)),
@@ -129,7 +146,6 @@ def freeze(
         tables = {call.name: run(call) for call in queries_of(request)}
         version, digests = snapshot.version, dict(snapshot.queries_used)
         content = snapshot.content_digest()
-    tables["store.chain"] = chain_rows(store, parameters.log_seq)
     tables["store.probation"] = probation_rows(state)
     tables["store.tickets"] = ticket_rows(store, state, until=request.as_of)
     tables |= word_tables(state)

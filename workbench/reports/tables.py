@@ -26,6 +26,7 @@ _FOR_FIGURES = ["says"]
 _CODE_COLUMNS = {"sha256"}
 _COUNTED = {
     "run",
+    "outcome",
     "failure",
     "record",
     "token",

@@ -15,6 +15,7 @@ from workbench.review.covering import known_automations
 from workbench.review.request import ReviewRequest, hold_chain
 from workbench.review.verified import with_verifications, without_withdrawn
 
+RECORDS = "review.affected_records"
 CHAIN = "store.chain"
 PROBATION = "store.probation"
 TICKETS = "store.tickets"
@@ -48,7 +49,7 @@ COLUMNS: Mapping[str, str] = {
     "review.changes": "source_id change_id changed_at kind target actor summary",
     "review.incidents": "source_id incident_id title severity started_at detected_at acknowledged_at paused_at"
     " mitigated_at resolved_at scope",
-    "review.watermarks": "source_id table_name loaded_until_at checked_at age_seconds",
+    "review.watermarks": "source_id table_name loaded_until_at checked_at age_seconds is_from_file",
     "review.serving_sources": "table_name source_id provider",
     "review.pause_in_flight": "hold_id source_id run_id automation_id receipt_at started_at finished_at status step_at"
     " has_open_step is_vanished",
@@ -138,21 +139,27 @@ class Ground:
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a query's rows about the automations under review, by the name without its folder."""
-        full = name if "." in name else f"review.{name}"
-        return self._shaped[full].copy()
+        return self._known(name if "." in name else f"review.{name}").copy()
 
     @cached_property
     def _shaped(self) -> dict[str, pd.DataFrame]:
-        found = {name: shaped(name, self.tables.get(name)) for name in COLUMNS}
-        for name, rows in found.items():
-            if "automation_id" in rows.columns and name != "review.audit_events":
-                found[name] = rows[rows["automation_id"].isin(self.request.automation_ids)]
-        records = "review.affected_records"
-        known = without_withdrawn(found[records], found[WITHDRAWN], as_of=self.as_of)
-        found[records] = with_verifications(
-            known, found[VERIFICATIONS], as_of=self.as_of, needed=self.verifier_count
-        )
-        return found
+        return {}
+
+    def _known(self, name: str) -> pd.DataFrame:
+        """Return a table that is not to be changed; shaped when it is first asked for, for few ask for all."""
+        if name not in self._shaped:
+            self._shaped[name] = self._made(name)
+        return self._shaped[name]
+
+    def _made(self, name: str) -> pd.DataFrame:
+        found = shaped(name, self.tables.get(name))
+        if "automation_id" in found.columns and name != "review.audit_events":
+            found = found[found["automation_id"].isin(self.request.automation_ids)]
+        if name != RECORDS:
+            return found
+        known = without_withdrawn(found, self._known(WITHDRAWN), as_of=self.as_of)
+        words, needed = self._known(VERIFICATIONS), self.verifier_count
+        return with_verifications(known, words, as_of=self.as_of, needed=needed)
 
     @cached_property
     def automations(self) -> dict[str, Automation]:
@@ -162,13 +169,13 @@ class Ground:
     @cached_property
     def hold(self) -> pd.Series[Any]:
         """Row of the hold under review."""
-        holds = self._shaped["review.holds"]
+        holds = self._known("review.holds")
         return holds[holds["hold_id"] == self.request.hold_id].iloc[0]
 
     @cached_property
     def chain(self) -> pd.DataFrame:
         """The hold and the earlier holds of the same trouble, in order."""
-        return hold_chain(self.hold, self._shaped["review.holds"], limits=self.request.thresholds)
+        return hold_chain(self.hold, self._known("review.holds"), limits=self.request.thresholds)
 
     @property
     def first_paused_at(self) -> pd.Timestamp:

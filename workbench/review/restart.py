@@ -29,7 +29,7 @@ from workbench.review.headline import contrast
 from workbench.review.periods import standings
 from workbench.review.request import QueryCall, ReviewRequest
 from workbench.review.said_none import TABLE, answer_of
-from workbench.review.verdict import Proposal, conclude, decide_kind
+from workbench.review.verdict import ENGINE_TABLES, Proposal, conclude, decide_kind
 from workbench.review.why import why_section
 
 MAX_LOOKED_AT_ALONE = 12
@@ -91,6 +91,20 @@ def restart_queries(request: ReviewRequest) -> list[QueryCall]:
             "review.serving_sources", {**ids, "providers": list(request.providers), **window}
         ),
     ]
+
+
+LEDGER_RESTS_ON = frozenset(
+    f"review.{name}"
+    for name in (
+        "registered_automations", "holds", "hold_targets", "runs", "failed_steps", "affected_records", "watermarks",
+        "serving_sources",
+    )
+)  # fmt: skip
+
+
+def ledger_queries(request: ReviewRequest) -> list[QueryCall]:
+    """Return the queries that the ledger of affected records rests on, as a review asks them."""
+    return [call for call in restart_queries(request) if call.name in LEDGER_RESTS_ON]
 
 
 def assess_restart(request: ReviewRequest, tables: Mapping[str, pd.DataFrame]) -> RestartReview:
@@ -165,10 +179,12 @@ def _aborted_scope(ground: Ground) -> str:
 def _one_engine(ground: Ground) -> str:
     """Return the engine that runs all of the automations and was read before, or an empty text.
 
-    A registry may name what no adapter reads; `sync` of that would fail.
+    A registry may name what no adapter reads; `sync` of that would fail. So may it where files told of its runs.
     """
     engines = {one.engine for one in ground.automations.values()}
-    read = {"prefect", *ground.table("watermarks")["source_id"]}
+    marks = ground.table("watermarks")
+    is_filed = marks["table_name"].isin(ENGINE_TABLES) & marks["is_from_file"].eq(True)
+    read = {"prefect", *marks["source_id"]} - {*marks[is_filed]["source_id"]}
     return engines.pop() if len(engines) == 1 and engines <= read else ""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from workbench.clock import from_text, to_text
 from workbench.records import Event
-from workbench.store.record_events import asks_for_keys, is_counted
+from workbench.store.record_events import asks_for_keys, is_counted, renew_holds
 from workbench.store.signatures import signer_of
 from workbench.store.signoffs import holds_role
 from workbench.store.state import State
@@ -68,6 +68,7 @@ def on_none_said(state: State, event: Event) -> None:
 
 def on_none_withdraw(state: State, event: Event) -> None:
     """Take back every word that nothing was written under a hold: it closes, so anybody may."""
+    renew_holds(state, event, automation_ids=event.payload["automation_ids"])
     for automation_id in event.payload["automation_ids"]:
         key = none_key(event.target, str(automation_id))
         if state.none_said.get(key):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from workbench.clock import to_text
@@ -104,7 +104,13 @@ def on_record_verify(state: State, event: Event) -> None:
 
 
 def on_record_withdraw(state: State, event: Event) -> None:
-    """Take back every word on changes of a record: it closes, so anybody may, with a key or without one."""
+    """Take back every word on changes of a record: it closes, so anybody may, with a key or without one.
+
+    What was reviewed or signed for a hold on its automations before rests on less now, and is asked for again.
+    """
+    renew_holds(
+        state, event, automation_ids={str(c["automation_id"]) for c in event.payload["changes"]}
+    )
     for one in event.payload["changes"]:
         change = _change_of(event.payload, {**one, "content_sha256": ""})
         key = change_key(change)
@@ -119,6 +125,13 @@ def on_record_withdraw(state: State, event: Event) -> None:
             "seq": event.seq,
         }
         state.touched.add(("withdrawn_change", key))
+
+
+def renew_holds(state: State, event: Event, *, automation_ids: Collection[str]) -> None:
+    """Note that standing holds changed, as a narrow restart does: reports and sign-offs from before lapse."""
+    for hold in state.standing_holds():
+        if state.covered[hold.hold_id].intersection(automation_ids):
+            state.hold_changed_seq[hold.hold_id] = event.seq
 
 
 def _change_of(body: Mapping[str, Any], one: Mapping[str, Any]) -> LoadedChange:
