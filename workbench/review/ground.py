@@ -20,6 +20,7 @@ PROBATION = "store.probation"
 TICKETS = "store.tickets"
 VERIFICATIONS = "store.verifications"
 OBJECTIVES = "store.objectives"
+READINESS = "store.readiness"
 
 COLUMNS: Mapping[str, str] = {
     "review.registered_automations": "automation_id kind category environment owner restart_owner deputy engine"
@@ -59,6 +60,7 @@ COLUMNS: Mapping[str, str] = {
     VERIFICATIONS: "source_id run_id record_type record_id change_seq automation_id content_sha256 verified_at"
     " verified_by reason",
     OBJECTIVES: "scope automation_id member_count objective_percent",
+    READINESS: "automation_id is_stoppable answer_count last_drill_at",
 }
 """Columns of each table, instants by their suffix; a table that is not given counts as empty."""
 
@@ -75,6 +77,7 @@ _NUMBERS = (
     "start_count",
     "write_count",
     "member_count",
+    "answer_count",
     "expected_interval_seconds",
 )
 _INSTANT: Final = "datetime64[us, UTC]"
