@@ -20,7 +20,7 @@ from tests.review.world import (
     with_rows,
 )
 from workbench.queries import load_query
-from workbench.review.ground import OBJECTIVES, READINESS
+from workbench.review.ground import FIRST_RUNS, OBJECTIVES, READINESS
 from workbench.review.measures import CANNOT_TELL
 from workbench.review.month import MonthRequest, assess_month, month_queries, seen_until
 
@@ -37,8 +37,15 @@ def asked(**more: Any) -> MonthRequest:
 
 def measures(tables: Tables, category: str = "commerce", **more: Any) -> dict[str, dict[str, Any]]:
     """Return the measures of a category by name."""
-    found = assess_month(asked(**more), tables).sections[f"category-{category}"]
+    found = assess_month(asked(**more), loaded(tables)).sections[f"category-{category}"]
     return {row["measure"]: row for row in found.tables["Measures of the month"].to_dict("records")}
+
+
+def loaded(tables: Tables) -> Tables:
+    """Return the tables with the incidents' source loaded to the end as well, where any mark is there."""
+    marks = tables["review.watermarks"]
+    more = marks.head(1).assign(source_id="desk", table_name="incident", age_seconds=0.0)
+    return {**tables, "review.watermarks": pd.concat([marks, more], ignore_index=True)}
 
 
 def with_holds(text: str, **more: Any) -> Tables:
@@ -72,6 +79,19 @@ def test_relapses_are_the_next_hold_on_the_same_automation() -> None:
         assert (one["figure"], one["observation_count"]) == ("50.0 % (1 of 2)", 2)
         assert one["interval_95"] == "1.3 % to 98.7 %"
     assert found["holds for trouble"]["figure"] == "3"
+
+
+def test_a_hold_until_the_first_run_is_no_trouble() -> None:
+    """A registry that guards what is new says nothing of trouble, of relapse or of latency."""
+    tables = with_rows(with_holds(RELEASED), FIRST_RUNS, pd.DataFrame({"hold_id": ["H-2"]}))
+    found = measures(tables, as_of=AS_OF + timedelta(days=3))
+    assert found["holds for trouble"]["figure"] == "2"
+    assert found["relapse within 24 h"]["figure"] == "50.0 % (1 of 2)"
+    alone = RELEASED.replace("H-4     | kind=agent | incident", "H-4     | kind=agent | drill   ")
+    only = with_rows(with_holds(alone), FIRST_RUNS, pd.DataFrame({"hold_id": ["H-2"]}))
+    assert measures(only, as_of=AS_OF + timedelta(days=3))["relapse within 24 h"][
+        "figure"
+    ].startswith("0.0 %")
 
 
 def test_a_restart_of_today_is_too_recent_to_count() -> None:
@@ -213,6 +233,16 @@ def test_what_was_not_loaded_to_the_end_cannot_be_told(age: float | None) -> Non
     assert found["pause latency p50"]["figure"] != CANNOT_TELL
 
 
+def test_no_leak_and_no_incident_mean_nothing_where_writes_or_incidents_were_not_loaded() -> None:
+    """Leaks rest on writes as well as on runs; none loaded is not none."""
+    marks = watermarks()
+    writes = {**calm_tables(), "review.watermarks": marks[marks["table_name"] != "affected_record"]}
+    assert measures(writes)["leaks"]["figure"] == CANNOT_TELL
+    found = assess_month(asked(), calm_tables()).sections["category-commerce"]
+    told = found.tables["Measures of the month"].set_index("measure")
+    assert told.loc["incidents", "remark"] == "incident was never loaded; so far 0"
+
+
 def test_action_items_are_tracked_by_audited_events() -> None:
     """Open for more than five working days is overdue; without any event nothing is claimed."""
     assert "Cannot tell" in assess_month(asked(), calm_tables()).sections["action_items"].sentence
@@ -257,7 +287,7 @@ def test_relapses_are_looked_for_three_days_after_a_month_as_far_as_time_has_com
 
 def test_the_sentence_counts_what_cannot_be_told() -> None:
     """A reader sees at once how much of the month is known."""
-    found = assess_month(asked(), calm_tables())
+    found = assess_month(asked(), loaded(calm_tables()))
     told = found.sections["category-commerce"].tables["Measures of the month"]
     doubtful = int((told["figure"] == CANNOT_TELL).sum())
     assert found.sentence == (

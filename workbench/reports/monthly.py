@@ -40,6 +40,7 @@ from workbench.warehouse import Warehouse
 
 NAME = "monthly-review"
 NO_CATEGORY = "(none)"
+LABELS = {"interval_95": "95 % interval", "observation_count": "observations"}
 _MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])")
 
 
@@ -158,6 +159,8 @@ def monthly_review(given: Mapping[str, Any]) -> MonthlyReview:
     engines = frozenset(read_addresses(settings.engines_file))
     tables["store.objectives"] = objective_rows(then)
     tables["store.readiness"] = readiness_rows(then, engines, until=request.until)
+    first_runs = sorted(hold.hold_id for hold in state.holds.values() if hold.is_first_run)
+    tables["store.first_runs"] = pd.DataFrame({"hold_id": first_runs})
     tables["store.probation"] = probation_rows(state)
     tables["store.tickets"] = ticket_rows(store, state, until=request.until)
     found = assess_month(request, tables)
@@ -257,7 +260,9 @@ class MonthlyReview:
         for name in names:
             section = self.found.sections[name]
             parts += [heading(section.title, anchor=name), paragraph(section.sentence, "wb-lede")]
-            parts += [table(rows, TableNote(said)) for said, rows in section.tables.items()]
+            parts += [
+                table(rows, TableNote(said, labels=LABELS)) for said, rows in section.tables.items()
+            ]
         return join(parts)
 
 

@@ -21,6 +21,7 @@ TICKETS = "store.tickets"
 VERIFICATIONS = "store.verifications"
 OBJECTIVES = "store.objectives"
 READINESS = "store.readiness"
+FIRST_RUNS = "store.first_runs"
 
 COLUMNS: Mapping[str, str] = {
     "review.registered_automations": "automation_id kind category environment owner restart_owner deputy engine"
@@ -61,6 +62,7 @@ COLUMNS: Mapping[str, str] = {
     " verified_by reason",
     OBJECTIVES: "scope automation_id member_count objective_percent",
     READINESS: "automation_id is_stoppable answer_count last_drill_at",
+    FIRST_RUNS: "hold_id",
 }
 """Columns of each table, instants by their suffix; a table that is not given counts as empty."""
 

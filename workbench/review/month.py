@@ -12,7 +12,7 @@ from workbench.review.check_freshness import serving_marks
 from workbench.review.ground import Ground, Section, counted, spoken
 from workbench.review.measures import CANNOT_TELL, Measure, as_rows
 from workbench.review.month_habits import action_items, habit_measures
-from workbench.review.month_pauses import LOOK_AHEAD, pause_measures
+from workbench.review.month_pauses import LEAKS, LOOK_AHEAD, pause_measures
 from workbench.review.month_readiness import readiness_measures
 from workbench.review.request import QueryCall, ReviewRequest
 from workbench.review.thresholds import ReviewThresholds
@@ -23,8 +23,9 @@ RESTS_ON: Mapping[str, str] = {
     "review.runs": "run",
     "review.outcomes": "run",
     "review.alerts": "alert",
+    "review.incidents": "incident",
 }
-"""query -> table that must be loaded up to the end for its rows to mean anything."""
+"""query -> table that must be loaded up to the end for its rows to mean anything; leaks rest on writes as well."""
 
 
 @dataclass(frozen=True)
@@ -131,17 +132,23 @@ def _question(request: MonthRequest, scope: str, ids: tuple[str, ...]) -> Review
 
 def _weighed(ground: Ground, one: Measure) -> Measure:
     """Return `cannot tell` for what rests on a table that was not loaded up to the end."""
-    table = RESTS_ON.get(one.query)
-    if table is None or one.figure == CANNOT_TELL:
-        return one
-    marks, why = serving_marks(ground, table)
-    oldest = marks["age_seconds"].max()
-    if not why and oldest > float(ground.limits.watermark_max_age_seconds):
-        why = f"{table} is loaded until {spoken(float(oldest))} before the end only"
-    if not why:
+    tables = [RESTS_ON[one.query]] if one.query in RESTS_ON else []
+    if one.name == LEAKS:
+        tables.append("affected_record")
+    why = next(filter(None, (_stale(ground, name) for name in tables)), "")
+    if not why or one.figure == CANNOT_TELL:
         return one
     so_far = f"{why}; so far {one.figure}"
     return Measure(one.name, CANNOT_TELL, remark=so_far, query=one.query)
+
+
+def _stale(ground: Ground, table: str) -> str:
+    """Return why a table says nothing of the end of the month, or an empty text."""
+    marks, why = serving_marks(ground, table)
+    oldest = marks["age_seconds"].max()
+    if why or not oldest > float(ground.limits.watermark_max_age_seconds):
+        return why
+    return f"{table} is loaded until {spoken(float(oldest))} before the end only"
 
 
 def _first(mine: list[Measure]) -> str:

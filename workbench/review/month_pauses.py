@@ -10,10 +10,11 @@ import pandas as pd
 
 from workbench.records import Purpose
 from workbench.review.covering import touches
-from workbench.review.ground import Ground, counted
+from workbench.review.ground import FIRST_RUNS, Ground, counted
 from workbench.review.measures import Measure, longest, median, share
 from workbench.review.pausing import audit_pause
 
+LEAKS = "leaks"
 RELAPSE_HOURS = (24, 72)
 LOOK_AHEAD = timedelta(hours=max(RELAPSE_HOURS))
 PHASES = (
@@ -38,7 +39,7 @@ def pause_measures(ground: Ground, *, seen_until: datetime) -> list[Measure]:
             "holds for trouble",
             str(len(placed)),
             count=len(placed),
-            remark="purpose incident or guard",
+            remark="of an incident, or placed by a trigger",
             query="review.holds",
         ),
         *(relapses(ground, hours, seen_until=seen_until) for hours in RELAPSE_HOURS),
@@ -56,10 +57,11 @@ def incidents_of(ground: Ground) -> pd.DataFrame:
 
 
 def holds_of(ground: Ground) -> pd.DataFrame:
-    """Return the holds for trouble that cover an automation of the category."""
+    """Return the holds for trouble that cover an automation of the category; that of a first run is none."""
     holds, targets = ground.table("holds"), ground.table("hold_targets")
     is_mine = holds["hold_id"].isin(targets["hold_id"]) & holds["purpose"].isin(_TROUBLE)
-    return holds[is_mine].reset_index(drop=True)
+    is_new = holds["hold_id"].isin(ground.table(FIRST_RUNS)["hold_id"])
+    return holds[is_mine & ~is_new].reset_index(drop=True)
 
 
 def relapses(ground: Ground, hours: int, *, seen_until: datetime) -> Measure:
@@ -119,7 +121,7 @@ def _leaks(ground: Ground, holds: pd.DataFrame) -> Measure:
         )
         count += audit_pause(Ground(asked, ground.tables), hold).leak_count
     remark = f"under {counted(len(standing), 'hold')}" if len(standing) else "nothing was paused"
-    return Measure("leaks", str(count), count=len(standing), remark=remark, query="review.runs")
+    return Measure(LEAKS, str(count), count=len(standing), remark=remark, query="review.runs")
 
 
 def _phases(incidents: pd.DataFrame) -> Iterator[Measure]:
