@@ -32,6 +32,7 @@ def parameters_of(recording: Recording) -> dict[str, dict[str, str | int]]:
     return {
         "restart_decision": asked,
         "post_incident_review": asked,
+        "monthly_review": {"month": f"{instant.at:%Y-%m}", "as_of": to_text(instant.at)},
         "explore": {"automation_id": "invoice-triage"},
     }
 

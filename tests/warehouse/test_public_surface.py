@@ -74,6 +74,16 @@ def test_open_gives_data_frames(home: Path) -> None:
     assert home.is_dir()
 
 
+def test_the_data_dictionary_is_at_hand(home: Path) -> None:
+    """Of all tables and queries, or of one: what a row is, what is asked, and each column with its type."""
+    w = wb.open()
+    assert set(w.columns("run")["table"]) == {"run"}
+    mine = w.queries("review.watermarks")
+    assert list(mine["part"].value_counts().sort_index()) == [5, 1, 1]
+    assert mine.iloc[0]["meaning"].startswith("How far each source is known to be loaded")
+    assert set(w.queries()["query"]) > {"triggers.spend", "sync.open_runs"}
+
+
 def test_a_surface_stays_frozen_until_it_is_refreshed(home: Path, tmp_path: Path) -> None:
     """Cells of one notebook belong together; refresh gives a new surface on the newest version."""
     w = wb.open(home)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,6 +61,60 @@ def run(
     show_made(made, is_json=is_json)
     if not is_json:
         head_line(control.head_note())
+
+
+@command.command("monthly")
+@click.option(
+    "--month",
+    default="",
+    help="Calendar month in UTC, e.g. 2026-11; default: the last one that is over.",
+)
+@click.option(
+    "--cell-seconds", type=click.IntRange(1), default=300, help="Longest time of one cell."
+)
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+def monthly(month: str, cell_seconds: int, is_json: bool) -> None:
+    """Make the monthly review, as a scheduler does overnight; exit 12 when it is INCOMPLETE."""
+    settings = Settings.from_environment()
+    control = open_control(settings)
+    # Only now, for they take seconds: without a store the refusal comes at once.
+    from workbench.reports.monthly import last_month
+    from workbench.reports.monthly_making import make_month
+    from workbench.reports.runner import RunLimits
+
+    asked = month or last_month(control.clock.now())
+    if not is_json:
+        click.echo(store_line(control.head_note(), settings))
+        click.echo(f"Looking back over {asked} ...", err=True)
+    made = make_month(control, settings, month=asked, limits=RunLimits(cell_seconds))
+    if is_json:
+        click.echo(as_json({"page": str(made.page), "incomplete_because": made.incomplete_because,
+                            "review": dict(made.document)}))  # fmt: skip
+    else:
+        for line in _lines_of_month(made.document):
+            click.echo(line)
+        click.echo(str(made.page))
+    if made.incomplete_because:
+        raise ReportIncomplete(
+            f"The monthly review of {asked} is INCOMPLETE: {made.incomplete_because}",
+            next_step=f"open {made.page} to see how far it came",
+        )
+    if not is_json:
+        head_line(control.head_note())
+
+
+def _lines_of_month(document: Mapping[str, Any]) -> list[str]:
+    """Return the sentence and the measures of each category as lines; nothing of an incomplete one."""
+    if not document:
+        return []
+    found = [one_line(str(document["sentence"]))]
+    for category, measures in document["categories"].items():
+        found.append(click.style(one_line(category), bold=True))
+        rows = [(m["measure"], m["figure"], m["interval_95"], m["remark"]) for m in measures]
+        found.append(
+            table(("measure", "figure", "95 %", ""), [[one_line(c) for c in r] for r in rows])
+        )
+    return [*found, one_line(str(document["action_items"]))]
 
 
 def show_made(made: MadeReport, *, is_json: bool) -> None:

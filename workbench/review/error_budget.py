@@ -140,7 +140,7 @@ def stopped_stretches(
     targets, probations = ground.table("hold_targets"), ground.table(PROBATION)
     holds = ground.table("holds")[["hold_id", "placed_at", "released_at"]]
     mine = targets[targets["automation_id"] == automation_id].merge(holds, on="hold_id")
-    if ground.hold["hold_id"] not in set(mine["hold_id"]):
+    if ground.request.hold_id and ground.request.hold_id not in set(mine["hold_id"]):
         mine = pd.concat([mine, ground.hold.to_frame().T], ignore_index=True)
     let_through = probations[probations["automation_id"] == automation_id]
     found: list[Stretch] = []
@@ -153,7 +153,8 @@ def stopped_stretches(
 
 
 def _aged(ground: Ground, since: Any, until: Any) -> Stretch:
-    return (ground.as_of - until).total_seconds(), (ground.as_of - since).total_seconds()
+    newer = max(0.0, (ground.as_of - until).total_seconds())
+    return newer, (ground.as_of - since).total_seconds()
 
 
 def _let_through(

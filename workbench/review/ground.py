@@ -23,6 +23,8 @@ VERIFICATIONS = "store.verifications"
 WITHDRAWN = "store.withdrawn"
 NONE_SAID = "store.none_said"
 OBJECTIVES = "store.objectives"
+READINESS = "store.readiness"
+FIRST_RUNS = "store.first_runs"
 
 COLUMNS: Mapping[str, str] = {
     "review.registered_automations": "automation_id kind category environment owner restart_owner deputy engine"
@@ -64,6 +66,8 @@ COLUMNS: Mapping[str, str] = {
     WITHDRAWN: "source_id run_id record_type record_id change_seq automation_id withdrawn_at withdrawn_by reason",
     NONE_SAID: "hold_id automation_id since_at until_at run_count runs_sha256 said_at said_by reason",
     OBJECTIVES: "scope automation_id member_count objective_percent",
+    READINESS: "automation_id is_stoppable answer_count last_drill_at",
+    FIRST_RUNS: "hold_id",
 }
 """Columns of each table, instants by their suffix; a table that is not given counts as empty."""
 
@@ -81,6 +85,7 @@ _NUMBERS = (
     "start_count",
     "write_count",
     "member_count",
+    "answer_count",
     "expected_interval_seconds",
 )
 _INSTANT: Final = "datetime64[us, UTC]"
