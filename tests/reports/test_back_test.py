@@ -181,3 +181,11 @@ def test_the_figures_follow_the_page() -> None:
     assert "met by a narrow restart" in rules
     assert "narrow restart allowed" in looks
     assert "keep paused" not in looks
+
+
+@pytest.mark.usefixtures("in_place")
+def test_before_the_first_hold_there_is_none() -> None:
+    """Asked of a time before any hold was placed nothing is replayed, and the page says so."""
+    report = back_test({"as_of": to_text(story.at(story.PAUSE_MINUTE - 5))})
+    assert not report.found.replays
+    assert "cannot tell" in report.gate.text
