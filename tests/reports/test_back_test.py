@@ -69,6 +69,7 @@ def replayed(settings: Settings) -> list[HoldReplay]:
     return replay_holds(place, most=10)
 
 
+@pytest.mark.slow
 def test_our_own_hold_is_replayed(replayed: list[HoldReplay]) -> None:
     """The gate is asked from the minute in which the alert went green on, and lets nothing start over a leak."""
     (one,) = replayed
@@ -80,6 +81,7 @@ def test_our_own_hold_is_replayed(replayed: list[HoldReplay]) -> None:
     assert one.ran is None  # nobody released it, so nobody knows what would have run
 
 
+@pytest.mark.slow
 def test_a_look_knows_nothing_of_what_came_later(
     settings: Settings, replayed: list[HoldReplay]
 ) -> None:

@@ -9,7 +9,7 @@ It also gives the time that clean runs take, once somebody says how many runs th
 records and no approvals: what the real gate would have said is replayed on holds, where these are
 (`workbench.review.replay`).
 
-Intervals come from drawing blocks of time again (Efron 1979; Künsch 1989), never single incidents: one incident
+Intervals come from drawing blocks of time again (Carlstein 1986), never single incidents: one incident
 strikes several units, and a relapse depends on the one before it.
 """
 
