@@ -137,10 +137,10 @@ def test_each_source_is_a_history_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("loaded", "until"), [("10:45", "10:45"), ("11:40", "11:00"), ("", "10:50")]
+    ("loaded", "until"), [("10:45", "10:50"), ("10:55", "10:55"), ("11:40", "11:00"), ("", "10:50")]
 )
 def test_a_history_ends_where_it_was_watched(loaded: str, until: str) -> None:
-    """What the loads vouch for, as far as the question goes; where they say nothing, its last word."""
+    """What the loads vouch for or its last word, whichever is later, as far as the question goes."""
     given = status_rows()
     if loaded:
         given.table(

@@ -69,6 +69,7 @@ def replayed(settings: Settings) -> list[HoldReplay]:
     return replay_holds(place, most=10)
 
 
+@pytest.mark.slow
 def test_our_own_hold_is_replayed(replayed: list[HoldReplay]) -> None:
     """The gate is asked from the minute in which the alert went green on, and lets nothing start over a leak."""
     (one,) = replayed
@@ -80,6 +81,7 @@ def test_our_own_hold_is_replayed(replayed: list[HoldReplay]) -> None:
     assert one.ran is None  # nobody released it, so nobody knows what would have run
 
 
+@pytest.mark.slow
 def test_a_look_knows_nothing_of_what_came_later(
     settings: Settings, replayed: list[HoldReplay]
 ) -> None:
@@ -181,3 +183,11 @@ def test_the_figures_follow_the_page() -> None:
     assert "met by a narrow restart" in rules
     assert "narrow restart allowed" in looks
     assert "keep paused" not in looks
+
+
+@pytest.mark.usefixtures("in_place")
+def test_before_the_first_hold_there_is_none() -> None:
+    """Asked of a time before any hold was placed nothing is replayed, and the page says so."""
+    report = back_test({"as_of": to_text(story.at(story.PAUSE_MINUTE - 5))})
+    assert not report.found.replays
+    assert "cannot tell" in report.gate.text

@@ -19,6 +19,7 @@ from workbench.review.backtest import (
     SUMS,
     Pace,
     Rule,
+    RuleTrial,
     blocks_of,
     compare_rules,
     drawn_totals,
@@ -92,7 +93,7 @@ def test_hours_end_where_the_history_does() -> None:
 
 def test_one_unit_alone_has_the_page_of_all() -> None:
     """Rules of a unit are judged by its own resolutions, and the gate still sees the other components."""
-    row = row_of(compare_rules(WRITTEN, units=["api"]), ALL_GREEN)
+    row = row_of(RuleTrial(WRITTEN).compared(["api"]), ALL_GREEN)
     assert row["resolution_count"] == 4
     assert row["held_hours"] == 5
 

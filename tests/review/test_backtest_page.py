@@ -98,3 +98,21 @@ def test_no_hold_is_no_finding(title: str) -> None:
     section = replay_section([], title=title)
     assert "cannot tell" in section.sentence
     assert not section.tables
+
+
+def test_a_short_history_has_no_weeks_around() -> None:
+    """Where most resolutions have no local rate the sentence says so, and gives no number in its place."""
+    lines = "\n".join(f"api | {n} | {n * 5} | {n * 5 + 1}" for n in range(30))
+    section = history_section(history(lines, until=175))
+    assert "at the rates of the weeks around cannot tell" in section.sentence
+    shares = section.tables["Relapse within 6 h of `resolved`, by component"]
+    assert pd.isna(shares["local_chance_share"].iloc[0])
+
+
+def test_of_many_units_those_with_most_trouble_are_shown() -> None:
+    """Two hundred automations do not make two hundred bars."""
+    units = tuple(f"automation-{n}" for n in range(40))
+    section = history_section(Stream(days=150, per_day=0.5, units=units).history(1))
+    assert len(section.figures["relapse_shares"]) == 30
+    assert section.sentence.count("40 components") == 2
+    assert len(section.tables["Restart rules, by component, the 30 with most trouble"]) == 30

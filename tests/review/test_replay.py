@@ -142,11 +142,15 @@ def test_a_release_against_the_gate_is_told() -> None:
 def test_the_time_lost_ends_where_the_gate_opens() -> None:
     """A hold whose gate opened after three minutes lost three minutes, and what then ran narrowly is told."""
     looks = (look("10:20:01"), look("10:23", "automation=triage"))
-    one = replay(is_released=False, looks=looks, ran_narrowly=SOME)
+    one = replay(is_released=False, looks=looks, ran_narrowly=SOME, narrow_at=stamp("10:25"))
     assert one.lost_seconds == 180
     said = replay_sentence([one])
     assert "Under H-1 the gate let automation=triage start 3 min after the alert stopped" in said
     assert "the narrow restart that followed ran 12 runs" in said
+    early = replay(is_released=False, looks=looks, ran_narrowly=SOME, narrow_at=stamp("10:21"))
+    assert "the narrow restart that somebody had begun before that ran 12" in replay_sentence(
+        [early]
+    )
 
 
 def test_a_gate_that_is_open_at_once_costs_nothing() -> None:

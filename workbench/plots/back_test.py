@@ -120,7 +120,8 @@ def looks(asked: pd.DataFrame) -> alt.TopLevelMixin:
         x=alt.X(
             "after_minutes:Q",
             title="minutes after the last alert stopped",
-            scale=alt.Scale(zero=True),
+            axis=alt.Axis(format="d", tickMinStep=1),
+            scale=alt.Scale(zero=True, padding=14),
         ),
         y=alt.Y("hold:N", title=None, axis=alt.Axis(ticks=False, domain=False, grid=True)),
         color=alt.Color("verdict:N", scale=colours(**shown), legend=legend),

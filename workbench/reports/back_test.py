@@ -343,6 +343,6 @@ def _refuse_nothing(settings: Settings, asked: BackTestParameters) -> None:
         return
     with Warehouse.open(settings.home).snapshot(asked.manifest_version or None) as snapshot:
         has_history = any(snapshot.row_count(name) for name in HISTORY_TABLES)
-    until = settings.clock().now()
+    until = from_text(asked.as_of) if asked.as_of else settings.clock().now()
     if not has_history and not (asked.hold_count and own_place(settings, until=until)):
         raise NotFound(NOTHING, next_step=LOAD_FIRST)

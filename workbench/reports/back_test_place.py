@@ -69,7 +69,7 @@ class Place:
 
 
 def own_place(settings: Settings, *, until: datetime) -> Place | None:
-    """Return one's own store and warehouse; None where there is no store, or no hold in it."""
+    """Return one's own store and warehouse; None where there is no store, or no hold for trouble before an instant."""
     clock = settings.clock()
     try:
         store = open_store(settings, clock)
@@ -77,7 +77,8 @@ def own_place(settings: Settings, *, until: datetime) -> Place | None:
         return None
     events = tuple(store.events())
     state = fold(events)
-    if not state.holds:
+    placed = (h.placed_at for h in state.holds.values() if h.purpose in REPLAYED)
+    if not any(at < until for at in placed):
         return None
     version = load_store_rows(Warehouse.open(settings.home, clock), store_rows(state))
     return Place(store, events, settings.home, version, pd.Timestamp(until))

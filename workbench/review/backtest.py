@@ -9,7 +9,7 @@ It also gives the time that clean runs take, once somebody says how many runs th
 records and no approvals: what the real gate would have said is replayed on holds, where these are
 (`workbench.review.replay`).
 
-Intervals come from drawing blocks of time again (Efron 1979; Künsch 1989), never single incidents: one incident
+Intervals come from drawing blocks of time again (Carlstein 1986), never single incidents: one incident
 strikes several units, and a relapse depends on the one before it.
 """
 
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.review.relapse import History, hours, judged
+from workbench.review.relapse import History, hours, judged, local_mean
 from workbench.review.thresholds import ReviewThresholds
 
 HORIZON_HOURS = 24.0
@@ -164,30 +164,39 @@ def outcomes(
     )
 
 
-def compare_rules(
-    history: History,
-    *,
-    units: Sequence[str] = (),
-    pace: Pace = USUAL,
-    horizon_hours: float = HORIZON_HOURS,
-) -> pd.DataFrame:
-    """Return one row per rule over all units, or some: totals, their 95 % intervals, hours for a relapse avoided.
+class RuleTrial:
+    """All rules tried on one history: outcomes worked out once, summed over all units or over some."""
 
-    Columns: rule, resolution_count, `SUMS`, and low_ and high_ of avoided_count, held_hours and hours_each (held
-    hours for each relapse avoided). Intervals are None where there are too few blocks of time, those of what was
-    avoided also below `MIN_EVENTS`.
-    """
-    known = judged(history.resolutions, horizon_hours)
-    rules = rules_for(history, known, pace=pace)
-    is_asked = known["unit"].isin(units).to_numpy() if units else np.ones(len(known), dtype=bool)
-    blocks = blocks_of(known[is_asked])
-    rows = []
-    for rule in rules:
-        each = outcomes(known, rule, horizon_hours=horizon_hours)[is_asked]
-        rows.append(
-            {"rule": rule.name, "resolution_count": int(is_asked.sum()), **_row(each, blocks)}
-        )
-    return pd.DataFrame(rows)
+    def __init__(
+        self, history: History, *, pace: Pace = USUAL, horizon_hours: float = HORIZON_HOURS
+    ) -> None:
+        """Work out what each rule does at each resolution that can be judged."""
+        self._known = judged(history.resolutions, horizon_hours)
+        self._outcomes = [
+            (rule.name, outcomes(self._known, rule, horizon_hours=horizon_hours))
+            for rule in rules_for(history, self._known, pace=pace)
+        ]
+
+    def compared(self, units: Sequence[str] = ()) -> pd.DataFrame:
+        """Return one row per rule over all units, or some: totals, 95 % intervals, hours for a relapse avoided.
+
+        Columns: rule, resolution_count, `SUMS`, and low_ and high_ of avoided_count, held_hours and hours_each (held
+        hours for each relapse avoided). Intervals are None where there are too few blocks of time, those of what was
+        avoided also below `MIN_EVENTS`.
+        """
+        known = self._known
+        is_asked = (known["unit"].isin(units) if units else known["unit"].notna()).to_numpy()
+        blocks = blocks_of(known[is_asked])
+        rows = [
+            {"rule": name, "resolution_count": int(is_asked.sum()), **_row(each[is_asked], blocks)}
+            for name, each in self._outcomes
+        ]
+        return pd.DataFrame(rows)
+
+
+def compare_rules(history: History, *, pace: Pace = USUAL) -> pd.DataFrame:
+    """Return the rules compared over all units of a history; columns as of `RuleTrial.compared`."""
+    return RuleTrial(history, pace=pace).compared()
 
 
 def _row(each: pd.DataFrame, blocks: np.ndarray[Any, Any] | None) -> dict[str, Any]:
@@ -251,9 +260,13 @@ def pooled_share(history: History, *, horizon_hours: float) -> Mapping[str, floa
 
     Keys: resolution_count, relapse_count, relapse_share, chance_share, local_share, excess_share (over the larger of
     both), and low_ and high_ of relapse_share and excess_share. What cannot be told is None: everything without a
-    resolution, intervals where there are too few blocks.
+    resolution, the local share where most resolutions have none, intervals where there are too few blocks.
     """
     known = judged(history.resolutions, horizon_hours)
+    found: dict[str, float | int | None] = dict.fromkeys(POOLED)
+    found |= {"resolution_count": len(known), "relapse_count": int(known["is_relapse"].sum())}
+    if known.empty:
+        return found
     parts = pd.DataFrame(
         {
             "relapse": known["is_relapse"].astype("float64"),
@@ -262,13 +275,11 @@ def pooled_share(history: History, *, horizon_hours: float) -> Mapping[str, floa
             "one": 1.0,
         }
     )
-    found: dict[str, float | int | None] = dict.fromkeys(POOLED)
-    found |= {"resolution_count": len(known), "relapse_count": int(parts["relapse"].sum())}
-    if known.empty:
-        return found
     means = parts.mean()
-    reference = "local" if means["local"] > means["chance"] else "chance"
-    found |= {f"{name}_share": float(means[name]) for name in ("relapse", "chance", "local")}
+    is_local_known = local_mean(known["local_chance"]) is not None
+    reference = "local" if is_local_known and means["local"] > means["chance"] else "chance"
+    found |= {f"{name}_share": float(means[name]) for name in ("relapse", "chance")}
+    found["local_share"] = float(means["local"]) if is_local_known else None
     found["excess_share"] = float(means["relapse"] - means[reference])
     blocks = blocks_of(known)
     return found if blocks is None else found | _share_intervals(parts, blocks, reference)

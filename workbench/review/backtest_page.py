@@ -13,7 +13,7 @@ from workbench.review.backtest import (
     HORIZON_HOURS,
     USUAL,
     Pace,
-    compare_rules,
+    RuleTrial,
     pooled_share,
 )
 from workbench.review.ground import Section, counted, percent
@@ -35,6 +35,9 @@ Row = Mapping[Any, Any]
 TELLING_WAIT = "wait 6 h"
 """The wait that the sentence names: as long as 59 clean runs take at the usual pace."""
 
+MOST_UNITS = 30
+"""Units that have a row of their own and a bar; a table of all alerts would be read by nobody."""
+
 LIMITS = (
     "Rates drift: a part of each excess over the own rate is a bad month, not a relapse. The local rate, of the "
     f"{LOCAL_DAYS} days before and after, takes most of that out; a bad week it cannot take out.",
@@ -44,6 +47,8 @@ LIMITS = (
     "Hours are hours of one component: what depends on several of them stands still for the longest, not for the sum. "
     "Nobody knows how much a paused hour costs, and how much a relapse; a rule is worth its hours where a relapse "
     "costs more than the hours for each that it avoids.",
+    "An exact interval takes the resolutions of one component as independent; where one relapse follows another it is "
+    "too narrow. The intervals of totals are drawn over blocks of time and do not.",
     "What is avoided is trouble of the provider that meets an automation; no automation ran in this history.",
 )
 """What every page of a back-test says of itself."""
@@ -58,15 +63,20 @@ def history_section(history: History, *, pace: Pace = USUAL) -> Section:
         )
         for hours, rows in shares.items()
     }
-    rules = compare_rules(history, pace=pace)
+    trial = RuleTrial(history, pace=pace)
+    rules = trial.compared()
     sentence = f"{shares_sentence(history, shares)}\n{rules_sentence(rules)}"
     if rules["resolution_count"].max() < MIN_RESOLUTIONS:
         return Section(title_of(history), sentence, tables)
     told = shares[int(HORIZON_HOURS)]
     told = told[told["relapse_share"].notna()]
+    most = f", the {MOST_UNITS} with most trouble" if len(told) > MOST_UNITS else ""
+    told = told.head(MOST_UNITS)
     tables["Restart rules over all of them"] = shown_rules(rules)
     if len(told):
-        tables[f"Restart rules, by {history.noun}"] = unit_rules(history, told, pace=pace)
+        tables[f"Restart rules, by {history.noun}{most}"] = unit_rules(
+            trial, told, noun=history.noun
+        )
     figures = {"relapse_shares": told, "rules": rules} if len(told) else {"rules": rules}
     return Section(title_of(history), sentence, tables, figures)
 
@@ -86,9 +96,10 @@ def shares_sentence(history: History, shares: Mapping[int, pd.DataFrame]) -> str
             few = counted(total, "resolution")
             said.append(f"Within {hours} h: {few} that can be judged, too few: {CANNOT_TELL}.")
             continue
-        share, own, local = (
-            percent(float(pooled[f"{name}_share"] or 0)) for name in ("relapse", "chance", "local")
+        share, own = (
+            percent(float(pooled[f"{name}_share"] or 0)) for name in ("relapse", "chance")
         )
+        local = CANNOT_TELL if pooled["local_share"] is None else percent(pooled["local_share"])
         span = interval_words(pooled, "relapse_share", words=percent)
         excess = percent(float(pooled["excess_share"] or 0))
         more = interval_words(pooled, "excess_share", words=percent)
@@ -194,15 +205,15 @@ def _each_cell(row: Row) -> str:
     return "-" if not is_known(row["hours_each"]) else each_words(row).removesuffix(" for each")
 
 
-def unit_rules(history: History, told: pd.DataFrame, *, pace: Pace) -> pd.DataFrame:
+def unit_rules(trial: RuleTrial, told: pd.DataFrame, *, noun: str) -> pd.DataFrame:
     """Return the telling rules for each unit whose share can be told, one row per unit."""
     rows = []
     for unit in told["unit"]:
-        found = compare_rules(history, units=[unit], pace=pace)
+        found = trial.compared([unit])
         wait, gate = _rule(found, TELLING_WAIT), dict(found.iloc[-1])
         rows.append(
             {
-                history.noun: unit,
+                noun: unit,
                 "relapse_count": int(wait["relapse_count"]),
                 "avoided by waiting 6 h": _with_interval(wait, "avoided_count"),
                 "held hours for each": _each_cell(wait),

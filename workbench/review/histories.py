@@ -50,9 +50,11 @@ def histories_of(tables: Mapping[str, pd.DataFrame], *, as_of: datetime) -> list
 def _watched_until(
     query: str, source: str, rows: pd.DataFrame, marks: pd.DataFrame, *, as_of: datetime
 ) -> pd.Timestamp:
-    """Return how far a source is known: where its loads say so, else its last word; silence after that is no quiet."""
+    """Return how far a source is known: where its loads say so, or its last word where that is later.
+
+    Silence after that is no quiet.
+    """
     table = query.removeprefix("backtest.")
     mine = marks[(marks["source_id"] == source) & (marks["table_name"] == table)]
-    said = mine["loaded_until_at"].dropna()
-    known = said.max() if len(said) else pd.concat([rows["began_at"], rows["ended_at"]]).max()
-    return min(pd.Timestamp(known), pd.Timestamp(as_of))
+    known = pd.concat([mine["loaded_until_at"], rows["began_at"], rows["ended_at"]])
+    return min(pd.Timestamp(known.max()), pd.Timestamp(as_of))

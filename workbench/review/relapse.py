@@ -21,7 +21,7 @@ from scipy import stats
 
 COLUMNS = ("units", "incident_ref", "began_at", "ended_at")
 HORIZONS_HOURS = (6, 24)
-"""Usual horizons: REPORTS of public histories count relapses within these."""
+"""Relapses are counted within a stretch of work and within a day."""
 
 LOCAL_DAYS = 30
 """Days on each side that make the local rate: a month holds some incidents and is shorter than most drifts."""
@@ -240,17 +240,23 @@ def _share_row(unit: str, mine: pd.DataFrame) -> dict[str, Any]:
     if total < MIN_RESOLUTIONS:
         return row
     low, high = exact_interval(count, total)
-    chance, local = float(mine["chance"].mean()), float(mine["local_chance"].mean())
-    reference = max(chance, local) if np.isfinite(local) else chance
+    chance, local = float(mine["chance"].mean()), local_mean(mine["local_chance"])
+    reference = chance if local is None else max(chance, local)
     return {
         **row,
         "relapse_share": count / total,
         "low_share": low,
         "high_share": high,
         "chance_share": chance,
-        "local_share": local if np.isfinite(local) else None,
+        "local_share": local,
         "p": float(stats.binom.sf(count - 1, total, reference)),
     }
+
+
+def local_mean(chances: pd.Series[float]) -> float | None:
+    """Return the mean of the local chances, or None where most of them are not known."""
+    known = chances.dropna()
+    return float(known.mean()) if len(known) and 2 * len(known) >= len(chances) else None
 
 
 def holm(chances: pd.Series[float]) -> pd.Series[float]:

@@ -276,10 +276,9 @@ def _after_release(one: HoldReplay) -> str:
 
 def _after_opening(one: HoldReplay) -> str:
     assert one.allowed is not None
-    ran = (
-        f", and the narrow restart that followed ran {ran_words(one.ran_narrowly)}"
-        if one.ran_narrowly
-        else ""
-    )
+    ran = ""
+    if one.ran_narrowly is not None and one.narrow_at is not None:
+        when = "followed" if one.narrow_at >= one.allowed.at else "somebody had begun before that"
+        ran = f", and the narrow restart that {when} ran {ran_words(one.ran_narrowly)}"
     waited = f"{lost_words(one)} after the alert stopped"
     return f"Under {one.hold_id} the gate let {one.allowed.allowed} start {waited}{ran}."
