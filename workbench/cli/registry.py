@@ -18,7 +18,7 @@ from workbench.cli.present import (
 )
 from workbench.control import open_control
 from workbench.control.first_run import Guard, guards_of
-from workbench.registry import read_registry
+from workbench.registry import Registry, notes_on, read_registry
 from workbench.settings import Settings
 
 
@@ -33,6 +33,12 @@ def _show_guards(guards: list[Guard], already_running: str) -> None:
         click.echo('What runs there already: add `--already-running "REASON"`, which is flagged.')
 
 
+def _show_notes(registry: Registry) -> None:
+    """Print what the file may say and seldom means; it stops nothing."""
+    for note in notes_on(registry):
+        click.echo(one_line(f"note: {note}."))
+
+
 @click.group()
 def command() -> None:
     """Apply the file of automations and owners."""
@@ -43,6 +49,7 @@ def command() -> None:
 def check(file: Path) -> None:
     """Check a registry file without a store."""
     found = read_registry(file)
+    _show_notes(found)
     click.echo(
         f"{one_line(str(file))}: {len(found.automations)} automations, {len(found.categories)} categories, "
         f"{len(found.owners)} owners; valid."
@@ -73,6 +80,7 @@ def apply(file: Path, already_running: str, yes: bool, role: str | None) -> None
     click.echo(
         table(["action", "target", "details"], [(d.action, d.target, d.details) for d in found])
     )
+    _show_notes(registry)
     guards = guards_of(control, registry)
     _show_guards(guards, already_running)
     if not yes:
