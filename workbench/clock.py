@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+LIKE = "write it like 2026-11-23T21:00:00Z"
+"""What is said to whoever wrote an instant that is none."""
+
 
 class Clock(Protocol):
     """Tells the time, always as an aware UTC instant."""
@@ -43,9 +46,12 @@ def to_text(instant: datetime) -> str:
 
 def from_text(text: str) -> datetime:
     """Read ISO 8601 text with an offset; raises ValueError when it is none or the offset is missing."""
-    instant = datetime.fromisoformat(text)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise ValueError(f"{text[:40]!r} is no date and time; {LIKE}") from exc
     if instant.tzinfo is None:
-        raise ValueError(f"{text!r} has no offset; write it like 2026-11-23T21:00:00Z")
+        raise ValueError(f"{text!r} has no offset; {LIKE}")
     try:
         return instant.astimezone(UTC)
     except OverflowError as exc:

@@ -145,3 +145,14 @@ class SourceError(Refused):
     """The file cannot be loaded as it is; nothing of it was loaded."""
 
     next_step = "mend or convert the file and load it again; nothing of it was loaded"
+
+
+def why_unreadable(exc: OSError | UnicodeError) -> str:
+    """Return in words why a file cannot be read: the system's own begin with a number and name the file again."""
+    if isinstance(exc, UnicodeError):
+        return "it is not text in UTF-8"
+    if isinstance(exc, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(exc, IsADirectoryError):
+        return "it is a folder, not a file"
+    return exc.strerror or type(exc).__name__

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import BadSettings
+from workbench.errors import BadSettings, why_unreadable
 from workbench.scope import SLUG
 
 PRODUCTION = "production"
@@ -138,7 +138,10 @@ def read_policy(path: Path, environment: str) -> Policy:
         line = f":{found.group(1)}" if found else ""
         raise BadSettings(f"{path}{line}: not valid TOML: {exc}.") from exc
     except (OSError, UnicodeDecodeError) as exc:
-        raise BadSettings(f"{path} cannot be read: {exc}.") from exc
+        raise BadSettings(
+            f"{path} cannot be read: {why_unreadable(exc)}.",
+            next_step="name the policy's file, a TOML file with a table for each environment",
+        ) from exc
     lines = text.splitlines()
     for name, table in body.items():
         if not isinstance(table, dict) or not SLUG.fullmatch(name):

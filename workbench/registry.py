@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import BadSettings
+from workbench.errors import BadSettings, why_unreadable
 from workbench.records import CHECKLIST, Automation, Category, Kind, Owner
 from workbench.registry_triggers import TriggerTables
 from workbench.scope import SLUG
@@ -52,7 +52,10 @@ def read_registry(path: Path) -> Registry:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        raise BadSettings(f"{path} cannot be read: {exc}") from exc
+        raise BadSettings(
+            f"{path} cannot be read: {why_unreadable(exc)}.",
+            next_step="name the registry's file, a TOML file as workbench/demo/automations.toml is one",
+        ) from exc
     try:
         body = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
@@ -60,6 +63,21 @@ def read_registry(path: Path) -> Registry:
         line = found.group(1) if found else str(len(text.splitlines()))
         raise BadSettings(f"{path}:{line}: not valid TOML: {exc}.") from exc
     return _Reader(path, text).registry(body)
+
+
+def notes_on(registry: Registry) -> list[str]:
+    """Return what is allowed in a file and seldom meant: a role without members, or no automation at all."""
+    found = []
+    for key, owner in sorted(registry.owners.items()):
+        if not owner.members:
+            silent = "" if owner.contact else "; it has no contact either"
+            found.append(
+                f"owners.{key}: it has no members, so no key can be enrolled in it{silent}"
+            )
+    if not registry.automations:
+        said = "the file names no automation: `registry apply` would retire every one there is"
+        found.append(said)
+    return found
 
 
 def compare(wanted: Registry, known: Registry) -> list[Difference]:
@@ -127,12 +145,29 @@ def _why_wrong(name: str, value: Any, allowed: frozenset[str]) -> str:
     return ""
 
 
+def _headers(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Give the place of each line that opens a table, with the table's name as complaints write it, unquoted."""
+    for place, line in enumerate(lines):
+        if not line.lstrip().startswith("["):
+            continue
+        try:
+            body: Any = tomllib.loads(line)
+        except tomllib.TOMLDecodeError:  # a line of an array
+            continue
+        names = []
+        while isinstance(body, dict) and body:
+            ((name, body),) = body.items()
+            names.append(name)
+        yield place, ".".join(names)
+
+
 class _Reader:
     """Checks one file whole; every complaint names the line, and what is wrong in one place hides nothing elsewhere."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
         self.lines = text.splitlines()
+        self.headers = list(_headers(self.lines))
         self.faults: list[tuple[int, str]] = []
         self.spoiled: set[tuple[str, str]] = set()
 
@@ -140,7 +175,10 @@ class _Reader:
         for table in body:
             if table not in _TABLES:
                 self._note(table, None, f"unknown table [{table}]; there are {', '.join(_TABLES)}")
-        owners = {k: self._owner(k, v) for k, v in self._rows(body, "owners")}
+        rows = self._rows(body, "owners")
+        owners = {k: self._owner(k, v) for k, v in rows}
+        for key, row in rows:
+            self._check_owners(f"owners.{key}", row, ("deputy",), owners)
         self.triggers = TriggerTables(body, self._note)
         categories = {k: self._category(k, v, owners) for k, v in self._rows(body, "categories")}
         automations = {
@@ -272,15 +310,16 @@ class _Reader:
 
     def _line(self, where: str, key: str | None) -> int:
         """Return the line of a key below its table's header, as well as text can tell."""
-        header = re.compile(r"\s*\[\s*" + re.escape(where) + r"(\.|\s*\])")
-        found = [n for n, line in enumerate(self.lines) if header.match(line)]
-        if not found and "." in where:  # written inline, in the table above it
-            return self._line(where.rpartition(".")[0], key)
-        start = found[0] if found else 0
+        own = [n for n, name in self.headers if name == where]
+        below = [n for n, name in self.headers if name.startswith(f"{where}.")]
+        if not own and not below and "." in where:  # written inline, in the table above it
+            above, _, name = where.rpartition(".")
+            return self._line(above, name)
+        start = (own or below or [0])[0]
         if key is None:
             return start + 1
-        wanted = re.compile(r"\s*[\"']?" + re.escape(key) + r"[\"']?\s*=")
-        return next(
-            (n + 1 for n, line in enumerate(self.lines[start:], start) if wanted.match(line)),
-            start + 1,
-        )
+        wanted = re.compile(r"\s*[\"']?" + re.escape(key) + r"[\"']?\s*[=.]")
+        foreign = (n for n, _ in self.headers if n > start and n not in below)
+        end = next(foreign, len(self.lines))
+        found = (n for n in range(start, end) if wanted.match(self.lines[n]))
+        return next(found, start) + 1

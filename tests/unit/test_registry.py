@@ -11,7 +11,7 @@ import pytest
 from workbench import demo
 from workbench.errors import BadSettings
 from workbench.records import CHECKLIST
-from workbench.registry import Registry, compare, read_registry
+from workbench.registry import Registry, compare, notes_on, read_registry
 
 GOOD = """\
 [owners.ops-lead]
@@ -102,6 +102,71 @@ def test_each_mistake_is_named_with_its_line(
     assert f"automations.toml:{line}: " in caught.value.message
     assert words in caught.value.message
     assert caught.value.exit_code == 17
+
+
+QUOTED = (
+    GOOD
+    + """
+[automations."b-c"] # a comment
+kind = "robot"
+category = "commerce"
+environment = "staging"
+
+[automations . 'b c']
+kind = "agent"
+category = "commerce"
+environment = "staging"
+
+[automations.inline]
+kind = "agent"
+category = "commerce"
+environment = "staging"
+checklist = {colour = "red"}
+tools = [
+  ["x"],
+]
+"""
+)
+
+
+def test_a_quoted_name_of_a_table_has_its_own_line(tmp_path: Path) -> None:
+    """However a header is quoted, spaced or commented, a fault is named at it, never at the table before it."""
+    with pytest.raises(BadSettings) as caught:
+        read(tmp_path, QUOTED)
+    first = len(GOOD.splitlines()) + 2
+    for line, words in (
+        (first + 1, "automations.b-c: 'robot' is not a kind"),
+        (first + 5, "automations.b c: 'b c' is not a valid id"),
+        (first + 10, "automations.inline: the checklist has no 'colour'"),
+        (first + 15, "automations.inline: tools must be a list of texts"),
+    ):
+        assert f"automations.toml:{line}: {words}" in caught.value.message
+
+
+def test_a_fault_is_looked_for_in_its_own_table_alone(tmp_path: Path) -> None:
+    """A key that a table writes inline is not taken for the same key of a table further down."""
+    text = GOOD.replace(
+        "[owners.agent-owner]", "[owners]\nb = {deputy = 'nobody'}\n[owners.agent-owner]"
+    )
+    text += '\n[owners.c]\ndeputy = "ops-lead"\n'
+    with pytest.raises(BadSettings, match=r"toml:6: owners\.b: 'nobody' is not one of the owners"):
+        read(tmp_path, text.replace("[owners.ops-lead]", "[owners.ops-lead] "))
+
+
+def test_a_deputy_of_an_owner_must_be_an_owner(tmp_path: Path) -> None:
+    """Triggers tell the deputy at night, so one who is no role that anybody can be told as is a fault."""
+    with pytest.raises(BadSettings, match=r"toml:2: owners\.ops-lead: 'bob' is not one of the own"):
+        read(tmp_path, GOOD.replace('members = ["ann"]', 'deputy = "bob"'))
+    assert read(tmp_path, GOOD.replace('members = ["ann"]', 'deputy = "agent-owner"')).owners
+
+
+def test_what_is_allowed_and_seldom_meant_is_noted(tmp_path: Path) -> None:
+    """A role that nobody can sign for is named, with or without a contact, and so is a file without automations."""
+    notes = notes_on(read(tmp_path, GOOD.replace('members = ["ann"]', "members = []")))
+    assert [note.partition(":")[0] for note in notes] == ["owners.agent-owner", "owners.ops-lead"]
+    assert ("no contact" in notes[0], "no contact" in notes[1]) == (True, False)
+    (empty,) = notes_on(read(tmp_path, ""))
+    assert "`registry apply` would retire every one" in empty
 
 
 MANY = """

@@ -63,6 +63,7 @@ def verify(
 ) -> None:
     """Recompute the chain and compare it with the stored one and with every checkpoint. Exit code 14: broken."""
     settings = Settings.from_environment()
+    _refuse_absent(folders)
     anchors = folders or settings.anchor_folders
     store = open_store(settings, settings.clock())
     if chain_only:
@@ -87,6 +88,15 @@ def verify(
             click.echo(f"May change the log, whatever guards it: {one_line(changers)}")
         if result.head is not None:
             head_line(result.head)
+
+
+def _refuse_absent(folders: tuple[Path, ...]) -> None:
+    """Raise UsageFault for a folder that is named and not there: a slip must not read as a log without anchors."""
+    if absent := [folder for folder in folders if not folder.is_dir()]:
+        raise UsageFault(
+            f"--anchors {one_line(str(absent[0]))}: there is no such folder; nothing was verified.",
+            next_step="name the folder that holds the file ST-ID.checkpoints, or leave --anchors out",
+        )
 
 
 def _refuse_heads(heads: tuple[str, ...]) -> None:

@@ -20,6 +20,7 @@ from workbench.presence import read_presences
 from workbench.records import HeadNote
 from workbench.settings import Settings
 from workbench.store import open_store
+from workbench.store.anchors import read_notes
 from workbench.store.audit import AuditResult, verify_store
 from workbench.store.connection import library_version
 from workbench.store.descent import WAY_OUT
@@ -45,6 +46,17 @@ MOST_SKEW_SECONDS = 5.0
 """How far a host's clock may be from the store's before it is named."""
 
 
+_MEND_STORE = (
+    "see that the disk has room and that the folder and its files can be read and written; "
+    "else restore from a copy"
+)
+"""What to do about a store whose error names no step of its own: asking the doctor again is none."""
+
+
+_WARNING = "WARNING, "
+"""Begins a finding that stops nothing and should be mended all the same."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One line of the doctor: what was looked at, whether it is well, and what to do."""
@@ -53,6 +65,14 @@ class Finding:
     is_well: bool
     finding: str
     next_step: str = ""
+
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """What the table shows: one word for how it is, so that nothing reads as well with a warning behind it."""
+        if not self.is_well:
+            return self.about, "WRONG", self.finding, self.next_step
+        said = self.finding.removeprefix(_WARNING)
+        return self.about, "well" if said == self.finding else "WARNING", said, self.next_step
 
 
 @click.command()
@@ -65,8 +85,7 @@ def command(is_json: bool) -> int:
         click.echo(as_json([finding.__dict__ for finding in found]))
     else:
         click.echo(f"{demo_words(settings)}store {printable(settings.place)}")
-        rows = [(f.about, "well" if f.is_well else "WRONG", f.finding, f.next_step) for f in found]
-        click.echo(printable(table(["about", "is", "finding", "next"], rows)))
+        click.echo(printable(table(["about", "is", "finding", "next"], [f.cells for f in found])))
         if head is not None:
             head_line(head)
     return 0 if all(finding.is_well for finding in found) else 15
@@ -79,7 +98,8 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
         store = open_store(settings, settings.clock())
         result = verify_store(store, anchors=settings.anchor_folders)
     except WorkbenchError as exc:
-        return [*found, Finding("store", False, exc.message, exc.then)], None
+        then = _MEND_STORE if exc.then == WorkbenchError.next_step else exc.then
+        return [*found, Finding("store", False, exc.message, then)], None
     found += [
         _place_finding(settings, store),
         Finding(
@@ -92,7 +112,7 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
         *_rights_findings(store),
         *_file_findings(store, is_server=settings.store_url is not None),
         Finding("clock", *clock_words(settings, store)),
-        _anchor_finding(settings, result),
+        _anchor_finding(settings, store, result),
         _gate_finding(settings, store),
         *_host_findings(store),
         _keys_finding(store.state(), settings.clock().now()),
@@ -165,11 +185,14 @@ def has_wal_fix(version: str) -> bool:
     return any(since <= found < below for since, below in SQLITE_FIXED)
 
 
-def _anchor_finding(settings: Settings, result: AuditResult) -> Finding:
+def _anchor_finding(settings: Settings, store: Store, result: AuditResult) -> Finding:
     """Say whether checkpoints lie where who may write the store cannot change them at the same time."""
     folders = [folder for folder in settings.anchor_folders if folder.exists()]
     where = ", ".join(str(folder) for folder in settings.anchor_folders)
     vouched = result.anchored
+    if result.broken_at is not None and (count := _note_count(settings, store)):
+        said = f"{count} checkpoint{'' if count == 1 else 's'} in {where} saw the log before"
+        return Finding("anchors", True, said, "keep them: they show what the log was")
     if not folders or not vouched.note_count:
         said = f"WARNING, none yet in {where}; nothing outside of the store vouches for it"
         mend = "any command that records something makes one, where the folder can be written"
@@ -185,6 +208,12 @@ def _anchor_finding(settings: Settings, result: AuditResult) -> Finding:
     missing = len(settings.anchor_folders) - len(folders)
     lost = f", {missing} of these folders not there" if missing else ""
     return Finding("anchors", not missing, f"{where}: {vouched.note_count} checkpoints{lost}")
+
+
+def _note_count(settings: Settings, store: Store) -> int:
+    """Count the checkpoints of a log that is broken, with which they were not compared."""
+    notes = read_notes(settings.anchor_folders, store.meta().get("store_id", ""))
+    return len({note for _, _, note in notes})
 
 
 def _gate_finding(settings: Settings, store: Store) -> Finding:

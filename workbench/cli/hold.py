@@ -13,6 +13,7 @@ from workbench.cli.present import (
     head_line,
     one_line,
     scope_words,
+    short_reason,
     store_line,
     table,
     when,
@@ -68,7 +69,7 @@ def list_holds(is_all: bool, is_json: bool) -> None:
             when(v.hold.placed_at),
             v.hold.placed_by,
             _narrow(v),
-            v.reason_in_words,
+            short_reason(v.reason_in_words),
         )
         for v in views
     ]
@@ -97,7 +98,7 @@ def take_over_hold(hold_id: str, reason: str, review_by: str | None, role: str |
     try:
         due = from_text(review_by) if review_by else None
     except ValueError as exc:
-        raise UsageFault(f"--review-by: {exc}") from exc
+        raise UsageFault(f"--review-by: {exc}; nothing was done.") from exc
     settings = Settings.from_environment()
     control = open_control(settings, role=role)
     click.echo(store_line(control.head_note(), settings))

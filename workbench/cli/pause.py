@@ -296,7 +296,10 @@ def _instant(text: str) -> datetime | None:
     try:
         return from_text(text)
     except ValueError as exc:
-        raise UsageFault(f"--review-by: {exc}") from exc
+        raise UsageFault(
+            f"--review-by: {exc}. NOTHING is paused.",
+            next_step=f"to pause now, without it: {typed_again(without=['--review-by VALUE'])}",
+        ) from exc
 
 
 def _text(value: object) -> str:

@@ -38,6 +38,16 @@ def one_line(text: str) -> str:
     return printable(text).replace("\n", " ")
 
 
+REASON_CHARACTERS = 200
+"""Of a reason on a screen that shows many things: the whole of it is in the log, `audit show --json`."""
+
+
+def short_reason(text: str) -> str:
+    """Return a reason on one line, cut with dots where it would fill the screen."""
+    said = one_line(text)
+    return said if len(said) <= REASON_CHARACTERS else f"{said[: REASON_CHARACTERS - 3]}..."
+
+
 def ask(question: str, *lacking: str) -> None:
     """Ask on the terminal; raises UsageFault where nobody is there to answer, Abort at a no.
 

@@ -18,7 +18,7 @@ from workbench.cli.present import (
 )
 from workbench.control import open_control
 from workbench.control.first_run import Guard, guards_of
-from workbench.registry import Registry, read_registry
+from workbench.registry import Registry, notes_on, read_registry
 from workbench.settings import Settings
 
 
@@ -42,10 +42,16 @@ def _show_strangers(registry: Registry, environment: str) -> None:
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
         click.echo(
             one_line(
-                f"NOTE: {', '.join(others[:5])}{more} name another environment than this store, {environment}: "
+                f"note: {', '.join(others[:5])}{more} name another environment than this store, {environment}: "
                 f"only the policy of {environment} counts here. Is it the right store, and rightly spelt?"
             )
         )
+
+
+def _show_notes(registry: Registry) -> None:
+    """Print what the file may say and seldom means; it stops nothing."""
+    for note in notes_on(registry):
+        click.echo(one_line(f"note: {note}."))
 
 
 @click.group()
@@ -58,6 +64,7 @@ def command() -> None:
 def check(file: Path) -> None:
     """Check a registry file without a store."""
     found = read_registry(file)
+    _show_notes(found)
     click.echo(
         f"{one_line(str(file))}: {len(found.automations)} automations, {len(found.categories)} categories, "
         f"{len(found.owners)} owners; valid."
@@ -88,6 +95,7 @@ def apply(file: Path, already_running: str, yes: bool, role: str | None) -> None
     click.echo(
         table(["action", "target", "details"], [(d.action, d.target, d.details) for d in found])
     )
+    _show_notes(registry)
     guards = guards_of(control, registry)
     _show_guards(guards, already_running)
     _show_strangers(registry, control.head_note().environment)

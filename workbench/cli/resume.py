@@ -213,4 +213,4 @@ def _instant(text: str) -> datetime | None:
     try:
         return from_text(text)
     except ValueError as exc:
-        raise UsageFault(f"--until: {exc}") from exc
+        raise UsageFault(f"--until: {exc}; nothing was done.") from exc

@@ -143,7 +143,7 @@ def _instant(text: str | None) -> datetime | None:
     try:
         return from_text(text)
     except ValueError as exc:
-        raise click.UsageError(f"--since: {exc}") from exc
+        raise click.UsageError(f"--since: {exc}; nothing was done.") from exc
 
 
 def _in_words(report: SyncReport, note: str) -> str:

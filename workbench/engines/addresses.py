@@ -17,9 +17,10 @@ from typing import Any
 
 from workbench.drills import GATE
 from workbench.engines.interface import EngineAddress
-from workbench.errors import BadSettings
+from workbench.errors import BadSettings, why_unreadable
 from workbench.scope import SLUG
 
+_FILE = "let WORKBENCH_ENGINES name the file of engines, TOML in UTF-8 that you may read"
 _TEXTS = ("kind", "url", "user", "password_file", "token_file")
 
 
@@ -29,8 +30,12 @@ def read_addresses(path: Path) -> Mapping[str, EngineAddress]:
         return {}
     try:
         body = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-        raise BadSettings(f"{path} cannot be read: {exc}.") from exc
+    except (OSError, UnicodeDecodeError) as exc:
+        raise BadSettings(
+            f"{path} cannot be read: {why_unreadable(exc)}.", next_step=_FILE
+        ) from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise BadSettings(f"{path} cannot be read: not valid TOML: {exc}.") from exc
     if unknown := sorted(set(body) - {"engines"}):
         raise BadSettings(f"{path}: unknown table [{unknown[0]}]; there is [engines.NAME].")
     tables = body.get("engines", {})
@@ -76,4 +81,7 @@ def _secret(where: str, name: str | None) -> str:
     try:
         return Path(name).expanduser().read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as exc:
-        raise BadSettings(f"{where}: the secret in {name} cannot be read: {exc}.") from exc
+        raise BadSettings(
+            f"{where}: the secret in {name} cannot be read: {why_unreadable(exc)}.",
+            next_step="name a file that holds the secret alone and that you may read",
+        ) from exc

@@ -97,6 +97,11 @@ class Source:
                 self._digest = published_by(words)
                 self._read_spools()
                 found = self._load(words, spool_word, deadline)
+            except FileNotFoundError:
+                found = (
+                    f"the gate folder {self.folder} cannot be read: no store has published there"
+                )
+                self._read_spools()
             except (OSError, SnapshotFault, ValueError) as exc:
                 found = f"the gate folder {self.folder} cannot be read: {exc}"
                 self._read_spools()

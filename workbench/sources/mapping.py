@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from workbench.errors import BadSettings
+from workbench.errors import BadSettings, why_unreadable
 from workbench.sources.bodies import instant_of, parts_of
 from workbench.sources.strict import NotStrict, parse_object
 
@@ -191,7 +191,12 @@ def load_mapping(name_or_file: str) -> Mapping:
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
         return Mapping(**{"name": path.stem, **said})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except UnicodeDecodeError as exc:
+        raise BadSettings(
+            f"mapping {path.name} is not TOML: {why_unreadable(exc)}.",
+            next_step="name a mapping's file, as those in workbench/sources/mappings/",
+        ) from exc
+    except tomllib.TOMLDecodeError as exc:
         raise BadSettings(f"mapping {path.name} is not TOML: {exc}") from exc
     except ValidationError as exc:
         first = exc.errors()[0]

@@ -45,7 +45,12 @@ class SigningKey:
 
 def key_id_of(public_hex: str) -> str:
     """Return the short name of a public key; raises ValueError when the text is no public key."""
-    raw = bytes.fromhex(public_hex)
+    try:
+        raw = bytes.fromhex(public_hex)
+    except ValueError as exc:
+        raise ValueError(
+            f"an Ed25519 public key is {2 * _RAW_BYTES} characters of 0-9 and a-f"
+        ) from exc
     if len(raw) != _RAW_BYTES:
         raise ValueError(f"an Ed25519 public key has {_RAW_BYTES} bytes, this has {len(raw)}")
     return hashlib.sha256(raw).hexdigest()[:16]

@@ -1,7 +1,6 @@
 """Verify an exported audit log without the workbench: `python verify.py [FOLDER] [--trust-key HEX ...]`.
 
-Needs Python 3.11 and, for signatures, the package cryptography. Reads `events.jsonl`, and beside it `*.checkpoints`
-and the pages of reports, `*.html`, for the checkpoints in them.
+Needs Python 3.11, and cryptography for signatures. Reads `events.jsonl`, and checkpoints in `*.checkpoints`, `*.html`.
 Exit 0: every event follows from the one before and every checkpoint fits. 14: broken, the place is named.
 A chain alone cannot show a cut tail or a rewrite; checkpoints that you kept elsewhere can:
 copy them into the folder first. A key is trusted only when you name it; the export's own list is no proof of itself.
@@ -79,9 +78,9 @@ def is_signed(text: str, origin: str, *, tail: str, keys: list[bytes]) -> bool:
     """Tell whether a trusted key signed a note; a wrong signature of a trusted key breaks it."""
     for line in filter(None, tail.split("\n")):
         mark, name, encoded = line.split(" ")
-        raw = base64.b64decode(encoded, validate=True)
         if mark != "\N{EM DASH}" or name != origin:
             raise ValueError("a signature line is misshapen")
+        raw = base64.b64decode(encoded, validate=True)
         for key in keys:
             if raw[:4] != hashlib.sha256(origin.encode() + b"\n\x01" + key).digest()[:4]:
                 continue
@@ -136,13 +135,15 @@ def main() -> None:
     if not events.is_file() or any(len(key) != 32 for key in asked.trust_key):
         parser.error(f"there is no {events}, or a key is not 32 bytes in hex")
     store_id, roots = follow_chain(events)
-    count = len(roots) - 1
-    if not count:
+    if not (count := len(roots) - 1):
         broken(1, "the log holds no event")
     seen, signed = check_notes(asked.folder, store_id, roots=roots, keys=asked.trust_key)
-    vouched = "anchored to the end" if seen == count else f"unanchored since {seen}"
-    told = f"signed by a trusted key to {signed}; store {store_id}"
-    sys.stdout.write(f"ok to {count}, {vouched}; {told}\n")
+    told = "anchored to the end" if seen == count else f"unanchored since {seen}"
+    keyless = "signatures not looked at: --trust-key HEX names a key that you trust"
+    told += f"; signed by a trusted key to {signed}" if asked.trust_key else f"; {keyless}"
+    spoilt = [p for p in asked.folder.glob("*.checkpoints") if b"\n----\n" not in p.read_bytes()]
+    lost = "".join(f"; unreadable, holds no whole checkpoint: {path.name}" for path in spoilt)
+    sys.stdout.write(f"ok to {count}, {told}; store {store_id}{lost}\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,117 @@
+"""Times, files and keys that are none: one sentence with a right value beside it, in our words and not in Python's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.ground import AGENTS, a_hold, a_store, events, run
+from workbench.cli import main
+from workbench.settings import Settings
+
+LIKE = "write it like 2026-11-23T21:00:00Z"
+RAW = ("isoformat", "Errno", "fromhex", "codec", "Traceback")
+
+
+def said_plainly(*words: str, code: int, parts: tuple[str, ...]) -> None:
+    """Assert that a command is refused in these words, none of them Python's."""
+    found = run(*words)
+    assert (found.code, [part for part in parts if part not in found.err]) == (code, []), found.said
+    assert not [raw for raw in RAW if raw in found.said], found.said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("resume", "H-1", "--only", "automation=ticket-reply", "--runs", "2", "--until", "tomorrow"),
+        ("hold", "take-over", "H-1", "--reason", "mine", "--review-by", "yesterday"),
+        ("key", "enrol", "00", "--person", "ann", "--role", "ops-lead", "--until", "soon"),
+        ("review", "H-1", "--since", "25:00"),
+        ("load", "--table", "run", "--complete-until", "now", "x.jsonl"),
+    ],
+)  # fmt: skip
+def test_a_time_that_is_none_is_answered_with_one_that_is(words: tuple[str, ...]) -> None:
+    """Wherever an instant is asked for, a wrong one is quoted and a right one is shown."""
+    a_store()
+    a_hold()
+    said_plainly(*words, code=2, parts=(LIKE,))
+
+
+def test_a_pause_with_a_time_that_is_none_says_that_nothing_is_paused() -> None:
+    """The refusal is in capitals what matters, and the same pause without the time can be copied."""
+    a_store()
+    words = ("pause", AGENTS, "--reason", "wrong amounts", "--review-by", "yesterday", "-y")
+    again = f"`workbench pause {AGENTS} --reason 'wrong amounts' -y`"
+    said_plainly(*words, code=2, parts=("NOTHING is paused", LIKE, again))
+    assert not events("hold.place")
+
+
+def test_a_clock_that_is_none_is_answered_with_one_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A garbled WORKBENCH_CLOCK is refused with what to set, and that nothing was done."""
+    a_store()
+    monkeypatch.setenv("WORKBENCH_CLOCK", "garbage")
+    parts = ("WORKBENCH_CLOCK", LIKE, "Nothing was done", "unset WORKBENCH_CLOCK")
+    said_plainly("pause", AGENTS, "-y", code=17, parts=parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("absent.toml", "there is no such file"),
+        ("folder", "it is a folder, not a file"),
+        ("latin.toml", "it is not text in UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("noun", ["registry", "policy"])
+def test_a_file_that_cannot_be_read_says_why_in_words(
+    tmp_path: Path, noun: str, name: str, why: str
+) -> None:
+    """The registry's and the policy's file are named with the reason, and no line is named where there is none."""
+    a_store()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "latin.toml").write_bytes(b"# \xe9\n")
+    path = tmp_path / name
+    parts = (f"{path} cannot be read: {why}.", f"next: name the {noun}'s file")
+    more = ("-e", "staging") if noun == "policy" else ()
+    said_plainly(noun, "check", str(path), *more, code=17, parts=parts)
+
+
+def test_a_valid_registry_file_is_noted_where_it_is_seldom_meant(tmp_path: Path) -> None:
+    """`registry check` says what a file without automations would do, and which role nobody can sign for."""
+    (tmp_path / "empty.toml").write_text("")
+    found = run("registry", "check", str(tmp_path / "empty.toml"))
+    assert found.code == 0 and "note: the file names no automation" in found.out
+    (tmp_path / "bare.toml").write_text("[owners.ops-lead]\nmembers = []\n")
+    said = run("registry", "check", str(tmp_path / "bare.toml")).out
+    assert "note: owners.ops-lead: it has no members, so no key can be enrolled in it" in said
+
+
+def test_a_file_of_engines_that_is_a_folder_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file of engines, too, is refused without a number of the system."""
+    a_store()
+    home = Settings.from_environment().home
+    home.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setenv("WORKBENCH_ENGINES", str(home))
+    said_plainly("engine", "list", code=17, parts=("it is a folder, not a file",))
+
+
+def test_a_public_key_that_is_none_is_told_what_one_looks_like() -> None:
+    """Enrolling a slip of the keyboard says how long a key is and of which characters."""
+    a_store()
+    words = ("key", "enrol", "zz", "--person", "ann", "--role", "ops-lead", "-y")
+    parts = ("64 characters of 0-9 and a-f", "copy the line")
+    said_plainly(*words, code=2, parts=parts)
+    said_plainly("audit", "verify", "--trust-key", "zz", code=2, parts=parts[:1])
+
+
+def test_a_gate_folder_that_is_not_there_is_named_in_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The gate says UNKNOWN, which folder it looked into, and that no store has published there."""
+    monkeypatch.setenv("WORKBENCH_GATE", str(tmp_path / "none"))
+    with pytest.raises(SystemExit) as ended:
+        main(["gate", "invoice-triage"])
+    said = capsys.readouterr().out
+    assert (ended.value.code, "Errno" in said) == (21, False)
+    assert f"{tmp_path / 'none'} cannot be read: no store has published there" in said
