@@ -1,7 +1,7 @@
 -- Failures at the place where they happened: one row per failed attempt at a step, and one per failed run
 -- without a failed step (step_id is then empty). The run's outcome tells whether a retry helped.
 -- $automation_ids: varchar[], the automations under review
--- $environment: varchar, null for every environment
+-- $environment: varchar, null for every environment; a run that does not say its own counts in each
 -- $since: timestamptz, UTC, inclusive
 -- $as_of: timestamptz, UTC, exclusive
 -- > failed_at: instant at which the attempt ended, or began where its end is not known
@@ -10,7 +10,7 @@ with seen_run as (
     select source_id, run_id, automation_id, status, started_at, finished_at, error_signature, error_message
     from run
     where list_contains($automation_ids, automation_id)
-        and ($environment is null or environment = $environment)
+        and ($environment is null or environment is null or environment = $environment)
         and first_seen_at >= $since
         and first_seen_at < $as_of
 ),

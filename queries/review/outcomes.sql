@@ -1,7 +1,7 @@
 -- How the runs of the last weeks ended, for error budgets: one row per run that succeeded, failed or crashed by $as_of.
 -- What was cancelled or skipped neither failed nor worked, so it is left out.
 -- $automation_ids: varchar[], the automations under review
--- $environment: varchar, null for every environment
+-- $environment: varchar, null for every environment; a run that does not say its own counts in each
 -- $since: timestamptz, UTC, inclusive, over first_seen_at
 -- $as_of: timestamptz, UTC, exclusive, over finished_at
 -- > is_failed: it failed or crashed
@@ -14,7 +14,7 @@ select
     status <> 'succeeded' as is_failed
 from run
 where list_contains($automation_ids, automation_id)
-    and ($environment is null or environment = $environment)
+    and ($environment is null or environment is null or environment = $environment)
     and first_seen_at >= $since
     and first_seen_at < $as_of
     and finished_at < $as_of

@@ -2,7 +2,7 @@
 -- What says "running" while no step began or ended since the pause is frozen, or dead; without steps nothing tells.
 -- $store_id: varchar, the store whose rows count; a warehouse may serve several
 -- $automation_ids: varchar[], the automations under review
--- $environment: varchar, null for every environment
+-- $environment: varchar, null for every environment; a run that does not say its own counts in each
 -- $since: timestamptz, UTC, inclusive, over first_seen_at and over the command
 -- $as_of: timestamptz, UTC, exclusive
 -- > receipt_at: instant at which the pause reached the automation: delivered, else recorded
@@ -49,7 +49,7 @@ from run
 inner join receipt on receipt.automation_id = run.automation_id
 left join last_step on last_step.source_id = run.source_id and last_step.run_id = run.run_id
 where list_contains($automation_ids, run.automation_id)
-    and ($environment is null or run.environment = $environment)
+    and ($environment is null or run.environment is null or run.environment = $environment)
     and run.first_seen_at >= $since
     and run.first_seen_at < $as_of
     and run.started_at < receipt.receipt_at

@@ -3,7 +3,7 @@
 -- is judged by the check `pause_held`. A count is of what was loaded; `review.watermarks` says how far that is.
 -- $store_id: varchar, the store whose rows count; a warehouse may serve several
 -- $automation_ids: varchar[], the automations under review
--- $environment: varchar, null for every environment
+-- $environment: varchar, null for every environment; a run that does not say its own counts in each
 -- $since: timestamptz, UTC, inclusive, over the command
 -- $as_of: timestamptz, UTC, exclusive
 -- > receipt_at: instant at which the pause reached the automation: delivered, else recorded
@@ -42,7 +42,7 @@ started as (
         and run.started_at < receipt.watched_until_at
         and run.first_seen_at >= $since
         and run.first_seen_at < $as_of
-        and ($environment is null or run.environment = $environment)
+        and ($environment is null or run.environment is null or run.environment = $environment)
     group by receipt.hold_id, receipt.automation_id
 ),
 written as (

@@ -1,7 +1,7 @@
 -- Runs of the automations under review: one row per run, as it was at $as_of.
 -- A run that ended later is still in flight here, so that a review of an instant never knows its future.
 -- $automation_ids: varchar[], the automations under review
--- $environment: varchar, null for every environment
+-- $environment: varchar, null for every environment; a run that does not say its own counts in each
 -- $since: timestamptz, UTC, inclusive, over first_seen_at
 -- $as_of: timestamptz, UTC, exclusive
 select
@@ -16,6 +16,7 @@ select
     end as status,
     raw_status,
     run_mode,
+    environment,
     first_seen_at,
     scheduled_at,
     queued_at,
@@ -35,7 +36,7 @@ select
     error_message
 from run
 where list_contains($automation_ids, automation_id)
-    and ($environment is null or environment = $environment)
+    and ($environment is null or environment is null or environment = $environment)
     and first_seen_at >= $since
     and first_seen_at < $as_of
 order by first_seen_at, source_id, run_id

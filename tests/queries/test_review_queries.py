@@ -9,6 +9,7 @@ import pytest
 
 from tests.queries.given import TRIAGE, WINDOW, Given
 from tests.review.world import AS_OF, DAY, at
+from workbench.queries import load_query
 
 RUN = {**TRIAGE, **WINDOW, "environment": None}
 
@@ -100,6 +101,47 @@ def test_runs_are_as_they_were_at_the_end() -> None:
     assert _column(given.ask("review.runs", **{**RUN, "environment": "staging"}), "run_id") == [
         "r3"
     ]
+
+
+def _placed_runs() -> Given:
+    return (
+        Given()
+        .table(
+            "run",
+            """
+            run_id | automation_id | status | first_seen_at | started_at | finished_at | environment
+            here   | triage        | failed | 10:00         | 10:00      | 10:31       | production
+            silent | triage        | failed | 10:02         | 10:02      | 10:32       | -
+            else   | triage        | failed | 10:04         | 10:04      | 10:33       | staging
+            """,
+        )
+        .table("hold", "hold_id | placed_at\nH-1 | 10:30\nH-2 | 09:59")
+        .table(
+            "hold_target",
+            """
+            hold_id | automation_id | recorded_at | delivered_at
+            H-1     | triage        | 10:30       | 10:30
+            H-2     | triage        | 09:59       | 09:59
+            """,
+        )
+    )
+
+
+@pytest.mark.parametrize("name", ["runs", "failed_steps", "outcomes", "pause_in_flight"])
+def test_a_run_that_does_not_say_its_environment_counts_in_each(name: str) -> None:
+    """Not known is not another environment: such a run is there, one that says another is not."""
+    given = _placed_runs()
+    asked = load_query(f"review.{name}").parameters
+    parameters = {key: value for key, value in RUN.items() if key in asked}
+    found = given.ask(f"review.{name}", **{**parameters, "environment": "production"})
+    assert _column(found, "run_id") == ["here", "silent"]
+    assert len(given.ask(f"review.{name}", **parameters)) == 3
+
+
+def test_a_start_after_the_pause_counts_where_its_environment_is_not_said() -> None:
+    """A leak is not hidden by a run that does not say where it ran."""
+    found = _placed_runs().ask("review.pause_reach", **{**RUN, "environment": "production"})
+    assert dict(zip(found["hold_id"], found["start_count"], strict=True)) == {"H-2": 2, "H-1": 0}
 
 
 def test_failed_steps_name_the_place_once() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,9 +11,16 @@ from tests.golden.scene import make_scene
 from workbench.clock import to_text
 from workbench.recordings import Recording, shipped_names
 from workbench.records import Check, CheckStatus, VerdictKind
-from workbench.reports.opened import open_report
+from workbench.reports.opened import Opened, open_report
 from workbench.reports.parameters import check_parameters
+from workbench.review.check_steps import check_failed_steps
+from workbench.review.ground import Ground
+from workbench.review.incident import incident_queries
+from workbench.review.milestones import milestones
+from workbench.review.request import QueryCall, ReviewRequest
 from workbench.review.restart import RestartReview, assess_restart, restart_queries
+from workbench.review.switch import switch_section
+from workbench.review.timeline import timeline
 
 NAME = "agents-relapse"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -36,8 +43,32 @@ def reviews(
     return {name: review_at(recording, name, tmp_path_factory.mktemp(name)) for name in NAMED}
 
 
-def review_at(recording: Recording, name: str, root: Path) -> RestartReview:
-    """Return the restart review of one instant, without a kernel."""
+def test_what_the_narrow_restart_let_through_is_no_leak_at_the_end(
+    recording: Recording, tmp_path: Path
+) -> None:
+    """P-1 is obeyed as it was when it was recorded: 20 runs let through, no leak past H-2, each leak in its place."""
+    opened = opened_at(recording, "end", tmp_path, queries_of=incident_queries)
+    ground = Ground(opened.request, opened.tables)
+    said = switch_section(ground).sentence
+    assert "H-2 held" in said
+    assert "; 20 runs let through by P-1." in said
+    assert (
+        timeline(ground)["what"].str.startswith("P-1: invoice-triage let through for 20 runs").any()
+    )
+    known = milestones(ground)
+    assert known["last leak"].evidence.endswith("past H-1")
+    assert [m.occurred_at for m in known.values()] == sorted(m.occurred_at for m in known.values())
+    assert "nothing ran" not in check_failed_steps(ground).check.sentence
+
+
+def opened_at(
+    recording: Recording,
+    name: str,
+    root: Path,
+    *,
+    queries_of: Callable[[ReviewRequest], list[QueryCall]],
+) -> Opened:
+    """Return what a review of one instant reads, without a kernel."""
     settings = make_scene(root, recording, name)
     instant = recording.instant(name)
     given = {"hold_id": instant.hold_id, "only": instant.only, "as_of": to_text(instant.at)}
@@ -45,7 +76,12 @@ def review_at(recording: Recording, name: str, root: Path) -> RestartReview:
         for variable, value in settings.as_environment().items():
             patch.setenv(variable, value)
         asked = check_parameters("restart-decision", given)
-        opened = open_report("restart-decision", asked, queries_of=restart_queries)
+        return open_report("restart-decision", asked, queries_of=queries_of)
+
+
+def review_at(recording: Recording, name: str, root: Path) -> RestartReview:
+    """Return the restart review of one instant, without a kernel."""
+    opened = opened_at(recording, name, root, queries_of=restart_queries)
     return assess_restart(opened.request, opened.tables)
 
 

@@ -579,6 +579,20 @@ def test_a_table_that_was_never_loaded_is_named() -> None:
     assert (found.status, "Approval was never loaded" in found.sentence) == (NONE, True)
 
 
+@pytest.mark.parametrize(("environment", "is_said"), [("production", True), (None, False)])
+def test_runs_that_do_not_say_where_they_ran_are_told_of(
+    environment: str | None, is_said: bool
+) -> None:
+    """Where one environment is asked about, the runs that count without saying theirs are numbered; age judges alone."""
+    tables = calm_tables()
+    total = len(tables["review.runs"])
+    tables["review.runs"].loc[:5, "environment"] = None
+    found = _check(check_freshness, tables, environment=environment)
+    said = f"6 of {total} runs do not say their environment; they count here."
+    assert (found.status, said in found.sentence) == (PASS, is_said)
+    assert "environment" not in _check(check_freshness, calm_tables()).sentence
+
+
 def test_a_source_that_nothing_needs_may_be_missing() -> None:
     """Without providers and approvals in scope their sources are not waited for."""
     tables = calm_tables()

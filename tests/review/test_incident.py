@@ -135,7 +135,7 @@ def test_the_switch_is_told_hold_by_hold() -> None:
     assert section.sentence.startswith(
         "H-1 leaked: 1 run and 1 write past it, the last 45 s after the command"
     )
-    assert section.sentence.endswith("H-2 held.")
+    assert section.sentence.endswith("H-2 held; 1 run let through by P-1.")
     assert set(section.figures["switch_steps"]["step"]) == {
         "recorded",
         "delivered",

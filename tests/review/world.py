@@ -54,7 +54,7 @@ def runs_of(automation_id: str, spans: list[tuple[str, str, str]], **more: Any) 
         found.append(
             {
                 "source_id": "engine", "run_id": run_id, "automation_id": automation_id, "status": status,
-                "trigger": "schedule", "first_seen_at": begin, "scheduled_at": begin,
+                "trigger": "schedule", "environment": "production", "first_seen_at": begin, "scheduled_at": begin,
                 "started_at": None if status == "scheduled" else begin,
                 "finished_at": begin + timedelta(seconds=10) if ends else None, "attempt_count": 1.0, **more,
             }

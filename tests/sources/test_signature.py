@@ -21,7 +21,7 @@ from workbench.sources.signature import MAX_SIGNATURE_LENGTH, error_signature
         ),
         ("HTTP 503 from https://acme.example/v1?key=1", "HTTP 503 from <url>"),
         ("object at 0x7fa8403bc400", "object at <hex>"),
-        ("commit deadbeef1234 is gone", "commit <hex> is gone"),
+        ("commit deadbeef1234 is gone", "commit <n> is gone"),
         ("mail to ops@acme.example bounced", "mail to <address> bounced"),
         ("Traceback (most recent call last):\n  File \"x\"\nKeyError: 'a'", "KeyError: <value>"),
         ("\n\n  first line\nsecond", "first line"),
@@ -42,6 +42,27 @@ def test_two_failures_of_one_cause_share_a_signature() -> None:
 def test_two_causes_stay_apart() -> None:
     """An HTTP status names the cause, so it is kept."""
     assert error_signature("HTTP 503 from provider") != error_signature("HTTP 429 from provider")
+
+
+@given(
+    ids=st.lists(st.text("0123456789abcdef", min_size=8, max_size=32), min_size=2, max_size=5)
+    | st.lists(st.text("0123456789", min_size=1, max_size=12), min_size=1, max_size=3).map(
+        lambda digits: [*digits, "0a1b2c3d", "12345678", "deadbeef"]
+    ),
+    words=st.sampled_from(
+        ["refused (request {})", "job-{} failed", "id={}: gone", "request #{}, 3 tries", "call {}"]
+    ),
+)
+def test_an_id_that_is_digits_by_chance_does_not_split_a_cause(ids: list[str], words: str) -> None:
+    """Whichever digits and letters a hex id has, the words around it give one signature."""
+    assert len({error_signature(words.format(text)) for text in ids}) == 1
+
+
+def test_a_long_id_after_a_status_word_is_masked_and_a_status_is_not() -> None:
+    """A status has few digits; an id that follows the same word is an id, with letters or without."""
+    texts = ["gave code 12345678", "gave code 1234567a"]
+    assert {error_signature(text) for text in texts} == {"gave code <n>"}
+    assert error_signature("gave code 137") == "gave code 137"
 
 
 @given(st.text(max_size=3_000))

@@ -117,6 +117,7 @@ def check_freshness(ground: Ground) -> Finding:
         sentence = (
             f"All {counted(len(needed), 'table')} needed are loaded; the oldest is {behind} behind."
         )
+    sentence += unplaced_runs(ground)
     check = Check(
         name="freshness",
         question="Is what was looked at loaded up to the end of the window?",
@@ -136,6 +137,20 @@ def check_freshness(ground: Ground) -> Finding:
     if missing:
         tables["Never loaded"] = pd.DataFrame(missing, columns=columns)[["table_name"]]
     return Finding(check, Section("Freshness of the sources", sentence, tables))
+
+
+def unplaced_runs(ground: Ground) -> str:
+    """Return how many runs do not say where they ran, which is no word for another environment; '' where none."""
+    runs = ground.table("runs")
+    if ground.request.environment is None or not (count := int(runs["environment"].isna().sum())):
+        return ""
+    whole = counted(len(runs), "run")
+    said = (
+        "does not say its environment; it counts"
+        if count == 1
+        else "do not say their environment; they count"
+    )
+    return f" {count} of {whole} {said} here."
 
 
 def _oldest_seconds(ground: Ground, needed: Sequence[str]) -> float | None:

@@ -26,6 +26,7 @@ PHASES: tuple[tuple[str, str, str], ...] = (
     ("restart to relapse", "premature restart", "relapse"),
     ("relapse to second pause", "relapse", "second pause"),
     ("second command to effect", "second pause", "second pause effective"),
+    ("second command to last leak", "second pause", "last leak past the second pause"),
     ("second pause to provider recovered", "second pause", "provider recovered"),
     ("onset to provider recovered", "onset", "provider recovered"),
     ("provider recovered to records verified", "provider recovered", "last record verified"),
@@ -45,10 +46,12 @@ class Milestone:
 
 
 def milestones(ground: Ground) -> dict[str, Milestone]:
-    """Return the milestones that the tables know, by name, in time order."""
+    """Return the milestones that the tables know, by name, in time order; of those that came again the first."""
     found = [*_before_pause(ground), *_of_pauses(ground), *_after(ground)]
-    ordered = sorted(found, key=lambda milestone: milestone.occurred_at)
-    return {milestone.name: milestone for milestone in ordered}
+    known: dict[str, Milestone] = {}
+    for milestone in sorted(found, key=lambda milestone: milestone.occurred_at):
+        known.setdefault(milestone.name, milestone)
+    return known
 
 
 def phase_table(known: dict[str, Milestone]) -> pd.DataFrame:
@@ -113,7 +116,9 @@ def _before_pause(ground: Ground) -> Iterator[Milestone]:
 def _of_pauses(ground: Ground) -> Iterator[Milestone]:
     names = ("pause command", "second pause", "third pause")
     effects = ("pause effective", "second pause effective", "third pause effective")
-    for name, effect, (_, hold) in zip(names, effects, ground.chain.iterrows(), strict=False):
+    leaks = ("last leak", "last leak past the second pause", "last leak past the third pause")
+    holds = (hold for _, hold in ground.chain.iterrows())
+    for name, effect, leak, hold in zip(names, effects, leaks, holds, strict=False):
         audit = audit_pause(ground, hold)
         yield Milestone(
             name,
@@ -130,7 +135,7 @@ def _of_pauses(ground: Ground) -> Iterator[Milestone]:
         if audit.last_leak_at is not None:
             count = audit.leak_count
             yield Milestone(
-                "last leak",
+                leak,
                 audit.last_leak_at,
                 "run, affected_record",
                 f"{count} past {hold['hold_id']}",

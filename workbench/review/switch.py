@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pandas as pd
 
-from workbench.review.ground import Ground, Section, counted, filled, seconds_from, spoken
+from workbench.review.ground import (
+    PROBATION,
+    Ground,
+    Section,
+    counted,
+    filled,
+    listed,
+    seconds_from,
+    spoken,
+)
 from workbench.review.pausing import LEAK, REFUSED, SETTLING, PauseAudit, audit_pause
 
 STEPS = (
@@ -38,7 +47,7 @@ def switch_section(ground: Ground) -> Section:
         "What started or wrote after a hold was placed": leaks,
         "Runs in flight at a pause": in_flight[shown],
     }
-    sentence = " ".join(_sentence(audit) for audit in audits)
+    sentence = " ".join(_sentence(audit, through=_through(ground, audit)) for audit in audits)
     steps = pd.concat([_steps(audit) for audit in audits[:1]], ignore_index=True)
     return Section(
         "What the switch did",
@@ -119,7 +128,17 @@ def _steps(audit: PauseAudit) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["automation_id", "step", "elapsed_seconds"])
 
 
-def _sentence(audit: PauseAudit) -> str:
+def _through(ground: Ground, audit: PauseAudit) -> str:
+    """Return how many runs the narrow restarts of a hold let through; '' where there were none."""
+    probations = ground.table(PROBATION)
+    mine = probations[probations["hold_id"] == audit.hold["hold_id"]]["probation_id"]
+    if mine.empty:
+        return ""
+    count = counted(audit.let_through_count, "run")
+    return f"; {count} let through by {listed(sorted(mine.unique()))}"
+
+
+def _sentence(audit: PauseAudit, *, through: str) -> str:
     name = audit.hold["hold_id"]
     if not audit.leak_count:
         settled = (
@@ -132,7 +151,7 @@ def _sentence(audit: PauseAudit) -> str:
             if audit.refused_count
             else ""
         )
-        return f"{name} held{settled}{refused}."
+        return f"{name} held{settled}{refused}{through}."
     refused = (
         f", and {counted(audit.refused_count, 'started run')} refused before any write"
         if audit.refused_count
@@ -141,5 +160,5 @@ def _sentence(audit: PauseAudit) -> str:
     return (
         f"{name} leaked: {counted(len(audit.leaked_starts), 'run')} and "
         f"{counted(len(audit.leaked_writes), 'write')} past it, "
-        f"the last {spoken(audit.latency_seconds)} after the command{refused}."
+        f"the last {spoken(audit.latency_seconds)} after the command{refused}{through}."
     )

@@ -26,7 +26,14 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"'[^'\n]{1,400}'|\"[^\"\n]{1,400}\"|`[^`\n]{1,400}`"), "<value>"),
     (re.compile(r"(?<![\w<])(?:[A-Za-z]:\\|\.{0,2}/)[\w.@%+~-]+(?:[/\\][\w.@%+~-]+)*/?"), "<path>"),
     (re.compile(r"\b0[xX][0-9a-fA-F]+\b"), "<hex>"),
-    (re.compile(r"\b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{6,}\b"), "<hex>"),
+    # An id in hex has no letter, or no digit, by chance: it is called as a number is, so that one cause stays one.
+    (
+        re.compile(
+            r"\b(?:(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{6,}|[a-fA-F]{8,})\b"
+        ),
+        "<n>",
+    ),
+    (re.compile(r"(?:(?<=HTTP )|(?<=status )|(?<=code ))\d{6,}\b"), "<n>"),
     (re.compile(r"\b(?=\w*\d)(?=\w*[A-Za-z])\w*\d{3,}\w*\b"), "<id>"),
     # An HTTP status names the cause, so it stays.
     (re.compile(r"(?<!HTTP )(?<!status )(?<!code )(?<![A-Za-z<\d])[-+]?\d+(?:[.,]\d+)*%?"), "<n>"),

@@ -149,12 +149,14 @@ def opening_fault(state: State, event: Event) -> str:
     """Return why a release or narrow restart in the log is not obeyed, or an empty text.
 
     Without keys and policies a log is obeyed as it stands, but in an environment that asks for sign-offs from the
-    beginning: there nobody can give one, and only a break-glass reason opens.
+    beginning: there nobody can give one, and only a break-glass reason opens. A store that was made before
+    production asked is read by the rules that it had, so that what its gates let through then is no leak now.
     """
     body = event.payload
     if body.get("is_drill_end"):
         return drill_end_fault(state, event.target)
-    is_young = not (state.keys or state.policies) and not policy_of(state).signoffs_required
+    asks_always = state.asks_drills and policy_of(state).signoffs_required
+    is_young = not (state.keys or state.policies) and not asks_always
     if is_young or body.get("break_glass_reason"):
         return ""
     decision = state.decisions.get(body.get("decision_id", ""))

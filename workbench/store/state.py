@@ -38,7 +38,8 @@ class State:
         standing: ids of the holds that are not released, oldest first, so that no question looks at all there were.
         covered: hold id -> ids that it covers; grows while the hold stands and never shrinks, so that
             an edit of the registry un-pauses nothing.
-        asks_drills: made when drills were asked for without a policy; older logs were not.
+        asks_drills: made when drills were asked for without a policy, and sign-offs without any key; older logs
+            were not.
         asks_verifiers: likewise of two persons who verify what cannot be undone.
         observed: (hold id, automation id) -> instants recorded of the pause at that automation.
         let_through: probation id -> ids that it still lets through; shrinks when an automation is edited
