@@ -4,6 +4,7 @@
 -- Not bounded in time: how far a source is loaded is a state.
 -- $as_of: timestamptz, UTC, the instant that ages are measured to
 -- > age_seconds: seconds from loaded_until_at to $as_of
+-- > is_from_file: a file's batch made the mark, not an engine's reading
 select
     source_id,
     table_name,

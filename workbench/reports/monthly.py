@@ -30,6 +30,7 @@ from workbench.review.month import (
     month_queries,
     seen_until,
 )
+from workbench.review.request import of_store
 from workbench.review.thresholds import thresholds_under
 from workbench.settings import Settings
 from workbench.store import open_store
@@ -154,7 +155,8 @@ def monthly_review(given: Mapping[str, Any]) -> MonthlyReview:
     state, then = fold(events), stood_at(events, until)
     request = request_of(asked, then)
     with Warehouse.open(settings.home).snapshot(asked.manifest_version or None) as snapshot:
-        tables = {c.name: snapshot.query(c.name, **c.parameters) for c in month_queries(request)}
+        calls = [of_store(call, state.store_id) for call in month_queries(request)]
+        tables = {call.name: snapshot.query(call.name, **call.parameters) for call in calls}
         version = snapshot.version
     engines = frozenset(read_addresses(settings.engines_file))
     tables["store.objectives"] = objective_rows(then)

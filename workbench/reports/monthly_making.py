@@ -50,7 +50,7 @@ def make_month(
     """
     now = to_text(control.clock.now())
     check_month({"month": month, "as_of": now})
-    shelf = Shelf(settings.home)
+    shelf = Shelf(settings.home, control.store.meta()["store_id"])
     with shelf.only_maker(f"{NAME}-{month}"):
         state = control.state()
         version = load_store_rows(Warehouse.open(settings.home, control.clock), store_rows(state))

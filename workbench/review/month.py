@@ -76,7 +76,7 @@ def month_queries(request: MonthRequest) -> list[QueryCall]:
         QueryCall("review.hold_targets", holds),
         QueryCall("review.runs", {**ids, "environment": None, **window}),
         QueryCall("review.outcomes", {**ids, "environment": None, **window}),
-        QueryCall("review.affected_records", {**ids, **window}),
+        QueryCall("review.affected_records", {**ids, **window, "record": None}),
         QueryCall("review.alerts", {**ids, **window}),
         QueryCall("review.changes", window),
         QueryCall("review.incidents", window),
