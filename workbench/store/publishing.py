@@ -41,18 +41,14 @@ class Begun:
         self.draft: Draft | None = None
         self._opening: Beside = publisher.begin_beside(seq)
 
-    def prepare(self, document: dict[str, Any]) -> None:
-        """Make the bytes of the snapshot, so that after the commit there is only a file to be named."""
+    def write(self, document: dict[str, Any]) -> None:
+        """Begin to write the snapshot: earlier than the commit, so that it mostly waits for its name alone."""
         self.document, self.draft = document, self.publisher.draft(document)
+        self.draft.begin()
 
-    def write(self) -> None:
-        """Wait until the odd epoch is durable, then begin to write the snapshot; raises OSError where it is not.
-
-        Not earlier: while rows are being recorded its thread would get in the way more than it would gain.
-        """
+    def wait(self) -> None:
+        """Wait until the odd epoch is durable; raises OSError where it is not."""
         self._opening.wait()
-        if self.draft is not None:
-            self.draft.begin()
 
     def complete(self, on_shown: Callable[[], object] | None) -> None:
         """Tell gates what was made ready."""
@@ -98,17 +94,17 @@ class GateFolder:
             return Begun(publisher, until_seq, told_seq=told[0], folder_id=folder_id)
         return None
 
-    def prepare(self, begun: Begun | None, state: State) -> None:
-        """Make the snapshot of a state that is about to be committed."""
+    def write(self, begun: Begun | None, state: State) -> None:
+        """Let what was begun write the snapshot of a state that is about to be committed."""
         if begun is not None:
-            begun.prepare(self._document(state, begun.folder_id))
+            begun.write(self._document(state, begun.folder_id))
 
     def ready(self, begun: Begun | None) -> Begun | None:
-        """Wait until a commit may follow, the snapshot being written; None where the epoch could not be made odd."""
+        """Wait until a commit may follow; None where the epoch could not be made odd, as `begin` does."""
         if begun is None:
             return None
         try:
-            begun.write()
+            begun.wait()
         except OSError:
             begun.drop()
             return None

@@ -211,10 +211,10 @@ class Store:
         change: Change,
         begun: Begun | None,
     ) -> list[Event]:
-        """Take a change into the state and write it, while the odd epoch is being synced."""
+        """Take a change into the state and write it, while the snapshot for gates is being written."""
         store_id = state.store_id or session.meta()["store_id"]
         events, outbox = recording.take_in(state, command, change=change, store_id=store_id)
-        self.gates.prepare(begun, state)
+        self.gates.write(begun, state)
         recording.write(session, state, events=events, outbox=outbox)
         if change.before_commit is not None:
             change.before_commit()
