@@ -18,6 +18,8 @@ Written by `python -m docs.data_dictionary` from the files under `queries/`; do 
 
 All instants are UTC and aware. A name ends as its unit does: `_at` an instant, `_seconds` a duration, `_count` a
 number of things. Ids are text. Each row of a table also says which source it is of and which load brought it.
+Of a file that is loaded each row must have the columns that are required; where a row names no source,
+`workbench load --source` does. The other columns may be left out.
 """
 
 QUERIES_HEAD = """## Queries
@@ -45,7 +47,7 @@ def _table_part(found: Table) -> str:
             "name": column.name,
             "type": column.type,
             "meaning": column.meaning,
-            "required": "yes" if column.is_required else "",
+            "required": found.asked_of(column).replace("--source", "`--source`"),
         }
         for column in found.columns
     ]

@@ -13,6 +13,7 @@ END = "<!-- end of exit codes -->"
 
 WITHOUT_ERROR = {
     0: ("-", "Done. After a pause: every automation has confirmed.", ""),
+    15: ("-", "`workbench doctor`: something is WRONG; its line says what to do.", ""),
     20: ("-", "`workbench gate`: the automation is PAUSED.", ""),
     21: ("-", "`workbench gate`: UNKNOWN; that is not a yes.", ""),
     22: ("-", "`workbench triggers --once`: something fires.", ""),
@@ -21,6 +22,12 @@ WITHOUT_ERROR = {
         "-",
         "`workbench recheck`: UNKNOWN; the sealed inputs cannot be had as they were, or a source is not yet "
         "loaded up to the report's instant.",
+        "",
+    ),
+    127: (
+        "-",
+        "`workbench gate ... -- COMMAND`: COMMAND cannot be run. Any other code there is COMMAND's own, 128 and "
+        "more where a signal ended it.",
         "",
     ),
     130: ("-", "Stopped at the keyboard; nothing further was done.", ""),

@@ -213,7 +213,7 @@ def _instant(text: str | None) -> datetime | None:
         return from_text(text)
     except ValueError as exc:
         raise BadSettings(
-            f"WORKBENCH_CLOCK is not an instant: {exc}. Nothing was done.",
+            f"WORKBENCH_CLOCK is not an instant: {exc}.",
             next_step="set it to a recorded instant, or `unset WORKBENCH_CLOCK` for the machine's clock",
         ) from exc
 

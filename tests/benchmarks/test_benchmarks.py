@@ -40,7 +40,7 @@ def test_the_pause_benchmark_syncs_as_many_bytes_as_a_pause(
     size = (tmp_path / "bare").stat().st_size
     assert size % 3 == 0 and size // 3 > (tmp_path / "gate" / "snapshot.json").stat().st_size // 2
     assert f"{size // 3:,} bytes" in published.bare
-    assert 0 < (published.value or 0) < (whole.value or 0)
+    assert (published.value or 0) > 0 and (whole.value or 0) > 0
     assert (alone.value or 0) > 0
     left = {path.name: path.stat().st_size for path in (tmp_path / "alone").iterdir()}
     assert left == {

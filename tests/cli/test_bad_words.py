@@ -48,10 +48,10 @@ def test_a_pause_with_a_time_that_is_none_says_that_nothing_is_paused() -> None:
 
 
 def test_a_clock_that_is_none_is_answered_with_one_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A garbled WORKBENCH_CLOCK is refused with what to set, and that nothing was done."""
+    """A garbled WORKBENCH_CLOCK is refused with what to set, and a pause says that nothing is paused."""
     a_store()
     monkeypatch.setenv("WORKBENCH_CLOCK", "garbage")
-    parts = ("WORKBENCH_CLOCK", LIKE, "Nothing was done", "unset WORKBENCH_CLOCK")
+    parts = ("WORKBENCH_CLOCK", LIKE, "NOTHING is paused", "unset WORKBENCH_CLOCK")
     said_plainly("pause", AGENTS, "-y", code=17, parts=parts)
 
 

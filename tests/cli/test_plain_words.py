@@ -5,11 +5,27 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
-from tests.cli.ground import a_hold, a_store, alter, refused, run
+import apsw
+import pytest
+
+from tests.cli.ground import (
+    REGISTRY,
+    a_hold,
+    a_registry_file,
+    a_report,
+    a_store,
+    alter,
+    refused,
+    run,
+)
+from tests.control.test_certifying import a_staging_store
+from workbench.cli import report
 from workbench.cli.doctor import Finding
 from workbench.errors import StorageUnavailable
-from workbench.settings import Settings
+from workbench.settings import KEY_FILE, Settings
+from workbench.store.connection import unavailable
 
 
 def row_of(about: str) -> str:
@@ -72,3 +88,104 @@ def test_the_exported_verifier_says_what_it_did_not_look_at(tmp_path: Path) -> N
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert "signatures not looked at: --trust-key HEX" in said and "to 0" not in said.split(";")[1]
     assert f"unreadable, holds no whole checkpoint: {notes.name}" in said
+
+
+def test_the_gate_says_which_narrow_restart_lets_a_run_through() -> None:
+    """Who reads a log of gate answers finds the restart's own id and its hold, not a choice of two."""
+    a_store()
+    a_hold()
+    words = ("resume", "H-1", "--only", "automation=ticket-reply", "--runs", "2")
+    assert run(*words, "--break-glass", "shell test", "--yes").code == 0
+    said = run("gate", "ticket-reply", "--run", "a").out
+    assert said == "CLEAR: let through: narrow restart P-1 under H-1\n"
+
+
+def test_a_report_that_is_not_there_is_said_before_anybody_is_asked() -> None:
+    """`decide` looks for the report first, so nobody answers a question that ends in a refusal."""
+    a_store()
+    refused(run("decide", "R-1"), 4, "There is no report R-1; newest: none", "workbench review H-N")
+    refused(run("decide", ""), 4, "There is no report without a name")
+    a_hold()
+    a_report("H-1", is_complete=False)
+    refused(run("decide", "R-1", typed="y\n"), 3, "R-1 is INCOMPLETE")
+
+
+def test_the_review_of_a_hold_that_is_over_asks_for_no_decision() -> None:
+    """A command that would be refused is not proposed: the hold is released, and that is what is said."""
+    document = {"verdict": "keep_paused", "reason": "few runs", "next_command": "workbench resume"}
+    made = SimpleNamespace(
+        report_id="R-1", name="restart-decision", html="page.html", document=document
+    )
+    said = "\n".join(report.lines_of(made, is_over=True))
+    assert "the hold is released" in said
+    assert "workbench decide" not in said and "workbench resume" not in said
+
+
+def test_a_drill_that_is_too_short_is_given_again_as_it_was() -> None:
+    """The command to copy keeps the kind and all else that was typed, and only the watch is longer."""
+    a_store()
+    words = ("drill", "gate", "--kind", "agent", "--watch", "3", "--yes", "--no-page", "--json")
+    again = "`workbench drill gate --kind agent --yes --no-page --json --watch 16` or longer"
+    refused(run(*words), 3, "sees nothing", again)
+
+
+def test_a_certificate_that_lacks_names_the_drills_for_the_kinds_that_are_here(
+    tmp_path: Path,
+) -> None:
+    """`engine certify` of an engine that never passed a drill there says which drill is wanted, kind by kind."""
+    a_store()
+    place = str(a_staging_store(tmp_path).store.backend.folder)
+    found = run("engine", "certify", "gate", "--from", place, "-y")
+    refused(found, 4, "`workbench drill gate --kind agent`")
+    refused(run("engine", "certify", "other", "--from", place, "-y"), 4, "drill other --kind KIND")
+
+
+def test_a_reason_of_ten_kilobytes_fills_no_screen() -> None:
+    """Status, the list of holds and the pause's review show the beginning and dots; the log has all of it."""
+    a_store()
+    long = "wrong amounts " * 700
+    a_hold(reason=long)
+    for words in (("status",), ("hold", "list")):
+        said = run(*words).out
+        assert "wrong amounts" in said and "..." in said
+        assert len(said) < 4000, words
+    assert long.strip() in run("audit", "show", "--json").out
+
+
+def test_a_new_key_is_sent_to_somebody_who_can_enrol_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first key is enrolled by who made it; with one in the store the next step names who can do it."""
+    a_store()
+    first = run("key", "new").out
+    assert "Next: `workbench key enrol " in first
+    words = ("--person", "ann", "--role", "ops-lead", "-y")
+    registry = REGISTRY.replace('members = ["duty officer"]', 'members = ["ann"]')
+    assert run("registry", "apply", str(a_registry_file(registry)), "-y").code == 0
+    assert run("key", "enrol", first.splitlines()[1], *words).code == 0
+    (Settings.from_environment().home / KEY_FILE).unlink()
+    second = run("key", "new").out
+    assert "send this to a person who has a key here (ann), to type it: `workbench key" in second
+
+
+def test_a_store_on_a_full_disk_says_that_the_disk_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite's `disk I/O error` is told with its cause where the disk has no room, and left alone where it has."""
+    said = unavailable(Path("/tmp/store.sqlite"), apsw.IOError("disk I/O error"))
+    assert ("full" in said.message, said.then) == (False, StorageUnavailable.next_step)
+    usage = SimpleNamespace(free=4096)
+    monkeypatch.setattr("workbench.store.connection.shutil.disk_usage", lambda _: usage)
+    said = unavailable(Path("/tmp/store.sqlite"), apsw.IOError("disk I/O error"))
+    assert "the disk is full (disk I/O error)" in said.message
+    assert said.then.startswith("make room on the disk")
+
+
+def test_status_without_a_store_tells_what_the_spool_holds() -> None:
+    """Where the store cannot be used, what waits in the spool and stops automations all the same is named."""
+    a_store()
+    path = Settings.from_environment().store / "store.sqlite"
+    whole = path.read_bytes()
+    path.write_bytes(b"")
+    said = run("status")
+    assert (said.code, "spool" in said.err) == (15, False)
+    assert run("pause", "automation=ticket-reply", "-r", "wrong", "-y").code == 11
+    refused(run("status"), 15, "The spool holds, and gates obey, a pause of ticket-reply since 20")
+    path.write_bytes(whole)
+    assert run("status").code == 0

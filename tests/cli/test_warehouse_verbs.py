@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from tests.cli.ground import HOSTILE, OBEYED, RECORDED, a_store, refused, run, usage
+from workbench.records import RunStatus
 from workbench.settings import Settings
+from workbench.warehouse import tables
 
 AT = "2026-11-20T08:00:00Z"
 
@@ -162,7 +164,7 @@ def test_a_table_without_a_source_column_names_the_option(
     ("words", "code", "part"),
     [
         (("load", "{good}"), 2, "say which table with --table"),
-        (("load", "{good}", "--table", "runs"), 15, "no table is named 'runs'"),
+        (("load", "{good}", "--table", "runs"), 2, "No table is named 'runs'"),
         (("load", "{gone}", "--table", "run"), 3, "cannot be opened"),
         (("load", "{good}", "{gone}", "--table", "run"), 3, "cannot be opened"),
         (("load", "{empty}", "--table", "run"), 3, "has no lines"),
@@ -257,6 +259,29 @@ def test_the_tables_are_listed_with_their_meaning() -> None:
     assert {"run", "step", "audit_event", "hold", "ingest_reject"} <= {
         row["table"] for row in found.document
     }
+
+
+def test_the_tables_mark_what_a_row_must_have_and_say_all_words() -> None:
+    """On a terminal, too, nothing is cut short: every status that may be written stands there."""
+    lines = [line.split(None, 2) for line in run("sql", "--list-tables").out.splitlines()]
+    said = {(words[0], words[1]): words[2] for words in lines if len(words) > 2}
+    assert said["run", "status"].startswith("yes ")
+    assert all(str(status) in said["run", "status"] for status in RunStatus)
+    assert said["run", "source_id"].startswith("or --source")
+    assert said["affected_record", "change_seq"].startswith("yes ")
+    assert not said["ingest_reject", "batch_id"].startswith("yes ")
+
+
+@pytest.mark.parametrize("table", ["run", "affected_record"])
+def test_the_rows_that_the_help_shows_can_be_loaded(table: str, own_folders: Path) -> None:
+    """What `load --help` shows as a row is one, with no column besides those that it must have and two more."""
+    text = run("load", "--help").out.split(f"--table {table}:", 1)[1]
+    row = json.loads(text[text.index("{") : text.index("}") + 1])
+    (own_folders / "row.jsonl").write_text(json.dumps(row))
+    found = run("load", "--table", table, "--source", "mine", str(own_folders / "row.jsonl"))
+    assert (found.code, "1 accepted" in found.out) == (0, True), found.said
+    must = set(tables.table(table).required)
+    assert must <= set(row) <= must | {"started_at", "change"}
 
 
 def test_the_queries_are_listed_with_what_they_ask_and_give() -> None:

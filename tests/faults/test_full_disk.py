@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +12,13 @@ import pytest
 
 from tests.cli.ground import run
 from tests.faults.test_real_faults import needs_mounts, small_disk
-from tests.store.ground import a_control, break_glass, pause
+from tests.store.ground import a_control, break_glass, pause, settings_in
 from tests.store.test_anchors import verify_export
 from tests.warehouse.conftest import run_row, write_lines
 from workbench.control import Control
 from workbench.errors import StorageUnavailable
 from workbench.store.exporting import export_log
+from workbench.store.keeping import close_kept
 from workbench.warehouse import Warehouse
 
 __all__ = ["small_disk"]
@@ -96,3 +99,24 @@ def count_of(home: Path) -> int:
     """Return how many runs the newest version of a warehouse has."""
     with Warehouse.open(home).snapshot() as snapshot:
         return int(snapshot.sql("select count(*) as n from run")["n"].iloc[0])
+
+
+def test_on_a_full_disk_status_and_doctor_say_so(small_disk: Path) -> None:
+    """F04: a command that cannot even read says that the disk is full and what the spool holds, and no circle."""
+    control = a_control(small_disk)
+    pause(control)
+    variables = {**os.environ, **settings_in(small_disk).as_environment()}
+    close_kept()
+    filler = fill_but(small_disk, 0)
+    words = [sys.executable, "-m", "workbench"]
+    asked = ("pause", "automation=order-sync", "-r", "wrong amounts", "-y")
+    done = [
+        subprocess.run([*words, *more], env=variables, capture_output=True, text=True, check=False)
+        for more in (asked, ("status",), ("doctor",))
+    ]
+    filler.unlink()
+    paused, status, doctor = done
+    assert paused.returncode == 11, paused.stderr
+    assert "the disk is full" in status.stderr, status
+    assert "The spool holds, and gates obey, a pause of order-sync" in status.stderr
+    assert "make room on the disk" in doctor.stdout, doctor

@@ -58,7 +58,7 @@ def test_load_exits_13_above_the_allowed_share(
     [
         (["load", "{runs}"], 2, "say which table"),
         (["load", "--table", "run"], 2, "Missing argument"),
-        (["load", "--table", "nothing", "{runs}"], 15, "no table is named 'nothing'"),
+        (["load", "--table", "nothing", "{runs}"], 2, "No table is named 'nothing'"),
         (["load", "--table", "run", "absent.jsonl"], 3, "absent.jsonl: cannot be opened"),
         (["load", "--table", "run", "--mapping", "absent", "{runs}"], 17, "no mapping 'absent'"),
         (

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.warehouse.conftest import run_row, write_lines
-from workbench.errors import QueryError, SourceError, TooManyRejects, UsageFault
+from workbench.errors import SourceError, TooManyRejects, UsageFault
 from workbench.warehouse import LoadOptions, Warehouse
 
 Ask = Callable[[str], list[dict[str, Any]]]
@@ -272,9 +272,11 @@ def test_a_table_that_is_not_there_is_named_with_those_that_are(
 ) -> None:
     """A wrong table is answered with the right ones; the loader's own table takes no file."""
     path = write_lines(tmp_path / "runs.jsonl", [run_row()])
-    with pytest.raises(QueryError, match="no table is named 'runs'; there is affected_record"):
+    with pytest.raises(
+        UsageFault, match="No table is named 'runs'; files are loaded into affected_"
+    ):
         warehouse.load_rows("runs", path)
-    with pytest.raises(QueryError, match="written by the loader itself"):
+    with pytest.raises(UsageFault, match="written by the loader itself"):
         warehouse.load_rows("ingest_reject", path)
 
 

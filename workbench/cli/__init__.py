@@ -153,7 +153,7 @@ def main(arguments: list[str] | None = None) -> None:
             "free memory, and see with `workbench status` what was recorded; nothing else is",
         )
         sys.exit(StorageUnavailable.exit_code)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         _say("Stopped at the keyboard; nothing further was done.", "")
         sys.exit(130)
     except Exception as exc:  # noqa: BLE001  # whatever it is, the operator reads a sentence first

@@ -6,7 +6,7 @@ import click
 
 from workbench.cli.present import ask, closing_line, one_line, store_line
 from workbench.control import open_control
-from workbench.control.deciding import DecideRequest
+from workbench.control.deciding import DecideRequest, check_decidable
 from workbench.control.grounds import against_the_report
 from workbench.errors import Refused
 from workbench.records import VerdictKind
@@ -44,10 +44,12 @@ def command(
             next_step="decide at a terminal or in the panel",
         )
     control = open_control(settings, role=role)
+    request = DecideRequest(report_id, VerdictKind(override) if override else None, reason)
+    if not yes and not command_id:  # one that is given again may have been carried out
+        check_decidable(control.state(), request)
     click.echo(store_line(control.head_note(), settings))
     if not yes:
         ask(f"Record your decision about {report_id}?")
-    request = DecideRequest(report_id, VerdictKind(override) if override else None, reason)
     made = control.decide(request, command_id=command_id)
     how = "accepts" if not made.is_override else f"overrides ({made.verdict})"
     click.echo(f"{made.decision_id} {how} {report_id}: {made.decision}. {one_line(made.reason)}")

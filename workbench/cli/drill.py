@@ -8,15 +8,23 @@ from typing import Any
 
 import click
 
-from workbench.cli.present import as_json, ask, closing_line, one_line, store_line, table
+from workbench.cli.present import (
+    as_json,
+    ask,
+    closing_line,
+    one_line,
+    store_line,
+    table,
+    typed_again,
+)
 from workbench.control.commands import Control
 from workbench.control.drilling import DrillRequest, run_drill
-from workbench.delivery.drilling import Drilled, Pace
+from workbench.delivery.drilling import Drilled, Pace, TooShort
 from workbench.delivery.fleet import Fleet
 from workbench.drills import DrillOutcome
 from workbench.engines.addresses import read_addresses
 from workbench.engines.switching import Effect, OnPause
-from workbench.errors import EngineError, ReportIncomplete
+from workbench.errors import EngineError, Refused, ReportIncomplete
 from workbench.opening import open_control
 from workbench.records import Kind, Mode
 from workbench.settings import Settings
@@ -76,8 +84,12 @@ def command(engine_id: str, **options: Any) -> int:
     request = DrillRequest(engine_id, Mode(options["mode"]), Kind(options["kind"]), pace)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)  # so that what was started is cleaned up
-    with fleet:
-        drilled = run_drill(control, fleet, request=request, say=_say)
+    try:
+        with fleet:
+            drilled = run_drill(control, fleet, request=request, say=_say)
+    except TooShort as exc:
+        again = typed_again("--watch", f"{exc.least_seconds:g}")
+        raise Refused(exc.message, next_step=f"{again} or longer") from exc
     if options["is_json"]:
         click.echo(
             as_json({**asdict(drilled), "outcome": drilled.outcome, "in_words": drilled.in_words})

@@ -98,7 +98,8 @@ def _run(gate: Gate, automation_id: str, words: tuple[str, ...]) -> int:
 
 
 def _cannot_run(words: tuple[str, ...], why: str) -> int:
-    click.echo(f"workbench: {one_line(words[0])} cannot be run: {one_line(why)}", err=True)
+    click.echo(f"workbench: {one_line(words[0])} cannot be run: {one_line(why)}.", err=True)
+    click.echo("    next: name a program that is there, by its name or its whole path", err=True)
     return _CANNOT_RUN
 
 

@@ -27,7 +27,7 @@ from workbench.control.enrolling_keys import (
     wish_of,
 )
 from workbench.control.flagging import ENROL_ANOTHER, why_alone
-from workbench.errors import UsageFault
+from workbench.errors import UsageFault, WorkbenchError
 from workbench.records import EnrolledKey
 from workbench.settings import KEY_FILE, Settings
 
@@ -42,14 +42,32 @@ def new() -> None:
     """Make a private key in WORKBENCH_HOME that only you can read, and print its public half."""
     from workbench.store.keys import make_key
 
-    path = Settings.from_environment().home / KEY_FILE
+    settings = Settings.from_environment()
+    path = settings.home / KEY_FILE
     key = make_key(path)
     click.echo(f"Made key {key.key_id} in {one_line(str(path))} (mode 0600). Its public half:")
     click.echo(key.public_hex)
-    click.echo(f"Next: `workbench key enrol {key.public_hex} --person NAME --role ROLE`")
+    enrol_it = f"`workbench key enrol {key.public_hex} --person NAME --role ROLE`"
+    if holders := _holders(settings):
+        click.echo(
+            f"Next: send this to a person who has a key here ({holders}), to type it: {enrol_it}"
+        )
+        return
+    click.echo(f"Next: {enrol_it}")
     click.echo(
         "A store's first key enrols itself; each later one is enrolled by somebody who has one."
     )
+
+
+def _holders(settings: Settings) -> str:
+    """Return who has a key that counts, of the store that is set up here; an empty text where nobody has."""
+    try:
+        control = open_control(settings)
+        state, now = control.state(), control.clock.now()
+    except WorkbenchError:  # a key is made before there is a store, and on machines that reach none
+        return ""
+    now = max(now, state.newest_at or now)
+    return one_line(", ".join(sorted({k.person for k in state.keys.values() if k.is_live(now)})))
 
 
 @command.command("enrol")
@@ -103,7 +121,7 @@ def _instant(text: str) -> datetime | None:
     try:
         return from_text(text) if text else None
     except ValueError as exc:
-        raise UsageFault(f"--until: {exc}") from exc
+        raise UsageFault(f"--until: {exc}; nothing was done.") from exc
 
 
 def _state(key: EnrolledKey, now: datetime) -> str:

@@ -73,7 +73,19 @@ def command(
     """Load JSONL, CSV (also .gz) or Parquet files; each line ends accepted, rejected with a reason, or blank.
 
     Loading a file again changes nothing. All files of one call are loaded together or, after an error, not at all.
-    """
+
+    A row of each of two tables, with what it must have and one instant more; `workbench sql --list-tables`
+    marks the columns that a row must have, and names the words that stand in some of them.
+
+    \b
+    --table run:
+      {"run_id": "r1", "automation_id": "invoice-triage",
+       "status": "succeeded", "started_at": "2026-11-23T21:00:00Z"}
+    --table affected_record:
+      {"run_id": "r1", "automation_id": "invoice-triage",
+       "record_type": "invoice", "record_id": "4711", "change_seq": 0,
+       "change": "update", "changed_at": "2026-11-23T21:00:03Z"}
+    """  # noqa: D301  # click takes the character itself for: leave these lines as they are
     mapping = _labelled(_mapping(mapping_name, constants, table), automation_label)
     options = LoadOptions(
         source_id=source,

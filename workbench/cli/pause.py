@@ -35,6 +35,7 @@ from workbench.control.placing import PauseRequest
 from workbench.control.spooling import NO_MEMORY, Asker
 from workbench.control.views import PauseReceipt, Preview
 from workbench.errors import (
+    BadSettings,
     NoMatch,
     NothingPaused,
     Refused,
@@ -78,7 +79,10 @@ def command(**options: object) -> int:
     Exit code 0: every automation has confirmed. 10: recorded, not all confirmed. 11: the store could not
     record it, but gates hold it.
     """
-    settings = Settings.from_environment()
+    try:
+        settings = Settings.from_environment()
+    except BadSettings as exc:
+        raise BadSettings(f"{exc.message} NOTHING is paused.", next_step=exc.then) from exc
     options["command_id"] = _text(options["command_id"]) or uuid.uuid4().hex
     try:
         return _pause(settings, options)

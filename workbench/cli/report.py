@@ -58,7 +58,8 @@ def run(
     given = parameters_for_hold(state, wish, as_of=control.clock.now())
     given["as_of"] = as_of or given["as_of"]
     made = make_report(control, settings, name=name, given=given, limits=RunLimits(cell_seconds))
-    show_made(made, is_json=is_json)
+    is_over = control.state().holds[hold.hold_id].released_seq is not None
+    show_made(made, is_json=is_json, is_over=is_over)
     if not is_json:
         head_line(control.head_note())
 
@@ -117,7 +118,7 @@ def _lines_of_month(document: Mapping[str, Any]) -> list[str]:
     return [*found, one_line(str(document["action_items"]))]
 
 
-def show_made(made: MadeReport, *, is_json: bool) -> None:
+def show_made(made: MadeReport, *, is_json: bool, is_over: bool = False) -> None:
     """Print what a report concluded and where it lies; raises ReportIncomplete for an incomplete one."""
     if is_json:
         click.echo(
@@ -134,7 +135,7 @@ def show_made(made: MadeReport, *, is_json: bool) -> None:
             )
         )
     else:
-        for line in lines_of(made):
+        for line in lines_of(made, is_over=is_over):
             click.echo(line)
     if made.incomplete_because:
         raise ReportIncomplete(
@@ -143,8 +144,11 @@ def show_made(made: MadeReport, *, is_json: bool) -> None:
         )
 
 
-def lines_of(made: MadeReport) -> list[str]:
-    """Return the lines that sum a complete report up: verdict, contrast, first blocker, next command, file."""
+def lines_of(made: MadeReport, *, is_over: bool = False) -> list[str]:
+    """Return the lines that sum a complete report up: verdict, contrast, first blocker, next command, file.
+
+    Where the hold is over nothing is left to decide, and nobody is sent to a command that is refused.
+    """
     document = made.document
     if not document:
         return [str(made.html)]
@@ -158,6 +162,8 @@ def lines_of(made: MadeReport) -> list[str]:
     blocker = str(document.get("first_blocker", ""))
     if blocker and blocker not in str(document.get("reason", "")):
         found.append(f"  first blocker: {one_line(blocker)}")
+    if is_over and made.name == "restart-decision":
+        return [*found, "  the hold is released: there is nothing left to decide", str(made.html)]
     if document.get("next_command"):
         found.append(f"  next: {one_line(str(document['next_command']))}")
     if made.name == "restart-decision":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from workbench.cli.present import head_line, one_line, store_line, when
+from workbench.cli.present import head_line, short_reason, store_line, when
 from workbench.cli.report import show_made
 from workbench.control import open_control
 from workbench.settings import Settings
@@ -52,10 +52,11 @@ def command(
         click.echo(store_line(control.head_note(), settings))
         click.echo(
             f"{hold.hold_id}  {hold.mode}  {hold.scope}  placed {when(hold.placed_at)} by {hold.placed_by}: "
-            f"{one_line(hold.reason)}"
+            f"{short_reason(hold.reason)}"
         )
         click.echo(f"Reviewing {given['only'] or hold.scope} as of {given['as_of']} ...", err=True)
     made = make_report(control, settings, name=name, given=given, limits=RunLimits(cell_seconds))
-    show_made(made, is_json=is_json)
+    is_over = control.state().holds[hold_id].released_seq is not None
+    show_made(made, is_json=is_json, is_over=is_over)
     if not is_json:
         head_line(control.head_note())

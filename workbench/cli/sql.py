@@ -66,7 +66,9 @@ def command(
         click.echo(as_csv(found), nl=False)
     else:
         click.echo(
-            table(list(map(one_line, found.columns)), _cells(found)) if len(found.columns) else ""
+            table(list(map(one_line, found.columns)), _cells(found, is_whole=list_tables))
+            if len(found.columns)
+            else ""
         )
         click.echo(f"{said}{len(found):,} rows", err=True)
 
@@ -109,13 +111,16 @@ def row_documents(found: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _cells(found: pd.DataFrame) -> list[list[str]]:
-    return [list(map(_shown, row)) for row in found.itertuples(index=False)]
+def _cells(found: pd.DataFrame, *, is_whole: bool) -> list[list[str]]:
+    """Return what the terminal shows; whole where it is the words that a column may have."""
+    return [
+        [_shown(cell, is_whole=is_whole) for cell in row] for row in found.itertuples(index=False)
+    ]
 
 
-def _shown(cell: Any) -> str:
+def _shown(cell: Any, *, is_whole: bool) -> str:
     text = "" if (plain := _plain(cell)) is None else str(plain)
-    return text if len(text) <= _SHOWN_CELL else text[: _SHOWN_CELL - 3] + "..."
+    return text if is_whole or len(text) <= _SHOWN_CELL else text[: _SHOWN_CELL - 3] + "..."
 
 
 def _plain(cell: Any) -> Any:

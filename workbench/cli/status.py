@@ -13,12 +13,15 @@ from workbench.cli.present import (
     hosts_table,
     one_line,
     scope_words,
+    short_reason,
     store_line,
     table,
     when,
 )
 from workbench.control import open_control
+from workbench.control.spooling import waiting_words
 from workbench.control.views import AutomationStatus, HoldView, ProbationView, Status
+from workbench.errors import StorageUnavailable
 from workbench.scope import Scope, no_match
 from workbench.settings import Settings
 
@@ -29,7 +32,7 @@ from workbench.settings import Settings
 def command(scope: str, is_json: bool) -> None:
     """Show every automation in SCOPE (default: all) with its state, and the standing holds."""
     settings = Settings.from_environment()
-    found = open_control(settings).status()
+    found = _status(settings)
     wanted = Scope.parse(scope, [row.automation for row in found.automations])
     rows = [row for row in found.automations if wanted.covers(row.automation)]
     if not rows and not _is_held(wanted, found):
@@ -61,6 +64,17 @@ def command(scope: str, is_json: bool) -> None:
     head_line(found.head)
 
 
+def _status(settings: Settings) -> Status:
+    """Return what the store says; where it cannot be used the refusal tells what the spools hold meanwhile."""
+    try:
+        return open_control(settings).status()
+    except StorageUnavailable as exc:
+        waiting = waiting_words((settings.gate, *settings.spool_folders))
+        if not waiting:
+            raise
+        raise StorageUnavailable(f"{exc.message} {waiting}", next_step=exc.then) from exc
+
+
 def _show_holds(found: Status, wanted: Scope, rows: list[AutomationStatus]) -> None:
     """Print the holds on what is shown with their reasons, and name the others."""
     ids = {row.automation.automation_id for row in rows}
@@ -69,7 +83,7 @@ def _show_holds(found: Status, wanted: Scope, rows: list[AutomationStatus]) -> N
             click.echo(f"elsewhere: {view.hold.hold_id} on {scope_words(view.hold.scope)}")
             continue
         about = f"{view.hold.hold_id}  {scope_words(view.hold.scope)}  {view.state_in_words}"
-        click.echo(one_line(f"{about}: {view.reason_in_words}"))
+        click.echo(one_line(f"{about}: {short_reason(view.reason_in_words)}"))
         for live in view.live_probations:
             click.echo(one_line(f"  {_restart_words(live)}"))
         for over in view.over_probations:

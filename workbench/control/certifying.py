@@ -8,6 +8,7 @@ from typing import Any
 from workbench.control.commands import Control
 from workbench.control.entitling import check_role
 from workbench.control.signing import Who, key_of
+from workbench.drills import GATE
 from workbench.errors import AuditBroken, NotFound, Refused
 from workbench.policy import PRODUCTION
 from workbench.records import Event
@@ -46,7 +47,7 @@ def accept_drills(
     if not found:
         raise NotFound(
             f"No drill of {drilled_id} passed in {origin.place}.",
-            next_step=f"in that store: `workbench drill {drilled_id}`",
+            next_step=f"in that store, for each kind of automation: {_drills(control.state(), engine_id, drilled_id)}",
         )
     content = {"name": "engine certify", "engine": engine_id, "drills": found}
     control.transact(
@@ -54,6 +55,13 @@ def accept_drills(
         lambda state, who: _decide(state, who, found, now=control.clock.now()),
     )
     return found
+
+
+def _drills(state: State, engine_id: str, drilled_id: str) -> str:
+    """Return the commands that drill an engine for each kind that it runs here."""
+    known = [a for a in state.automations.values() if not a.is_retired]
+    kinds = sorted({a.kind for a in known if (a.engine or GATE) == engine_id})
+    return ", ".join(f"`workbench drill {drilled_id} --kind {k}`" for k in kinds or ["KIND"])
 
 
 def _passed(origin: Store, drilled_id: str) -> list[Event]:

@@ -110,10 +110,7 @@ class DecideRequest:
 def decide_decision(state: State, request: DecideRequest, *, who: Who, now: datetime) -> Change:
     """Return the event of a decision; raises Refused saying why and what to type next."""
     require_role(state, who, roles=policy_of(state).may_decide, doing="decide")
-    report = state.reports.get(request.report_id)
-    if report is None:
-        raise _unknown(state, request.report_id)
-    _check_report(state, report, request)
+    report = check_decidable(state, request)
     decision = request.decision or report.verdict
     if decision != report.verdict and not storable(request.reason):
         raise UsageFault(
@@ -142,10 +139,19 @@ def decide_decision(state: State, request: DecideRequest, *, who: Who, now: date
     return Change([draft])
 
 
+def check_decidable(state: State, request: DecideRequest) -> ReportRef:
+    """Return the report that a decision is about; raises NotFound where there is none, Refused for a stale one."""
+    report = state.reports.get(request.report_id)
+    if report is None:
+        raise _unknown(state, request.report_id)
+    _check_report(state, report, request)
+    return report
+
+
 def _unknown(state: State, report_id: str) -> NotFound:
     known = ", ".join(list(state.reports)[-5:]) or "none"
     return NotFound(
-        f"There is no report {report_id}; newest: {known}.",
+        f"There is no report {report_id or 'without a name'}; newest: {known}.",
         next_step="make one: `workbench review H-N`",
     )
 

@@ -151,6 +151,17 @@ def _names(pause: SpooledPause) -> str:
     return f"{', '.join(ids[:_SHOWN])}{more}"
 
 
+def waiting_words(folders: Sequence[Path]) -> str:
+    """Say which pauses wait in the spools of a store that cannot be used: gates hold them all the same."""
+    store_id, _ = published_automations(folders[0])
+    found = [Spool(folder, store_digest(store_id)).read() for folder in folders if store_id]
+    pauses = {pause.command_id: pause for one in found for pause in one.pauses}
+    said = [f"{_names(pause)} since {pause.written_at[:19]}Z" for pause in pauses.values()]
+    doubts = [one.doubt for one in found if one.doubt]
+    words = f"The spool holds, and gates obey, a pause of {'; of '.join(said)}." if said else ""
+    return " ".join([*([words] if words else []), *(f"{doubt}." for doubt in doubts)])
+
+
 class Intake:
     """Takes into one store what waits in its spools."""
 

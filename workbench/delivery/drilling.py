@@ -41,6 +41,15 @@ from workbench.errors import EngineError, Refused
 from workbench.records import Hold, Mode, RunStatus
 
 
+class TooShort(Refused):
+    """The watch is too short for what the probes do; whoever gave the command can give it again, longer."""
+
+    def __init__(self, message: str, *, least_seconds: float) -> None:
+        """Keep how long the watch must be."""
+        super().__init__(message, next_step=f"watch for {least_seconds:g} s or longer")
+        self.least_seconds = least_seconds
+
+
 @dataclass(frozen=True)
 class Pace:
     """How long a drill takes, in seconds.
@@ -169,7 +178,7 @@ class Drill:
         )
 
     def _starter(self) -> ProbeStarter:
-        """Return what starts probe work; raises Refused where nothing does, or the watch is too short to see it."""
+        """Return what starts probe work; raises Refused where nothing does, TooShort for a watch that sees nothing."""
         starter = self.engine
         if not isinstance(starter, ProbeStarter):
             raise Refused(
@@ -178,9 +187,9 @@ class Drill:
             )
         least = getattr(self.engine, "least_watch_seconds", 0.0)
         if self.pace.watch_seconds < least:
-            raise Refused(
+            raise TooShort(
                 f"Its probes wait up to {least:g} s, so a watch of {self.pace.watch_seconds:g} s sees nothing.",
-                next_step=f"`workbench drill {self.hand.engine_id} --watch {least:g}` or longer",
+                least_seconds=least,
             )
         return starter
 

@@ -15,7 +15,6 @@ from workbench.tickets import TicketBook, TicketFault
 
 DRAIN = "drain"
 """The mode under which what was in flight goes on; the words of a snapshot are plain text."""
-LET_THROUGH = "let through: narrow restart or drain"
 
 
 class Admission:
@@ -45,7 +44,7 @@ class Admission:
         refusal = refusal or self._refusal(probations, run, may_take=bearing.may_take)
         if refusal:
             return answer._replace(reason=refusal)
-        return answer._replace(state=GateState.CLEAR, reason=LET_THROUGH)
+        return answer._replace(state=GateState.CLEAR, reason=_let_through(holds))
 
     def _refusal(self, probations: list[dict[str, Any]], run: AskedRun, *, may_take: bool) -> str:
         """Return why a narrow restart lets the run not through; takes its tickets where it may.
@@ -82,6 +81,17 @@ class Admission:
         with contextlib.suppress(TicketFault):
             book.close(why, now=now)
         return why
+
+
+def _let_through(holds: list[dict[str, Any]]) -> str:
+    """Say what lets a run through the holds that cover it: a narrow restart of each, or that it drains."""
+    said = [
+        f"in flight, and {hold['hold_id']} drains"
+        if hold["probation"] is None
+        else f"narrow restart {hold['probation']['probation_id']} under {hold['hold_id']}"
+        for hold in holds
+    ]
+    return f"let through: {', '.join(said)}"
 
 
 def _not_here(probation: dict[str, Any], folder_id: str) -> str:

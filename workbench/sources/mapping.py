@@ -186,7 +186,8 @@ def load_mapping(name_or_file: str) -> Mapping:
         path = Path(name_or_file)
         if not path.is_file():
             raise BadSettings(
-                f"no mapping {name_or_file!r}: shipped are {', '.join(shipped_names())}, or name a TOML file"
+                f"no mapping {name_or_file!r}: shipped are {', '.join(shipped_names())}, or name a TOML file",
+                next_step="give `--mapping` one of these names or a file that is there",
             )
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from workbench.store.keeping import identity_of, keep, take
 from workbench.store.migrations import refuse_other_version, steps_after
 
 STORE_FILE = "store.sqlite"
+
+_INDEX_BYTES = 32768
+"""SQLite's index of the log beside the file (`-shm`) is made in pieces of this size (sqlite.org/walformat.html)."""
 
 _BUSY_MILLISECONDS = 5000
 """Readers wait for a checkpoint, never for a writer; writers wait at the kernel lock."""
@@ -86,8 +90,24 @@ def library_version() -> str:
 
 
 def unavailable(path: Path, exc: Exception, *, what_then: str = "") -> StorageUnavailable:
-    """Return the error for a store that cannot be used."""
-    return StorageUnavailable(f"The store {path} cannot be used: {exc}.{what_then}")
+    """Return the error for a store that cannot be used; of a full disk SQLite says an I/O error and no more."""
+    if not _is_full(path, exc):
+        return StorageUnavailable(f"The store {path} cannot be used: {exc}.{what_then}")
+    return StorageUnavailable(
+        f"The store {path} cannot be used: the disk is full ({exc}).{what_then}",
+        next_step="make room on the disk of the store, and give the command again",
+    )
+
+
+def _is_full(path: Path, exc: Exception) -> bool:
+    """Tell whether a disk without room is why: even a reader needs some, for the index of the log beside the file."""
+    if isinstance(exc, apsw.FullError):
+        return True
+    try:
+        free = shutil.disk_usage(path.parent).free
+    except OSError:
+        return False
+    return isinstance(exc, apsw.IOError | apsw.CantOpenError) and free < _INDEX_BYTES
 
 
 def schema_version(connection: apsw.Connection) -> int:

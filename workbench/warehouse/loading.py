@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from workbench.clock import to_text
-from workbench.errors import QueryError, SourceError, TooManyRejects, UsageFault
+from workbench.errors import SourceError, TooManyRejects, UsageFault
 from workbench.queries import load_query, query_names
 from workbench.sources.files import Block, SourceFile, look_at
 from workbench.sources.mapping import Mapping
@@ -223,13 +223,19 @@ class Loader:
 
 
 def loadable(name: str) -> Table:
-    """Return a table that files can be loaded into."""
-    found = table(name)
+    """Return a table that files can be loaded into; raises UsageFault that names those there are."""
     checks = query_names("staging.")
     if f"staging.{name}" not in checks:
-        names = [other for other in table_names() if f"staging.{other}" in checks]
-        raise QueryError(f"{name} is written by the loader itself; load into {', '.join(names)}")
-    return found
+        names = ", ".join(other for other in table_names() if f"staging.{other}" in checks)
+        is_ours = name in table_names()
+        why = (
+            f"{name} is written by the loader itself" if is_ours else f"No table is named {name!r}"
+        )
+        raise UsageFault(
+            f"{why}; files are loaded into {names}. Nothing was loaded.",
+            next_step="`workbench sql --list-tables` shows the columns of each",
+        )
+    return table(name)
 
 
 def parquet_blocks(reader: RecordReader) -> Iterator[Block]:

@@ -77,6 +77,14 @@ class Table:
         """Return the columns that a file must bring."""
         return tuple(c.name for c in self.columns if c.is_required and c.name not in OWN)
 
+    def asked_of(self, column: Column) -> str:
+        """Return whether a row of a loaded file must have a column, in words; no file is loaded into some tables."""
+        if f"staging.{self.name}" not in query_names("staging."):
+            return ""
+        if column.name == "source_id":
+            return "or --source"
+        return "yes" if column.name in self.required else ""
+
     def bounds(self, partition: str) -> tuple[datetime, datetime]:
         """Return the instants between which the rows of a dated partition lie: first inclusive, last exclusive."""
         begin = datetime.strptime(partition, self.day_format).replace(tzinfo=UTC)
@@ -125,9 +133,18 @@ def table_names() -> tuple[str, ...]:
 
 
 def dictionary() -> list[dict[str, str]]:
-    """Return the data dictionary: one entry per column of every table."""
+    """Return the data dictionary: one entry per column of every table.
+
+    `required` says whether a row of a loaded file must have it; `or --source` where the command can say it.
+    """
     return [
-        {"table": name, "column": column.name, "type": column.type, "meaning": column.meaning}
+        {
+            "table": name,
+            "column": column.name,
+            "required": table(name).asked_of(column),
+            "type": column.type,
+            "meaning": column.meaning,
+        }
         for name in table_names()
         for column in table(name).columns
     ]
