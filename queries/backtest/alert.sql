@@ -1,6 +1,11 @@
 -- Alerts as they fired: one row per firing, with the automation as its unit.
 -- $since: timestamptz, UTC, inclusive
 -- $as_of: timestamptz, UTC, exclusive; a resolution after it is not known yet
+-- > subject: its source: what one history is about
+-- > units: the automation that the alert names, or an empty text
+-- > incident_ref: the alert's id
+-- > began_at: instant at which it fired
+-- > ended_at: instant of its resolution, where it was known before $as_of
 select
     source_id,
     source_id as subject,

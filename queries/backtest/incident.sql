@@ -1,6 +1,11 @@
 -- Our own incidents: one row per incident, with the scope that it touched as its unit.
 -- $since: timestamptz, UTC, inclusive
 -- $as_of: timestamptz, UTC, exclusive; a resolution after it is not known yet
+-- > subject: its source: what one history is about
+-- > units: the scope that it touched, or an empty text
+-- > incident_ref: the incident's id
+-- > began_at: instant at which it began
+-- > ended_at: instant of its resolution, where it was known before $as_of
 select
     source_id,
     source_id as subject,

@@ -2,6 +2,11 @@
 -- A stretch of `operational` without an incident of its own is no incident.
 -- $since: timestamptz, UTC, inclusive
 -- $as_of: timestamptz, UTC, exclusive; an end after it is not known yet
+-- > subject: the provider: what one history is about
+-- > units: the components that it touched, as one text
+-- > incident_ref: the incident's id at the provider
+-- > began_at: instant at which it began
+-- > ended_at: instant of its end, where it was known before $as_of
 select
     source_id,
     provider as subject,

@@ -69,7 +69,8 @@ def status_rows() -> Given:
 
 def test_a_status_page_gives_its_incidents() -> None:
     """Maintenance and quiet stretches are none, one of no impact is one, an end after the window is not known."""
-    assert ask(status_rows(), "backtest.provider_status") == [
+    given = status_rows()
+    assert ask(given, "backtest.provider_status") == [
         ("api, billing", "INC-1", "09:00", "10:00"),
         ("api", "INC-3", "09:30", None),
         ("", "INC-4", "10:30", "10:40"),
