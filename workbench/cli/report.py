@@ -103,10 +103,14 @@ def lines_of(made: MadeReport) -> list[str]:
     blocker = str(document.get("first_blocker", ""))
     if blocker and blocker not in str(document.get("reason", "")):
         found.append(f"  first blocker: {one_line(blocker)}")
-    if document.get("next_command"):
-        found.append(f"  next: {one_line(str(document['next_command']))}")
-    if made.name == "restart-decision":
-        found.append(f"  when a person has decided: workbench decide {made.report_id}")
+    command = one_line(str(document.get("next_command") or ""))
+    decide = f"workbench decide {made.report_id}"
+    if command.startswith("workbench resume"):
+        # A report opens nothing: without a decision the resume would be refused.
+        found += [f"  next, a person's decision: {decide}", f"  and on that decision: {command}"]
+    else:
+        found += [f"  next: {command}"] if command else []
+        found += [f"  when a person has decided: {decide}"] * (made.name == "restart-decision")
     return [*found, str(made.html)]
 
 
