@@ -30,9 +30,9 @@ COLUMNS: Mapping[str, str] = {
     " released_at released_by",
     "review.hold_targets": "hold_id automation_id recorded_at delivered_at confirmed_at quiet_at last_write_at",
     "review.decisions": "decision_id hold_id report_id verdict decision decided_at decided_by reason",
-    "review.runs": "source_id run_id automation_id trigger status raw_status run_mode environment first_seen_at scheduled_at"
-    " queued_at started_at finished_at vanished_at attempt_count triggered_by version provider tool cost_amount"
-    " cost_currency token_count context_as_of error_signature error_message",
+    "review.runs": "source_id run_id automation_id trigger status raw_status run_mode environment first_seen_at"
+    " scheduled_at queued_at started_at finished_at vanished_at attempt_count triggered_by version provider tool"
+    " cost_amount cost_currency token_count context_as_of error_signature error_message",
     "review.failed_steps": "source_id run_id step_id attempt automation_id failed_at error_signature error_message"
     " run_status",
     "review.audit_events": "source_id event_id occurred_at actor action target_kind target_id outcome reason"
