@@ -149,25 +149,43 @@ class Staleness:
 def staleness(
     found: Evidence, *, decided_at: datetime, max_age_seconds: int, now: datetime
 ) -> Staleness | None:
-    """Return what is too old, the oldest first; None where every source is newer than decision and policy ask."""
+    """Return all that is too old, the oldest first, and what loads each; None where all is as new as policy asks.
+
+    What one command loads is named once, by the oldest of its tables.
+    """
     if not any(mark.table_name == "run" for mark in found.marks):
         names = ", ".join(found.automation_ids)
         return Staleness(f"no loaded source tells of runs of {names}", HOW_TO_LOAD)
-    for mark in sorted(found.marks, key=lambda m: (m.loaded_until_at, m.source_id, m.table_name)):
-        until = mark.loaded_until_at
-        age = (now - until).total_seconds()
-        said = (
-            f"{mark.table_name} of {mark.source_id} is loaded until {until:%Y-%m-%d %H:%M:%S} UTC"
+    ordered = sorted(found.marks, key=lambda m: (m.loaded_until_at, m.source_id, m.table_name))
+    stale = {
+        mark.load_command: why
+        for mark in reversed(ordered)
+        if (
+            why := _why_stale(mark, decided_at=decided_at, max_age_seconds=max_age_seconds, now=now)
         )
-        next_step = f"{mark.load_command}, then the resume again"
-        if until > now + AHEAD:
-            return Staleness(f"{said}, which is yet to come", next_step)
-        if until < decided_at:
-            return Staleness(f"{said}, {spoken(age)} ago and before the decision", next_step)
-        if age > max_age_seconds:
-            limit = spoken(max_age_seconds)
-            return Staleness(f"{said}, {spoken(age)} ago; policy allows {limit}", next_step)
-    return None
+    }
+    if not stale:
+        return None
+    commands = list(reversed(stale))
+    return Staleness(
+        "; ".join(stale[command] for command in commands),
+        f"{', '.join(commands)}, then the resume again",
+    )
+
+
+def _why_stale(
+    mark: SourceMark, *, decided_at: datetime, max_age_seconds: int, now: datetime
+) -> str:
+    until = mark.loaded_until_at
+    age = (now - until).total_seconds()
+    said = f"{mark.table_name} of {mark.source_id} is loaded until {until:%Y-%m-%d %H:%M:%S} UTC"
+    if until > now + AHEAD:
+        return f"{said}, which is yet to come"
+    if until < decided_at:
+        return f"{said}, {spoken(age)} ago and before the decision"
+    if age > max_age_seconds:
+        return f"{said}, {spoken(age)} ago; policy allows {spoken(max_age_seconds)}"
+    return ""
 
 
 def spoken(seconds: float) -> str:

@@ -83,6 +83,17 @@ def test_what_keeps_it_paused_names_the_way_against_it_in_whole(verdict: Verdict
     refused(run(*NARROW, "-y"), 3, "H-1 is not resumed on D-2: no loaded source")
 
 
+@pytest.mark.parametrize(
+    "reason", ["The pause was slow: it reached a.", "The pause leaked: 1 run."]
+)
+def test_what_is_past_is_not_to_be_mended(reason: str) -> None:
+    """How a pause went no work changes: only a decision against the report is named, not another review."""
+    a_report(verdict=VerdictKind.ESCALATE, reason=reason)
+    said = run("decide", "R-1", "-y").out
+    assert "mend what the report names" not in said and "How the pause went is past" in said
+    assert 'workbench decide R-1 --override restart_narrow --reason "TEXT"' in said
+
+
 def test_the_way_against_it_names_the_newest_report() -> None:
     """Once another review was made, its id stands in the command: the older one would be refused."""
     a_report(verdict=VerdictKind.KEEP_PAUSED)

@@ -131,6 +131,19 @@ def test_a_summary_of_a_report_is_inert(how: str) -> None:
     assert "workbench decide R-1" in "\n".join(lines)
 
 
+def test_a_resume_is_named_after_the_decision_that_it_needs() -> None:
+    """A review that would restart asks for a person's decision first, and names the resume on it second."""
+    document = {"verdict": "restart_narrow", "next_command": "workbench resume H-1 --full"}
+    made = SimpleNamespace(
+        report_id="R-6", name="restart-decision", html="page.html", document=document
+    )
+    lines = report.lines_of(made)
+    assert lines[1:3] == [
+        "  next, a person's decision: workbench decide R-6",
+        "  and on that decision: workbench resume H-1 --full",
+    ]
+
+
 def test_lab_names_store_and_head_before_it_starts(started: list[list[str]]) -> None:
     """The panel's command prints which store it will act on, the head note, and where the notebooks are."""
     a_store()

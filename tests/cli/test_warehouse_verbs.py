@@ -100,6 +100,18 @@ def test_a_shipped_mapping_is_to_be_copied(own_folders: Path) -> None:
     assert "    source: github-actions\n" in found.out
 
 
+def test_a_load_says_how_many_alerts_are_about_nothing(own_folders: Path) -> None:
+    """An alert without an automation is kept, and no review counts it: the load says so, and says nothing where all do."""
+    alerts = [
+        {"source_id": "pager", "alert_id": f"A-{n}", "fired_at": "2026-11-20T09:00:00Z", **more}
+        for n, more in enumerate(({}, {"automation_id": ""}, {"automation_id": "triage"}))
+    ]
+    said = run("load", "--table", "alert", a_file(own_folders / "a.jsonl", *alerts)).out
+    assert "no automation named by 2 alerts, which no review counts" in said
+    named = run("load", "--table", "alert", a_file(own_folders / "b.jsonl", alerts[2])).out
+    assert "no automation named" not in named
+
+
 def test_a_load_says_whose_rows_they_are(own_folders: Path) -> None:
     """Rows without a source are refused with the option that names it; a load tells the source that it used."""
     row = a_run("r1")

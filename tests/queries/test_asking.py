@@ -37,6 +37,7 @@ UNBOUNDED = {
     "load.named_run": "it is asked by name",
     "load.unknown_status": "a batch is bounded by itself",
     "load.unknown_step_status": "a batch is bounded by itself",
+    "load.unnamed_alert": "a batch is bounded by itself",
     "review.registered_automations": "the registry is a state",
     "review.watermarks": "how far a source is loaded is a state",
     "sync.open_runs": "a run that is not over counts whatever its age",

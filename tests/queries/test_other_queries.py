@@ -64,6 +64,23 @@ def test_unknown_words_of_a_batch_are_counted() -> None:
     ]
 
 
+def test_alerts_that_name_no_automation_are_counted() -> None:
+    """An empty name names nothing either; another batch's alerts are not this one's."""
+    given = Given().table(
+        "alert",
+        """
+        batch_id | alert_id | fired_at | automation_id
+        b1       | A-1      | 10:00    | -
+        b1       | A-2      | 10:01    | triage
+        b2       | A-3      | 10:02    | -
+        """,
+    )
+    given.connection.execute("update alert set automation_id = '' where alert_id = 'A-2'")
+    found = given.ask("load.unnamed_alert", batch_id="b1")
+    assert _column(found, "alert_count") == [2]
+    assert given.ask("load.unnamed_alert", batch_id="b9").empty
+
+
 def test_unknown_words_of_steps_are_counted() -> None:
     """Each attempt counts, and a word that is known does not."""
     given = Given().table(

@@ -32,6 +32,7 @@ def gantt(hour: str = "09") -> str:
             "started_at": [instant(f"{hour}:30"), instant(f"{hour}:41")],
             "finished_at": [instant(f"{hour}:31"), pd.NaT],
             "what": ["clean", "leak"],
+            "leak_at": [pd.NaT, instant(f"{hour}:42")],
         }
     )
     bands = pd.DataFrame(
@@ -49,6 +50,27 @@ def test_the_gantt_shows_hold_runs_and_leak() -> None:
     assert "ticket-reply" in svg
     assert "var(--wb-ch-band," in svg
     assert svg.count("var(--wb-ch-bad,") >= 2
+
+
+def test_a_figure_leaves_room_for_a_wider_font() -> None:
+    """The frame is wider than measured on both sides by what long labels may need, and keeps its scale."""
+    frame = re.search(
+        r'width="([\d.]+)" height="([\d.]+)" viewBox="(-\d+) 0 ([\d.]+) ([\d.]+)"', gantt()
+    )
+    assert frame is not None
+    assert (frame[1], frame[2]) == (frame[4], frame[5])
+    assert -float(frame[3]) >= len("invoice-triage") * 1.3
+
+
+def test_failed_has_one_colour_in_every_figure() -> None:
+    """A failed run is drawn alike among the bars of runs and in the counts over time."""
+    times = [instant("09:00"), instant("09:10")]
+    buckets = pd.DataFrame(
+        {"started_at": times, "outcome": ["clean", "failed"], "run_count": [3, 2]}
+    )
+    svg = to_svg(decision.runs_over_time(buckets, BANDS, onset_at=times[0], until=instant("09:59")))
+    assert "var(--wb-ch-warn," in svg
+    assert "var(--wb-ch-bad," not in svg
 
 
 def test_times_are_utc_whatever_the_machine_says(monkeypatch: pytest.MonkeyPatch) -> None:

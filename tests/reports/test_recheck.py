@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 from tests.reports import little_incident as story
+from tests.review.world import AS_OF, calm_tables, request
 from workbench.cli import main
 from workbench.clock import to_text
 from workbench.control import Control
@@ -22,6 +24,7 @@ from workbench.records import VerdictKind
 from workbench.reports import recheck
 from workbench.reports.derive import ReviewWish, parameters_for_hold
 from workbench.reports.make import make_report
+from workbench.reports.opened import Frozen
 from workbench.reports.recheck import Answer, Recheck, recheck_decision
 from workbench.reports.shelf import Shelf
 from workbench.settings import Settings
@@ -234,6 +237,27 @@ def test_a_source_that_is_not_loaded_yet_leaves_it_unknown(
         "workbench load --table run --source engine FILE "
         f"--complete-until {story.text_at(story.END_MINUTE)}",
     )
+
+
+def test_an_engine_is_read_and_other_sources_are_not_waited_for() -> None:
+    """What was read from an engine is read again, once for its tables; a source of other automations is left out."""
+    until = pd.Timestamp("2026-11-20T11:00Z")
+    behind = [("prefect", "run"), ("prefect", "step"), ("page", "alert")]
+    assert recheck._load_all(behind, until=until, synced={"prefect"}) == (
+        "workbench sync prefect",
+        "workbench load --table alert --source page FILE "
+        "--complete-until 2026-11-20T11:00:00.000000Z",
+    )
+    known = calm_tables()
+    marks = known["review.watermarks"]
+    mine = marks[marks["table_name"].isin(["run", "alert"])].assign(
+        loaded_until_at=AS_OF - timedelta(minutes=1)
+    )
+    known["review.watermarks"] = pd.concat([mine, mine.assign(source_id="elsewhere")])
+    frozen = Frozen(request(), known, 1, {}, warehouse_digest="")
+    assert recheck._behind(frozen) == [
+        ("engine", "run"), ("alerts", "alert"), ("elsewhere", "alert"),
+    ]  # fmt: skip
 
 
 def test_what_changed_it_is_said_whatever_may_still_come(

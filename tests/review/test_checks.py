@@ -27,6 +27,7 @@ from tests.review.world import (
 from workbench.records import Check, CheckStatus
 from workbench.review.check_audit import check_approvals, check_audit_chain
 from workbench.review.check_freshness import check_freshness
+from workbench.review.check_pause import check_pause
 from workbench.review.check_people import check_noise, check_ownership, check_prevention
 from workbench.review.check_provider import check_provider
 from workbench.review.check_records import check_records
@@ -441,6 +442,27 @@ def test_records_that_were_all_looked_at_are_said_so() -> None:
         _check(check_records, tables).sentence
         == "2 records written since the onset, all of them verified by a person."
     )
+
+
+def test_the_record_named_first_stands_first_in_its_table() -> None:
+    """What the sentence says to look at first is the first row of what is to be verified, whatever came when."""
+    more = [
+        _record(record_id="late", changed_at=at("10:40"), reversibility="reversible"),
+        _record(record_id="mail", changed_at=at("10:20"), reversibility="irreversible"),
+    ]
+    found = check_records(ground(with_rows(calm_tables(), "review.affected_records", *more)))
+    table = found.section.tables["Records to verify before a restart"]
+    assert list(table["record_id"]) == ["mail", "late"]
+    assert "the first to look at is invoice/mail" in found.check.sentence
+
+
+def test_a_leak_is_marked_where_it_happened() -> None:
+    """A run from before the pause that wrote inside of it leaked when it wrote, not when it began."""
+    write = _record(run_id="f0", changed_at=at("10:40"))
+    found = check_pause(ground(with_rows(calm_tables(), "review.affected_records", write)))
+    bars = found.section.figures["pause_gantt"]
+    assert list(bars[bars["what"] == "leak"]["leak_at"]) == [at("10:40")]
+    assert bars["leak_at"].notna().sum() == 1
 
 
 def test_what_was_sent_twice_is_looked_at() -> None:

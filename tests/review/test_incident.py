@@ -300,3 +300,19 @@ def test_an_incident_of_which_nothing_is_known_is_still_reviewed() -> None:
     found = assess_incident(request(onset_at=at("10:30")), empty)
     assert "no run" not in found.summary
     assert found.sections["action_items"].sentence
+
+
+def test_facts_that_read_as_old_as_usual_are_not_stale() -> None:
+    """A few milliseconds over the oldest of the baseline show as the same age, and are not called stale."""
+    spans = [
+        ("09:00:04", "succeeded", "u"),
+        ("10:01:04", "succeeded", "v"),
+        ("10:02:05", "succeeded", "w"),
+    ]
+    made = runs_of("triage", spans)
+    made["context_as_of"] = [at("09:00:00"), at("10:00:59.99"), at("10:02:00")]
+    tables = calm_tables()
+    tables["review.runs"] = shaped("review.runs", made)
+    found = impact_section(ground(tables)).tables
+    stale = found["Runs that acted on older facts than any baseline run"]
+    assert list(stale["run_id"]) == ["w"]

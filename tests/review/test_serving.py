@@ -157,6 +157,13 @@ def test_nothing_that_loads_is_named_where_the_blocker_rests_on_what_is_there() 
     assert conclude(checks, (), proposal=proposal).next_command == "workbench review H-1"
 
 
+def test_what_is_loaded_and_shows_nothing_asks_for_more_of_it() -> None:
+    """The review that was just made is no next step where a source could bring what its blocker rests on."""
+    checks = (Check("audit_chain", "?", CheckStatus.NO_EVIDENCE, "no event", is_critical=True),)
+    said = conclude(checks, (), proposal=Proposal("H-1", "kind=agent")).next_command
+    assert said.startswith("workbench load --table audit_event --source NAME FILE")
+
+
 def test_without_alerts_nothing_is_green() -> None:
     """Where no alert was ever loaded, the headline says so rather than that the alert is green."""
     tables = calm_tables()
@@ -164,7 +171,8 @@ def test_without_alerts_nothing_is_green() -> None:
     marks = tables["review.watermarks"]
     tables["review.watermarks"] = marks[marks["table_name"] != "alert"]
     headline = assess_restart(ground().request, tables).headline
-    assert "no alert was ever loaded" in headline.alert_says
+    assert "no alert of these automations was ever loaded" in headline.alert_says
+    assert headline.sentence.startswith("No alert of these automations was loaded")
     assert "green" not in headline.sentence
 
 

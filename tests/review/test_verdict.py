@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from itertools import product
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.review.world import calm_tables, request, runs_of, with_probation, with_rows
+from tests.review.world import at, calm_tables, request, runs_of, with_probation, with_rows
 from workbench.records import Check, CheckStatus, VerdictKind
 from workbench.review.restart import CHECKS, assess_restart
 from workbench.review.verdict import (
@@ -109,6 +111,14 @@ def test_only_run_history_and_steps_lacking_is_the_way_out() -> None:
     assert "13.9 %" in found.reason
 
 
+def test_no_check_failed_is_not_nothing_failed() -> None:
+    """The reason speaks of checks, for runs may have failed before the pause; each other blocker is named."""
+    narrow = conclude(_checks(run_history=NONE), (), proposal=PROPOSAL).reason
+    assert narrow.startswith("No check failed, but evidence is lacking on run history: ")
+    kept = conclude(_checks(pause_held=FAIL, noise=FAIL, audit_chain=NONE), (), proposal=PROPOSAL)
+    assert kept.reason.endswith(" And 2 more checks stand in the way: noise and audit chain.")
+
+
 def test_production_restarts_in_full_only_after_clean_runs() -> None:
     """With every check passed, production still asks for a narrow restart first; staging does not."""
     proven = Proposal("H-1", "kind=agent", clean_run_count=59, needed_run_count=0)
@@ -126,6 +136,23 @@ def test_escalation_names_its_reasons() -> None:
     assert found.escalation_reasons == ("the pause leaked: 2 runs",)
     assert found.reason == "The pause leaked: 2 runs; 1 check failed."
     assert found.next_command == "workbench card kind=agent"
+
+
+def test_an_escalation_says_whom_to_tell() -> None:
+    """The role that owns the restart stands in the reason with its deputy, each once."""
+    tables = calm_tables()
+    known = tables["review.registered_automations"]
+    for deputy, said in (
+        ("desk", "ops-lead (deputy desk)"),
+        (None, "ops-lead"),
+        ("ops-lead", "ops-lead"),
+    ):
+        tables["review.registered_automations"] = known.assign(deputy=deputy)
+        late = pd.DataFrame([{"source_id": "ledger", "run_id": "f0", "record_type": "invoice", "record_id": "X",
+                              "change_seq": 1, "automation_id": "triage", "changed_at": at("10:40")}])  # fmt: skip
+        found = assess_restart(request(), with_rows(tables, "review.affected_records", late))
+        assert found.verdict.kind is VerdictKind.ESCALATE
+        assert found.verdict.reason.endswith(f" Tell {said}.")
 
 
 def test_the_first_blocker_is_the_gravest() -> None:
@@ -181,6 +208,7 @@ def test_no_automation_proves_another() -> None:
     assert found.verdict.next_command == "workbench resume H-1 --only automation=payer --runs 20"
 
 
+LOAD = re.compile(r"workbench load --table \w+ --source NAME FILE --complete-until INSTANT")
 KNOWN = {
     "card": set(),
     "affected": set(),
@@ -201,6 +229,9 @@ def test_every_next_command_can_be_typed(
     reasons: tuple[tuple[str, ...], ...] = ((), ("it leaked",))
     for name, status, why in product(NAMES, CheckStatus, reasons):
         found = conclude(_checks(**{name: status}), why, proposal=proposal)
+        if found.next_command.startswith("workbench load "):
+            assert LOAD.fullmatch(found.next_command)
+            continue
         program, verb, target, *rest = shlex.split(found.next_command.replace(" list ", " "))
         assert (program, target) == ("workbench", scope if verb == "card" else "H-1")
         options = [word for word in rest if word.startswith("--")]

@@ -53,13 +53,27 @@ def test_exactly_fresh_marks_carry_a_restart(
 
 
 def test_the_oldest_is_named_with_its_command() -> None:
-    """The refusal names source, age and what loads it, the oldest mark first."""
-    stale = staleness(found(run=20, step=45), decided_at=ago(10), max_age_seconds=60, now=NOW)
+    """The refusal names each source that is too old, its age and what loads it, the oldest mark first."""
+    evidence = found(run=20, step=45, approval=5)
+    stale = staleness(evidence, decided_at=ago(10), max_age_seconds=900, now=NOW)
     assert stale is not None
     assert stale.why == (
-        "step of s-step is loaded until 2026-11-20 11:15:00 UTC, 45 min ago and before the decision"
+        "step of s-step is loaded until 2026-11-20 11:15:00 UTC, 45 min ago and before the decision; "
+        "run of s-run is loaded until 2026-11-20 11:40:00 UTC, 20 min ago and before the decision"
     )
-    assert stale.next_step == "load step, then the resume again"
+    assert stale.next_step == "load step, load run, then the resume again"
+
+
+def test_one_command_that_loads_several_tables_is_named_once() -> None:
+    """An engine is read as a whole: its oldest table says why, and the command stands there once."""
+    marks = [
+        SourceMark("prefect", name, ago(age), "sync") for name, age in (("run", 20), ("step", 45))
+    ]
+    stale = staleness(
+        Evidence(("triage",), tuple(marks)), decided_at=ago(10), max_age_seconds=900, now=NOW
+    )
+    assert stale is not None and stale.why.startswith("step of prefect")
+    assert (stale.next_step, stale.why.count("loaded")) == ("sync, then the resume again", 1)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,14 @@ from workbench.control import open_control
 from workbench.control.deciding import DecideRequest, check_decidable
 from workbench.control.grounds import against_the_report
 from workbench.errors import Refused
-from workbench.records import VerdictKind
+from workbench.records import Decision, VerdictKind
 from workbench.settings import Settings
 
 LOAD_FIRST = "load what happened since (`workbench sync`, `workbench load --complete-until`)"
 """A restart rests on evidence that is newer than its decision."""
+
+PAST = ("the pause was slow", "the pause leaked")
+"""How a report's reason begins what no work can mend: it is about what happened at the pause."""
 
 
 @click.command()
@@ -59,7 +62,22 @@ def command(
         click.echo(f"      `workbench resume {made.hold_id} {form} --decision {made.decision_id}`")
     else:
         against = against_the_report(control.state(), made, wanted=VerdictKind.RESTART_NARROW)
-        click.echo(f"{made.hold_id} stays. Next: mend what the report names, then")
-        click.echo(f"      `workbench review {made.hold_id}`; or against the report")
-        click.echo(f"      {against}")
+        for line in _stays(made, against):
+            click.echo(line)
     closing_line(control)
+
+
+def _stays(made: Decision, against: str) -> list[str]:
+    """Return what leads on from a decision that lets nothing run; what a pause did is past and cannot be mended."""
+    if any(said in made.reason.lower() for said in PAST):
+        return [
+            f"{made.hold_id} stays. How the pause went is past: every review of {made.hold_id} will say so. Look at "
+            "what it names;",
+            "      only a decision against the report, with a reason, leads on:",
+            f"      {against}",
+        ]
+    return [
+        f"{made.hold_id} stays. Next: mend what the report names, then",
+        f"      `workbench review {made.hold_id}`; or against the report",
+        f"      {against}",
+    ]

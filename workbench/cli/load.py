@@ -104,7 +104,7 @@ def command(
     click.echo(
         as_json([asdict(report) for report in reports])
         if is_json
-        else demo_words(settings) + _in_words(reports, _unknown_words(warehouse, reports, mapping))
+        else demo_words(settings) + _in_words(reports, _remarks(warehouse, reports, mapping))
     )
     if empty := [report.file for report in reports if report.line_count == report.blank_count]:
         raise SourceError(f"{', '.join(empty)}: has no lines, so nothing was loaded from it")
@@ -167,6 +167,25 @@ def _unknown_words(
     lines = [f"    status unknown, which is not success: {said}"]
     words = [word for word in found if word]
     return [*lines, *_how_to_map(words, reports[0].table, mapping)] if words else lines
+
+
+def _remarks(warehouse: Warehouse, reports: list[LoadReport], mapping: Mapping | None) -> list[str]:
+    """Say what was accepted and counts for less than its sender may think."""
+    return [*_unknown_words(warehouse, reports, mapping), *_unnamed(warehouse, reports)]
+
+
+def _unnamed(warehouse: Warehouse, reports: list[LoadReport]) -> list[str]:
+    """Say how many alerts name no automation: no review counts what is about nothing that it knows."""
+    batches = [r.batch_id for r in reports if r.table == "alert" and r.accepted_count]
+    if not batches:
+        return []
+    with warehouse.snapshot() as snapshot:
+        rows = [snapshot.query("load.unnamed_alert", batch_id=batch_id) for batch_id in batches]
+    count = sum(int(found["alert_count"].sum()) for found in rows)
+    how = "`--automation-label LABEL`, or a mapping's `automation_id`, says which they are about"
+    return [f"    no automation named by {count:,} alerts, which no review counts; {how}"] * (
+        count > 0
+    )
 
 
 def _how_to_map(words: list[str], table: str, mapping: Mapping | None) -> list[str]:

@@ -164,11 +164,17 @@ def lines_of(made: MadeReport, *, is_over: bool = False) -> list[str]:
         found.append(f"  first blocker: {one_line(blocker)}")
     if is_over and made.name == "restart-decision":
         return [*found, "  the hold is released: there is nothing left to decide", str(made.html)]
-    if document.get("next_command"):
-        found.append(f"  next: {one_line(str(document['next_command']))}")
-    if made.name == "restart-decision":
-        found.append(f"  when a person has decided: workbench decide {made.report_id}")
-    return [*found, str(made.html)]
+    return [*found, *_next_lines(made), str(made.html)]
+
+
+def _next_lines(made: MadeReport) -> list[str]:
+    """Return what to type next; a report opens nothing, and without a decision a resume would be refused."""
+    command = one_line(str(made.document.get("next_command") or ""))
+    decide = f"workbench decide {made.report_id}"
+    if command.startswith("workbench resume"):
+        return [f"  next, a person's decision: {decide}", f"  and on that decision: {command}"]
+    found = [f"  next: {command}"] if command else []
+    return found + [f"  when a person has decided: {decide}"] * (made.name == "restart-decision")
 
 
 @command.command("list")

@@ -46,7 +46,7 @@ LIMITS = ("--runs N", "--until INSTANT", "--host HOST", "--reads-only")
     "--host",
     "hosts",
     multiple=True,
-    help="Host whose gates let the runs through, or each with its runs: `--host a=10,b=10`. "
+    help="Host whose gates let the runs through, or each with its runs: `--host a=10 --host b=10`. "
     "Default: the one where the automations were seen.",
 )
 @click.option(

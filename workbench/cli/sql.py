@@ -28,7 +28,7 @@ _SHOWN_CELL = 60
 @click.option(
     "--version", "version", type=int, help="An old version of the warehouse, as a report names it."
 )
-@click.option("--json", "is_json", is_flag=True, help="One JSON object a row.")
+@click.option("--json", "is_json", is_flag=True, help="A JSON array, one object a row.")
 @click.option(
     "--csv", "is_csv", is_flag=True, help="CSV whose cells no spreadsheet runs as a formula."
 )

@@ -25,12 +25,14 @@ def pause_gantt(
 ) -> alt.TopLevelMixin:
     """Draw each run as a bar over the pauses as bands; what started or wrote inside a pause stands out.
 
-    `runs`: automation_id, started_at, finished_at, what (clean, failed, let through, leak).
+    `runs`: automation_id, started_at, finished_at, what (clean, failed, let through, leak), leak_at (of a leak: its
+    start or first write inside the pause).
     `bands`: hold_id, placed_at, released_at.
     """
     drawn = labelled(runs, "automation_id")
     drawn["finished_at"] = _not_after(drawn["finished_at"], until)
     drawn["started_at"] = _not_before(drawn["started_at"], since)
+    drawn["leak_at"] = _not_before(drawn["leak_at"], since)
     row_count = max(int(drawn["automation_id"].nunique()), 1)
     y = alt.Y("automation_id:N", title=None, axis=alt.Axis(ticks=False, domain=False, grid=True))
     base = alt.Chart(drawn).encode(y=y, color=_run_colour(drawn))
@@ -41,7 +43,7 @@ def pause_gantt(
     leaks = (
         base.transform_filter("datum.what == 'leak'")
         .mark_point(shape="triangle-down", filled=True, size=90, yOffset=-14, opacity=1)
-        .encode(x="started_at:T")
+        .encode(x="leak_at:T")
     )
     layers = [*pause_bands(bands, since=since, until=until), bars, starts, leaks]
     return finish(alt.layer(*layers).properties(width=WIDTH - 140, height=36 * row_count))
@@ -83,7 +85,7 @@ def _not_after(instants: pd.Series[Any], until: pd.Timestamp) -> pd.Series[Any]:
 
 
 def _not_before(instants: pd.Series[Any], since: pd.Timestamp) -> pd.Series[Any]:
-    return instants.where(instants >= since, since)
+    return instants.where(instants.isna() | (instants >= since), since)
 
 
 def runs_over_time(
@@ -98,7 +100,7 @@ def runs_over_time(
     step = starts.diff().min() if len(starts) > 1 else pd.Timedelta(minutes=1)
     drawn["until_at"] = drawn["started_at"] + step * 0.86
     since = pd.Timestamp(starts.iloc[0])
-    meaning = {"clean": "cool", "failed": "bad", "unfinished": "quiet"}
+    meaning = {"clean": "cool", "failed": "warn", "unfinished": "quiet"}
     shown = {word: token for word, token in meaning.items() if word in set(drawn["outcome"])}
     x = time_x("started_at", (since, until)).bin("binned")
     most = int(drawn.groupby("started_at")["run_count"].sum().max())

@@ -5,6 +5,7 @@ Colours are tokens that the style sheet redefines for dark pages and paper, so t
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -16,6 +17,13 @@ from workbench.plots.text import label
 
 WIDTH = 900
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+
+WIDER_PIXELS = 1.4
+"""How much wider a letter of 12 px may be than Arial's: DejaVu Sans and Verdana are, by a sixth to a fifth."""
+
+FRAME = re.compile(
+    r'width="(?P<width>[\d.]+)" height="(?P<height>[\d.]+)" viewBox="0 0 (?P=width) (?P=height)"'
+)
 
 TOKENS = {
     "ink": "#243040",
@@ -38,6 +46,7 @@ def to_svg(chart: alt.TopLevelMixin) -> str:
     if "<text" not in svg:
         # The drawing engine reports its faults on standard error and returns an empty frame.
         raise ValueError("a figure came out empty")
+    svg = _with_room(svg)
     for name, colour in TOKENS.items():
         svg = re.sub(
             rf'(fill|stroke)="{colour}"',
@@ -46,6 +55,25 @@ def to_svg(chart: alt.TopLevelMixin) -> str:
             flags=re.IGNORECASE,
         )
     return svg
+
+
+def _with_room(svg: str) -> str:
+    """Return the SVG with a margin for letters that are wider in the reader's font than in ours.
+
+    The frame was measured with Arial's widths; where a page falls back to a wider font, long labels would be cut.
+    """
+    anchors: dict[str, int] = {}
+    for words, text in re.findall(r"<text ([^>]*)>([^<]*)</text>", svg):
+        anchor = re.search(r'text-anchor="(\w+)"', words)
+        name = anchor[1] if anchor else "start"
+        anchors[name] = max(anchors.get(name, 0), len(html.unescape(text)))
+    left, right = (round(anchors.get(name, 0) * WIDER_PIXELS) for name in ("end", "start"))
+
+    def wider(frame: re.Match[str]) -> str:
+        width, height = float(frame["width"]) + left + right, frame["height"]
+        return f'width="{width:g}" height="{height}" viewBox="{-left} 0 {width:g} {height}"'
+
+    return FRAME.sub(wider, svg, count=1)
 
 
 def finish(chart: alt.Chart | alt.LayerChart | alt.FacetChart) -> alt.TopLevelMixin:

@@ -28,6 +28,8 @@ from workbench.reports.parameters import ReportParameters, check_parameters
 from workbench.reports.parts import check_document
 from workbench.reports.seal import code_digest, digest
 from workbench.reports.shelf import Shelf
+from workbench.review.check_freshness import SERVED_BY, telling_sources
+from workbench.review.ground import Ground
 from workbench.review.restart import assess_restart, restart_queries
 from workbench.settings import Settings
 from workbench.store.folding import fold
@@ -116,7 +118,9 @@ def recheck_decision(control: Control, settings: Settings, *, decision_id: str) 
         return Recheck(decision, report, Answer.UNKNOWN, str(exc))
     except WorkbenchError as exc:
         return Recheck(decision, report, Answer.UNKNOWN, exc.message)
-    return _compared(decision, report, then=then, now=now)
+    with Warehouse.open(settings.home).snapshot() as snapshot:
+        synced = {mark.source_id for mark in snapshot.watermarks() if not mark.batch_id}
+    return _compared(decision, report, then=then, now=now, synced=synced)
 
 
 def _sealed(shelf: Shelf, report: ReportRef) -> Sealed:
@@ -196,7 +200,9 @@ def _refuse_other_verdict(sealed: Sealed, verdict: Verdict, checks: tuple[Check,
     raise NotHad(f"The sealed inputs give not the same review again; {said}.")
 
 
-def _compared(decision: Decision, report: ReportRef, *, then: Frozen, now: Frozen) -> Recheck:
+def _compared(
+    decision: Decision, report: ReportRef, *, then: Frozen, now: Frozen, synced: set[str]
+) -> Recheck:
     before, checks_before = _judged(then)
     after, checks_after = _judged(now)
     late = {
@@ -227,7 +233,7 @@ def _compared(decision: Decision, report: ReportRef, *, then: Frozen, now: Froze
         changed_checks=changed,
         late_rows=late,
         not_yet=not_yet,
-        next_steps=tuple(_load_of(*one, until=report.as_of) for one in behind),
+        next_steps=_load_all(behind, until=report.as_of, synced=synced),
     )
 
 
@@ -242,11 +248,32 @@ def _as_text(rows: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def _behind(now: Frozen) -> list[tuple[str, str]]:
-    """Return source and table of what is not loaded up to the report's instant, or nobody knows how far."""
+    """Return source and table of what is not loaded up to the report's instant, or nobody knows how far.
+
+    Where it shows which sources tell of these automations, only those count: what another brings is of others.
+    """
     marks = now.tables["review.watermarks"]
+    ground = Ground(now.request, now.tables)
+    of_others = [
+        table in SERVED_BY and source not in set(telling_sources(ground, table)["source_id"])
+        for source, table in zip(marks["source_id"], marks["table_name"], strict=True)
+    ]
     is_loaded = marks["loaded_until_at"] >= pd.Timestamp(now.request.as_of)
-    behind = marks[~is_loaded]
+    behind = marks[~is_loaded & ~pd.Series(of_others, index=marks.index, dtype=bool)]
     return list(zip(behind["source_id"].map(str), behind["table_name"].map(str), strict=True))
+
+
+def _load_all(
+    behind: list[tuple[str, str]], *, until: datetime, synced: set[str]
+) -> tuple[str, ...]:
+    """Return the commands that load what is behind, each once: an engine is read, what came in files comes in files."""
+    commands = [
+        shlex.join(["workbench", "sync", source])
+        if source in synced
+        else _load_of(source, table, until=until)
+        for source, table in behind
+    ]
+    return tuple(dict.fromkeys(commands))
 
 
 def _load_of(source: str, table: str, *, until: datetime) -> str:

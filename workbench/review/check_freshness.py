@@ -61,8 +61,7 @@ def serving_marks(ground: Ground, name: str) -> tuple[pd.DataFrame, str]:
         return marks, f"{name} was never loaded"
     if name not in SERVED_BY:
         return marks, ""
-    known = ground.table("serving_sources")
-    telling = known[known["table_name"].isin((SERVED_BY[name], *ALSO_SERVED_BY.get(name, ())))]
+    telling = telling_sources(ground, name)
     serving = marks[marks["source_id"].isin(telling["source_id"])]
     if name == "provider_status":
         told = set(telling[telling["source_id"].isin(serving["source_id"])]["provider"])
@@ -77,15 +76,20 @@ def serving_marks(ground: Ground, name: str) -> tuple[pd.DataFrame, str]:
     return serving, ""
 
 
+def telling_sources(ground: Ground, name: str) -> pd.DataFrame:
+    """Return the sources that told of these automations what shows that they serve a table of `SERVED_BY`."""
+    known = ground.table("serving_sources")
+    return known[known["table_name"].isin((SERVED_BY[name], *ALSO_SERVED_BY.get(name, ())))]
+
+
 def sources_of(ground: Ground, names: Sequence[str]) -> dict[str, str]:
     """Return for each table the one source that loads it further; none where several may, or nobody is known to."""
-    known, found = ground.table("serving_sources"), {}
+    found = {}
     for name in names:
         marks, why = serving_marks(ground, name)
         telling = set() if why else set(marks["source_id"])
         if why and name in SERVED_BY and name != "provider_status":
-            served = (SERVED_BY[name], *ALSO_SERVED_BY.get(name, ()))
-            telling = set(known[known["table_name"].isin(served)]["source_id"])
+            telling = set(telling_sources(ground, name)["source_id"])
         if len(telling) == 1:
             found[name] = str(telling.pop())
     return found

@@ -223,11 +223,21 @@ def gantt(ground: Ground) -> dict[str, pd.DataFrame]:
     since = ground.onset_at - (ground.as_of - ground.onset_at) * 0.15
     runs = runs[runs["started_at"].notna() & (runs["started_at"] >= since)].copy()
     runs["what"] = runs["status"].map({"failed": "failed", "crashed": "failed"}).fillna("clean")
+    leaked: dict[str, pd.Timestamp] = {}
     for _, hold in ground.chain.iterrows():
         audit = audit_pause(ground, hold)
-        leaks = {*audit.leaked_starts["run_id"], *audit.leaked_writes["run_id"]}
+        for rows, column in (
+            (audit.leaked_starts, "started_at"),
+            (audit.leaked_writes, "changed_at"),
+        ):
+            for run_id, instant in zip(rows["run_id"], rows[column], strict=True):
+                leaked[run_id] = min(instant, leaked.get(run_id, instant))
         through = set(audit.starts[audit.starts["kind"] == LET_THROUGH]["run_id"])
         runs.loc[runs["run_id"].isin(through) & (runs["what"] == "clean"), "what"] = LET_THROUGH
-        runs.loc[runs["run_id"].isin(leaks), "what"] = LEAK
-    bars = runs[["automation_id", "started_at", "finished_at", "what"]].reset_index(drop=True)
+    runs.loc[runs["run_id"].isin(leaked), "what"] = LEAK
+    # A run that began before the pause leaked when it wrote, not when it began.
+    runs["leak_at"] = pd.to_datetime(runs["run_id"].map(leaked), utc=True)
+    bars = runs[["automation_id", "started_at", "finished_at", "what", "leak_at"]].reset_index(
+        drop=True
+    )
     return {"pause_gantt": bars, "pause_gantt_bands": bands(ground)}

@@ -14,7 +14,7 @@ from workbench.review.ground import (
     counted,
     filled,
 )
-from workbench.review.ledger import ONCE, duplicates, shown, with_circumstances
+from workbench.review.ledger import ONCE, duplicates, in_order, shown, with_circumstances
 from workbench.review.pausing import audit_pause
 from workbench.review.said_none import said_none_table
 from workbench.review.verified import BINDING, half_verified, withdrawn_table
@@ -122,16 +122,12 @@ def by_class(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def _shown(records: pd.DataFrame) -> pd.DataFrame:
-    ordered = records.sort_values(
-        ["is_after_pause", "reversibility", "changed_at"],
-        ascending=[False, True, True],
-        kind="stable",
-    )
+    """Return what to verify in the order of the ledger, whose first row the sentence names."""
     columns = [
         "automation_id", "record_type", "record_id", "changed_at", "change", "reversibility", "customer_facing",
         "is_after_pause", "before", "after", "run_id",
     ]  # fmt: skip
-    return ordered[columns].reset_index(drop=True)
+    return in_order(records)[columns].reset_index(drop=True)
 
 
 def _sentence(

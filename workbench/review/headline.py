@@ -23,7 +23,7 @@ def contrast(ground: Ground, findings: Sequence[Finding], *, verdict: Verdict) -
     evidence_says = _evidence_side(ground, findings)
     run_count = int((with_period(ground)["period"] == SINCE).sum())
     if not is_known:
-        said = "No alert was loaded, so nothing is known of alerts"
+        said = "No alert of these automations was loaded, so nothing is known of theirs"
     elif not is_green:
         said = "The alert still fires"
     elif run_count:
@@ -39,7 +39,8 @@ def _alert_side(ground: Ground) -> tuple[str, bool | None]:
     marks = ground.table("watermarks")
     if ground.table("alerts").empty and "alert" not in set(marks["table_name"]):
         return (
-            "Nothing: no alert was ever loaded (`workbench load --table alert --source NAME FILE`).",
+            "Nothing: no alert of these automations was ever loaded "
+            "(`workbench load --table alert --source NAME FILE`).",
             None,
         )
     alerts = ground.table("alerts")

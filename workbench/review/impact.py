@@ -95,7 +95,8 @@ def stale_context(runs: pd.DataFrame) -> pd.DataFrame:
     known["usual_limit_seconds"] = known["automation_id"].map(usual)
     later = known[
         (known["period"] != BASELINE)
-        & (known["context_age_seconds"] > known["usual_limit_seconds"])
+        # Instants are loaded to different fractions of a second: what reads alike is not older.
+        & (known["context_age_seconds"].round(1) > known["usual_limit_seconds"].round(1))
     ]
     columns = [
         "automation_id",

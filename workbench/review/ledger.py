@@ -137,14 +137,18 @@ def ledger_section(records: pd.DataFrame, *, none_said: pd.DataFrame) -> Section
 
 def shown(records: pd.DataFrame) -> pd.DataFrame:
     """Return the ledger as people read it, what blocks and what binds most first."""
-    rank = {name: number for number, name in enumerate(CLASSES)}
-    ordered = records.assign(rank=records["reversibility"].map(rank), done=~records["blocks"])
-    ordered = ordered.sort_values(["done", "rank", "changed_at", "record_id"], kind="stable")
     columns = [
         "record_type", "record_id", "changed_at", "change", "reversibility", "blocks", "written", "duplicate",
         "verified_at", "verified_by", "before", "after", "automation_id", "run_id", "attempt",
     ]  # fmt: skip
-    return ordered[columns].reset_index(drop=True)
+    return in_order(records)[columns].reset_index(drop=True)
+
+
+def in_order(records: pd.DataFrame) -> pd.DataFrame:
+    """Return the changes in the order in which people look at them: what blocks, then what binds most, then by time."""
+    rank = {name: number for number, name in enumerate(CLASSES)}
+    ordered = records.assign(rank=records["reversibility"].map(rank), done=~records["blocks"])
+    return ordered.sort_values(["done", "rank", "changed_at", "record_id"], kind="stable")
 
 
 def _quiet(ground: Ground) -> dict[str, pd.Timestamp]:

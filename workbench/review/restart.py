@@ -17,7 +17,12 @@ from workbench.review.check_freshness import (
     weigh_freshness,
 )
 from workbench.review.check_pause import check_pause
-from workbench.review.check_people import check_noise, check_ownership, check_prevention
+from workbench.review.check_people import (
+    check_noise,
+    check_ownership,
+    check_prevention,
+    ownership_table,
+)
 from workbench.review.check_provider import check_provider
 from workbench.review.check_records import check_records
 from workbench.review.check_runs import check_backlog, check_run_history
@@ -164,7 +169,18 @@ def propose(ground: Ground, checks: tuple[Check, ...], *, escalations: tuple[str
         aborting_count=guard.aborting_count(run_count),
         caught_rate=guard.caught_rate(run_count) if ids else None,
         aborted_scope=_aborted_scope(ground),
+        escalate_to=_restart_owners(ground),
     )
+
+
+def _restart_owners(ground: Ground) -> tuple[str, ...]:
+    """Return who owns the restart of what is under review, each role once with its deputy."""
+    found = []
+    for _, row in ownership_table(ground).iterrows():
+        owner, deputy = row["restart_owner"], row["deputy"]
+        other = f" (deputy {deputy})" if deputy not in ("", owner) else ""
+        found += [f"{owner}{other}"] if owner else []
+    return tuple(dict.fromkeys(found))
 
 
 def _aborted_scope(ground: Ground) -> str:
@@ -220,4 +236,6 @@ def _binding_count(ground: Ground, automation_id: str) -> int:
 def _scope_text(request: ReviewRequest, ids: tuple[str, ...]) -> str:
     if not ids:
         return ""
-    return request.only or (f"automation={ids[0]}" if len(ids) == 1 else request.scope)
+    if request.only and set(ids) == set(request.automation_ids):
+        return request.only
+    return f"automation={ids[0]}" if len(ids) == 1 else request.scope

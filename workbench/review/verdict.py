@@ -56,6 +56,7 @@ class Proposal:
         missing_tables: tables that were not loaded, or not far enough, for these automations.
         aborting_count: failures in all at which the guardrail aborts by the end of the narrow restart; 0 if unknown.
         caught_rate: failure rate that the guardrail aborts among the runs in four cases of five; None if there is none.
+        escalate_to: roles that own the restart, with their deputies, as the registry names them.
         aborted_scope: scope of an open narrow restart whose guardrail says abort; empty where there is none.
         sources: table -> the one source that loaded it before, which loads it further.
         engine: the one engine that runs all of them, which `sync` reads; empty where there is none.
@@ -77,6 +78,7 @@ class Proposal:
     aborting_count: int = 0
     caught_rate: float | None = None
     aborted_scope: str = ""
+    escalate_to: tuple[str, ...] = ()
 
     @property
     def detectable_rate(self) -> float:
@@ -138,14 +140,13 @@ def _reason(
     if kind is VerdictKind.ESCALATE:
         more = f"; {counted(len(failed), 'check')} failed" if failed else ""
         said = "; ".join(escalations)
-        return f"{said[0].upper()}{said[1:]}{more}."
+        to = f" Tell {listed(proposal.escalate_to)}." if proposal.escalate_to else ""
+        return f"{said[0].upper()}{said[1:]}{more}.{to}"
     if kind is VerdictKind.KEEP_PAUSED and blocker is not None:
-        others = len(failed) + sum(check.name in CRITICAL for check in lacking) - 1
-        more = (
-            f" And {counted(others, 'more check stands', plural='more checks stand')} in the way."
-            if others > 0
-            else ""
-        )
+        critical = [check for check in lacking if check.name in CRITICAL]
+        others = [c.name.replace("_", " ") for c in (*failed, *critical) if c.name != blocker.name]
+        stands = counted(len(others), "more check stands", plural="more checks stand")
+        more = f" And {stands} in the way: {listed(others, limit=12)}." if others else ""
         return f"{blocker.sentence}{more}"
     if kind is VerdictKind.RESTART_NARROW:
         return f"{_narrow_reason(lacking, proposal)}{_on_words(checks)}"
@@ -170,11 +171,10 @@ def _on_words(checks: Sequence[Check]) -> str:
 def _narrow_reason(lacking: Sequence[Check], proposal: Proposal) -> str:
     more = f"{proposal.needed_run_count}{' more' if proposal.clean_run_count else ''}"
     gaps = listed([check.name.replace("_", " ") for check in lacking])
-    clear = "No check failed" if proposal.failure_count else "Nothing failed"
     short = (
-        f"{clear}, but evidence is lacking on {gaps}"
+        f"No check failed, but evidence is lacking on {gaps}"
         if lacking
-        else f"{clear}, but too few runs show it"
+        else "No check failed, but too few runs show it"
     )
     if not proposal.narrow_ids:
         return f"{short}; no automation was picked to start with, so a person must narrow the scope first."
@@ -236,6 +236,10 @@ def _unblock(proposal: Proposal, blocker: Check) -> str:
     # Of what lacks, what this very blocker rests on: loading another's would leave it as it is.
     own = RESTS_ON.get(blocker.name, proposal.missing_tables)
     table = next((name for name in own if name in proposal.missing_tables), "")
+    if not table and blocker.name == "pause_held":
+        return _again(proposal)  # only time can tell whether the next start comes
+    # Loaded far enough and yet it shows nothing: what the check rests on must bring more.
+    table = table or next(iter(own), "")
     if not table:
         return _again(proposal)
     if proposal.engine and table in ENGINE_TABLES:
