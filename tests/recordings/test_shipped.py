@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from tests.record.pack import SIZE_LIMIT_BYTES
 from workbench.clock import from_text
 from workbench.recordings import SHIPPED, Recording, shipped_names
 from workbench.settings import Settings
+from workbench.sources.signature import error_signature
 from workbench.store import restore_store
 from workbench.warehouse import LoadOptions, Warehouse
 
@@ -75,6 +77,18 @@ def test_it_is_small_enough_to_ship() -> None:
     """All recordings together stay under eight million bytes."""
     total = sum(p.stat().st_size for p in SHIPPED.rglob("*") if p.is_file())
     assert total < SIZE_LIMIT_BYTES
+
+
+def test_its_signatures_are_those_that_a_load_would_give(recording: Recording) -> None:
+    """What was added at packing is what the code computes from the error texts: one cause has one signature."""
+    seen = 0
+    for path in sorted(recording.folder.glob("0*/*.jsonl.gz")):
+        for line in gzip.decompress(path.read_bytes()).splitlines():
+            row = json.loads(line)
+            if row.get("error_signature"):
+                assert row["error_signature"] == error_signature(row["error_message"]), path
+                seen += 1
+    assert seen > 100
 
 
 def test_it_holds_what_a_recording_must_hold(found: dict[str, Any]) -> None:
