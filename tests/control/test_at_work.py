@@ -79,3 +79,15 @@ def test_the_command_and_its_json_say_it(
     (said,) = [a for a in document["automations"] if a["automation_id"] == "invoice-triage"]
     assert said["state"] == "paused"
     assert said["at_work"].startswith("UNCONFIRMED: has not asked since ")
+
+
+def test_a_hold_that_lets_a_run_through_confirms_no_other(tmp_path: Path, control: Control) -> None:
+    """A run inside a narrow restart has seen that hold alone: under a second one it is UNCONFIRMED until it asks."""
+    pause(control, TRIAGE)
+    control.resume_narrow(break_glass("H-1", TRIAGE, 3))
+    gate = Gate(tmp_path / "gate")
+    with pytest.raises(Paused), gate.run("invoice-triage", "r1"):
+        pause(control, "kind=agent")
+        assert "UNCONFIRMED: has not asked since " in row(control).state_in_words
+        gate.pause_point()
+    assert "UNCONFIRMED" not in row(control).state_in_words

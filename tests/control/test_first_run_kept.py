@@ -11,6 +11,7 @@ import pytest
 from tests.control.test_first_run import NEW, RELEASE, a_company, production, registry, reviewed
 from tests.store.ground import a_decision
 from workbench.control import Control
+from workbench.control.approving import give_signoff, request_signoff
 from workbench.control.deciding import DecideRequest
 from workbench.control.resuming import ResumeRequest
 from workbench.errors import Refused
@@ -79,6 +80,20 @@ def test_a_fold_that_asks_no_decision_is_caught(
         check_a_kept_hold_stays(tmp_path)
 
 
+def test_an_unsigned_word_frees_nothing_that_is_kept(tmp_path: Path) -> None:
+    """Neither an override nor a later *keep paused* of somebody without a key lets readiness open the hold again."""
+    ann, _ = ready_and_kept(tmp_path, VerdictKind.ESCALATE)
+    nobody = Control(ann.store, ann.clock)
+    nobody.decide(DecideRequest("R-1", VerdictKind.KEEP_PAUSED, "wait"))
+    nobody.decide(DecideRequest("R-1", VerdictKind.RESTART_FULL, "I say so"))
+    with pytest.raises(Refused, match="that it is ready is no answer to it"):
+        ann.resume_full(RELEASE)
+    signed(ann, "hold.release", "H-1", FREE)
+    state = fold(ann.store.events())
+    assert state.holds["H-1"].released_seq is None
+    assert Gate(tmp_path / "gate").check("new-agent").state is GateState.PAUSED
+
+
 @pytest.mark.parametrize("verdict", [VerdictKind.ESCALATE, VerdictKind.RESTART_NARROW])
 def test_no_release_goes_on_a_decision_for_less(tmp_path: Path, verdict: VerdictKind) -> None:
     """Who escalated or let a part run said more than that it was not ready."""
@@ -97,7 +112,13 @@ def by_override(ann: Control, bo: Control) -> None:
     """Decide against a report that keeps it."""
     report = ann.state().reports["R-1"]
     ann.decide(DecideRequest(report.report_id, VerdictKind.RESTART_FULL, "I watched it run"))
-    ann.resume_full(RELEASE)
+    with pytest.raises(Refused, match="that it is ready is no answer to it"):
+        ann.resume_full(RELEASE)
+    wanted = ResumeRequest("H-1", decision_id="D-2")
+    with pytest.raises(Refused, match="with a sign-off of another person only"):
+        ann.resume_full(wanted)
+    give_signoff(bo, request_signoff(ann, wanted).signoff_id)
+    ann.resume_full(wanted)
 
 
 def by_glass(ann: Control, bo: Control) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from workbench.presence import Presence
-from workbench.records import Hold
 
 
-def at_work_words(said: Sequence[Presence], holds: Sequence[Hold]) -> str:
+def at_work_words(said: Sequence[Presence], holds: Mapping[str, int]) -> str:
     """Say what of an automation is not known to have stopped under the holds on it; empty where nothing is.
 
-    A living process is UNCONFIRMED while it has seen none of the holds: one that it saw is enough to stop it.
+    `holds` are those that let nothing of it through: id -> position of the log from which on each stops it. A living
+    process is UNCONFIRMED while it has seen none of them: one that it saw is enough to stop it.
     """
     living = [p for p in said if p.is_alive]
-    first_seq = min((hold.placed_seq for hold in holds), default=None)
+    first_seq = min(holds.values(), default=None)
     if first_seq is None:
         return ""
     late = [p for p in living if p.seen_seq is None or p.seen_seq < first_seq]

@@ -122,7 +122,7 @@ def refuse_kept(state: State, hold: Hold) -> None:
             f"{kept} decided {decision.decision} about {hold.hold_id}: {decision.reason}; "
             "that it is ready is no answer to it.",
             next_step=f"`workbench review {hold.hold_id}`, then `workbench decide R-N --override restart_full "
-            f'--reason "TEXT"`, then `workbench resume {hold.hold_id} --full`',
+            f'--reason "TEXT"`, then `workbench resume {hold.hold_id} --full --decision D-N`',
         )
 
 

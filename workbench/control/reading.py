@@ -23,7 +23,7 @@ from workbench.control.views import (
     first_run_words,
 )
 from workbench.presence import Presence, cut_off_runs, read_presences
-from workbench.records import Automation
+from workbench.records import Automation, Hold
 from workbench.store.hosts import Hosts
 from workbench.store.readiness import hold_lacks
 from workbench.store.state import State
@@ -107,13 +107,30 @@ def status(store: Store, now: datetime) -> Status:
         word = _state_word(state, automation, covering=covering, live=live)
         guards = [v for v in holds if v.hold.hold_id in covering and v.hold.is_first_run]
         first_run = first_run_words(guards[0].lacks, guards[0].kept_by) if guards else ""
-        at_work = at_work_words(said.get(automation_id, ()), on_it) if word == "paused" else ""
+        stopping = {
+            hold.hold_id: _stops_from(state, hold, automation_id)
+            for hold in on_it
+            if (hold.hold_id, automation_id) not in live
+        }
+        at_work = at_work_words(said.get(automation_id, ()), stopping) if word == "paused" else ""
         rows.append(AutomationStatus(automation, word, tuple(covering), first_run, at_work))
     fault = store.publication_fault(state)
     hosts = host_views(store.hosts(state), state.seq)
     silent = (view.sentence for view in hosts if view.host.is_silent)
     flagged = (*flags(state, holds, now=now), *cut_off_flags(said), *silent)
     return Status(store.head_of(state), now, tuple(rows), holds, flagged, fault, hosts)
+
+
+def _stops_from(state: State, hold: Hold, automation_id: str) -> int:
+    """Return from which position on a hold stops an automation: its own, or the end of what let it through."""
+    ended = [
+        p.ended_seq
+        for p in state.probations.values()
+        if p.hold_id == hold.hold_id
+        and p.ended_seq is not None
+        and automation_id in p.automation_ids
+    ]
+    return max([hold.placed_seq, *ended])
 
 
 def _state_word(

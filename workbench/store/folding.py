@@ -34,7 +34,7 @@ from workbench.store.engine_events import (
 )
 from workbench.store.merkle import grown
 from workbench.store.none_events import ON_NONE
-from workbench.store.readiness import keeps_what_is_ready
+from workbench.store.readiness import frees_what_is_kept, keeps_what_is_ready
 from workbench.store.record_events import ON_RECORDS
 from workbench.store.signatures import signer_of
 from workbench.store.state import State, scope_of
@@ -294,11 +294,12 @@ def _on_decision(state: State, event: Event) -> None:
         decided_at=event.occurred_at,
         decided_seq=event.seq,
     )
-    state.kept_ready.pop(body["hold_id"], None)  # the newest decision alone counts
-    if keeps_what_is_ready(state, state.decisions[event.target]):
-        state.kept_ready[body["hold_id"]] = event.target
     if signer := signer_of(state, event):
         state.decision_keys[event.target] = signer.key_id
+    if keeps_what_is_ready(state, state.decisions[event.target]):
+        state.kept_ready[body["hold_id"]] = event.target
+    elif frees_what_is_kept(state, state.decisions[event.target]):
+        state.kept_ready.pop(body["hold_id"], None)
     state.touched.add(("decision", event.target))
 
 

@@ -69,6 +69,20 @@ def keeps_what_is_ready(state: State, decision: Decision) -> bool:
     return not hold_lacks(state, hold, now=decision.decided_at)
 
 
+def frees_what_is_kept(state: State, decision: Decision) -> bool:
+    """Tell whether a decision just taken answers an older one that keeps a first-run hold although it is ready.
+
+    A full restart does, where nobody else is asked for it: against a report, or without a key where policy asks for
+    sign-offs, it frees nothing by itself; a release that names it goes with another person's sign-off.
+    """
+    policy = policy_of(state)
+    if decision.decision is not VerdictKind.RESTART_FULL:
+        return False
+    is_contested = decision.is_override and policy.is_override_signed
+    is_unsigned = policy.signoffs_required > 0 and decision.decision_id not in state.decision_keys
+    return not (is_contested or is_unsigned)
+
+
 def counted_reviews(state: State, automation_id: str) -> list[RunReview]:
     """Return the reviews of an automation's runs that somebody gave whose word counts here."""
     mine = [r for r in state.run_reviews.values() if r.automation_id == automation_id]
@@ -103,6 +117,12 @@ def kept_fault(state: State, hold: Hold, *, body: Mapping[str, Any]) -> str:
     is_narrow = "covered" not in body and decision.decision is VerdictKind.RESTART_NARROW
     if is_narrow and body["decision_id"] == kept:
         return ""
+    newest = [d for d in state.decisions.values() if d.hold_id == hold.hold_id][-1]
+    is_answered = (
+        newest.decision is VerdictKind.RESTART_FULL and newest.decided_seq > decision.decided_seq
+    )
+    if is_answered and body["decision_id"] == newest.decision_id:
+        return ""  # on that decision, with the sign-off that it needs
     return f"{kept} decided {decision.decision} about {hold.hold_id}; that it is ready is no answer to it"
 
 

@@ -150,16 +150,21 @@ def opening_fault(state: State, event: Event) -> str:
 
     Without keys and policies a log is obeyed as it stands, but in an environment that asks for sign-offs from the
     beginning: there nobody can give one, and only a break-glass reason opens. A store that was made before
-    production asked is read by the rules that it had, so that what its gates let through then is no leak now.
+    production asked is read by the rules that it had, so that what its gates let through then is no leak now: on a
+    decision about the hold, as its commands asked.
     """
     body = event.payload
     if body.get("is_drill_end"):
         return drill_end_fault(state, event.target)
-    asks_always = state.asks_drills and policy_of(state).signoffs_required
-    is_young = not (state.keys or state.policies) and not asks_always
-    if is_young or body.get("break_glass_reason"):
+    if body.get("break_glass_reason"):
         return ""
     decision = state.decisions.get(body.get("decision_id", ""))
+    is_young = not (state.keys or state.policies)
+    if is_young and not policy_of(state).signoffs_required:
+        return ""
+    if is_young and not state.asks_drills and decision is not None:
+        is_about = decision.hold_id == body.get("hold_id", event.target)
+        return "" if is_about else f"{decision.decision_id} is about {decision.hold_id}"
     if decision is None:
         return "it names no decision and no break-glass reason"
     needed, roles = needed_count(state, decision), roles_for(state, body)
