@@ -65,7 +65,7 @@ def test_a_busy_engine_is_asked_until_every_run_goes_on(place: Place) -> None:
     look = place.go()
     assert not place.engine.jobs["orders"].is_paused
     assert suspended(place)
-    assert "orders" in look.unresumed
+    assert look.unresumed == "runs of orders that we stopped do not go on yet"
     while not place.go().is_settled:
         assert len(place.looks) < 9
     assert suspended(place) == []
@@ -142,3 +142,33 @@ def test_the_card_says_that_an_engine_stops_it(monkeypatch: pytest.MonkeyPatch) 
     assert "in flight now        not known here, for it asks no gate" in told
     assert "workbench resume H-1 --full" in told
     assert "does not stop it today" not in told
+
+
+@pytest.mark.parametrize("of_runs", [True, False])
+def test_a_rate_holds_where_answers_are_lost(place: Place, of_runs: bool) -> None:
+    """Calls take effect and nobody hears of it: what was sent counts, so that no minute has more than was asked."""
+    for job in ("orders", "invoices"):
+        for _ in range(4):
+            place.engine.begin(job)
+    hold = place.hold("kind=workflow", Mode.FREEZE)
+    place.go()
+    place.control.resume_full(replace(break_glass(hold.hold_id), catch_up="all", rate_per_minute=4))
+    heard: set[str] = set()
+
+    def lost(call: NativeCall) -> CallResult:
+        if bool(call.run_id) is of_runs and call.call_id not in heard:
+            heard.add(call.call_id)
+            return CallResult.UNKNOWN
+        return CallResult.DONE
+
+    place.engine.tricks = Tricks(after=lost)
+    gone, before = [], len(suspended(place))
+    for _ in range(60):
+        look = place.go()
+        gone.append((place.clock.now(), before - len(suspended(place))))
+        before = len(suspended(place))
+        if look.is_settled:
+            break
+        place.clock.move(4)
+    assert suspended(place) == []
+    assert most_in_a_minute(gone) <= 4

@@ -176,10 +176,8 @@ def closed(
     now: datetime,
     why: str,
     is_ours: bool,
-    started_count: int | None = None,
 ) -> Draft:
     """Return the event that ends a receipt: brought back by us, or left as others made it."""
-    rated = {} if started_count is None else {"started_count": started_count}
     return Draft(
         now,
         ACTOR,
@@ -187,7 +185,7 @@ def closed(
         receipt.target_id,
         reason=why,
         correlation_id=receipt.hold_id,
-        payload={"engine": engine_id, "is_ours": is_ours, **rated},
+        payload={"engine": engine_id, "is_ours": is_ours},
     )
 
 

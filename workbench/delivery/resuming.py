@@ -99,7 +99,7 @@ def _carry_out(hand: Hand, free: Mapping[str, Receipt], paced: Paced) -> str:
     begun = _begun_before(hand)
     if plan.calls:
         why = f"{first.hold_id} does not pause it any more"
-        hand.record([hand.begin(plan, hold_id=first.hold_id, reason=why)])
+        hand.record([_counted(hand.begin(plan, hold_id=first.hold_id, reason=why), paced)])
     note = Note(kept.ACTOR, "released", first.hold_id)
     outcomes = hand.send(plan.calls, lambda call: hand.engine.apply(call, note))
     checked = hand.engine.verify(plan) if plan.calls else Verification(())
@@ -109,19 +109,16 @@ def _carry_out(hand: Hand, free: Mapping[str, Receipt], paced: Paced) -> str:
     closing = {target: one for target, one in free.items() if target not in kept_open}
     open_now = {r.target_id for r in (*plan.before, *checked.readings) if r.is_paused is False}
     ours = (free.keys() - plan.cannot.keys()) | (begun & open_now)
-    if paced.counts and (gone := _let_go_of(kept_open, plan, outcomes)):
-        drafts = [
-            replace(one, payload={**(one.payload or {}), "started_count": gone}) for one in drafts
-        ]
-    hand.record([*drafts, *_closed(hand, closing, paced=paced, ours=ours)])
-    return _still_there({t: free[t].name for t in kept_open}, plan)
+    hand.record([*drafts, *_closed(hand, closing, cannot=plan.cannot, ours=ours)])
+    return _still_there({t: free[t].name for t in kept_open}, open_now | plan.cannot.keys())
 
 
-def _let_go_of(targets: Set[str], plan: Plan, outcomes: Sequence[CallOutcome]) -> int:
-    """Return how many runs went on of targets whose receipts stay open: they count against the rate, too."""
-    done = {one.call_id for one in outcomes if one.result is CallResult.DONE}
-    return sum(
-        1 for c in plan.calls if c.run_id and c.call_id in done and targets & {*c.target_ids}
+def _counted(begin: Draft, paced: Paced) -> Draft:
+    """Return the intent with what it may let go: counted before it is sent, whatever becomes of the answers."""
+    if not paced.counts:
+        return begin
+    return replace(
+        begin, payload={**(begin.payload or {}), "started_count": sum(paced.counts.values())}
     )
 
 
@@ -139,10 +136,10 @@ def _with_runs(plan: Plan) -> set[str]:
     return {call.target_id for call in plan.calls if call.run_id}
 
 
-def _still_there(names: Mapping[str, str], plan: Plan) -> str:
+def _still_there(names: Mapping[str, str], is_open: Set[str]) -> str:
     """Say what is not brought back yet: targets, and runs of targets that are open already."""
-    paused = sorted(name for target, name in names.items() if target not in plan.cannot)
-    stopped = sorted(name for target, name in names.items() if target in plan.cannot)
+    paused = sorted(name for target, name in names.items() if target not in is_open)
+    stopped = sorted(name for target, name in names.items() if target in is_open)
     said = [f"{', '.join(paused)} still paused"] if paused else []
     return "; ".join(
         [*said, *(f"runs of {name} that we stopped do not go on yet" for name in stopped)]
@@ -190,10 +187,10 @@ def _hangs_on_runs(plan: Plan, free: Mapping[str, Receipt], target: str) -> bool
 
 
 def _closed(
-    hand: Hand, closing: Mapping[str, Receipt], *, paced: Paced, ours: Set[str]
+    hand: Hand, closing: Mapping[str, Receipt], *, cannot: Mapping[str, str], ours: Set[str]
 ) -> list[Draft]:
     """Return the ends of receipts; `ours` are targets that our calls brought back, now or in an earlier pass."""
-    drafts, now, cannot = [], hand.clock.now(), paced.plan.cannot
+    drafts, now = [], hand.clock.now()
     for target, receipt in closing.items():
         done = (
             "its runs go on; it stays as it was found" if receipt.is_runs_only else "brought back"
@@ -205,7 +202,6 @@ def _closed(
                 now=now,
                 why=done if target in ours else cannot[target],
                 is_ours=target in ours,
-                started_count=paced.counts.get(target),
             )
         )
     return drafts

@@ -34,6 +34,7 @@ def on_delivery_begin(state: State, event: Event) -> None:
         }
         known = state.intents.get(key)
         state.intents[key] = intent if known is None else _over(known, intent)
+    _count_let_go(state, event, event.target)
 
 
 def _over(known: Mapping[str, Any], intent: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,11 +52,10 @@ def on_delivery_end(state: State, event: Event) -> None:
     """Forget the intents of calls that were answered and read back; the others may still take effect."""
     for target in event.payload["settled"]:
         state.intents.pop((event.target, target), None)
-    _count_let_go(state, event, event.target)
 
 
 def _count_let_go(state: State, event: Event, engine_id: str) -> None:
-    """Count for a minute what was let go under a rate."""
+    """Count for a minute what may be let go under a rate: as it is sent, in older logs as it was found."""
     if "started_count" in event.payload:
         since = event.occurred_at - timedelta(minutes=1)
         recent = [one for one in state.let_go.get(engine_id, ()) if one[0] > since]

@@ -34,7 +34,7 @@ from workbench.store.engine_events import (
 )
 from workbench.store.merkle import grown
 from workbench.store.none_events import ON_NONE
-from workbench.store.readiness import frees_what_is_kept, keeps_what_is_ready
+from workbench.store.readiness import keep_or_free
 from workbench.store.record_events import ON_RECORDS
 from workbench.store.signatures import signer_of
 from workbench.store.state import State, scope_of
@@ -296,10 +296,7 @@ def _on_decision(state: State, event: Event) -> None:
     )
     if signer := signer_of(state, event):
         state.decision_keys[event.target] = signer.key_id
-    if keeps_what_is_ready(state, state.decisions[event.target]):
-        state.kept_ready[body["hold_id"]] = event.target
-    elif frees_what_is_kept(state, state.decisions[event.target]):
-        state.kept_ready.pop(body["hold_id"], None)
+    keep_or_free(state, state.decisions[event.target])
     state.touched.add(("decision", event.target))
 
 

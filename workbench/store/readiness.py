@@ -83,6 +83,14 @@ def frees_what_is_kept(state: State, decision: Decision) -> bool:
     return not (is_contested or is_unsigned)
 
 
+def keep_or_free(state: State, decision: Decision) -> None:
+    """Note what a decision just taken means for a first-run hold that is, or gets, ready."""
+    if keeps_what_is_ready(state, decision):
+        state.kept_ready[decision.hold_id] = decision.decision_id
+    elif frees_what_is_kept(state, decision):
+        state.kept_ready.pop(decision.hold_id, None)
+
+
 def counted_reviews(state: State, automation_id: str) -> list[RunReview]:
     """Return the reviews of an automation's runs that somebody gave whose word counts here."""
     mine = [r for r in state.run_reviews.values() if r.automation_id == automation_id]
