@@ -23,6 +23,7 @@ from workbench.queries import load_query
 from workbench.review.ground import FIRST_RUNS, OBJECTIVES, READINESS
 from workbench.review.measures import CANNOT_TELL
 from workbench.review.month import MonthRequest, assess_month, month_queries, seen_until
+from workbench.review.request import of_store
 
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -269,7 +270,8 @@ def test_action_items_are_tracked_by_audited_events() -> None:
 def test_each_query_gets_what_its_header_asks() -> None:
     """Exactly the parameters, bounded on both sides; holds are looked at longer, for relapses and old pauses."""
     request = asked(as_of=AS_OF + timedelta(days=2))
-    calls = {call.name: call.parameters for call in month_queries(request)}
+    named = (of_store(call, "st-1") for call in month_queries(request))
+    calls = {call.name: call.parameters for call in named}
     for name, parameters in calls.items():
         assert set(parameters) == set(load_query(name).parameters), name
     assert calls["review.runs"]["as_of"] == AS_OF

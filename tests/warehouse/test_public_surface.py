@@ -79,7 +79,7 @@ def test_the_data_dictionary_is_at_hand(home: Path) -> None:
     w = wb.open()
     assert set(w.columns("run")["table"]) == {"run"}
     mine = w.queries("review.watermarks")
-    assert list(mine["part"].value_counts().sort_index()) == [5, 1, 1]
+    assert list(mine["part"].value_counts().sort_index()) == [6, 1, 1]
     assert mine.iloc[0]["meaning"].startswith("How far each source is known to be loaded")
     assert set(w.queries()["query"]) > {"triggers.spend", "sync.open_runs"}
 
