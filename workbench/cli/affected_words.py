@@ -61,7 +61,8 @@ def say_nothing_written(
 def withdraw(subject: str, reason: str, role: str | None, command_id: str | None) -> None:
     """Take back every verification of RECORD (`type/id`), or what `affected none` said under HOLD.
 
-    What it unblocked blocks again. Anybody may, with a key or without one, for it opens nothing.
+    What it unblocked blocks again, and no decision from before resumes it. Anybody may, with a key or without one,
+    for it opens nothing.
     """
     settings = Settings.from_environment()
     control = open_control(settings, role=role)
@@ -79,8 +80,8 @@ def withdraw(subject: str, reason: str, role: str | None, command_id: str | None
         said = f"Taken back that {subject} was verified: {count:,} of its changes are open again."
     click.echo(one_line(said))
     click.echo(
-        "Reports and sign-offs from before are asked for again, by `workbench review HOLD`; a decision stands until "
-        "another is taken."
+        "Reports, decisions and sign-offs from before carry no resume: `workbench review HOLD`, then decide again. "
+        "What was resumed already stays resumed."
     )
     closing_line(control)
 

@@ -69,6 +69,8 @@ def on_none_said(state: State, event: Event) -> None:
 def on_none_withdraw(state: State, event: Event) -> None:
     """Take back every word that nothing was written under a hold: it closes, so anybody may."""
     renew_holds(state, event, automation_ids=event.payload["automation_ids"])
+    # A word is about its own hold: what was decided of others on the same automations never rested on it.
+    state.withdrawn_seq[event.target] = event.seq
     for automation_id in event.payload["automation_ids"]:
         key = none_key(event.target, str(automation_id))
         if state.none_said.get(key):
