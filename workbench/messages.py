@@ -54,9 +54,9 @@ def _firing_lines(known: Mapping[str, Any], notice: Notice) -> list[str]:
 
 def _over_lines(known: Mapping[str, Any], notice: Notice) -> list[str]:
     over = known["over"]
-    span = f"from {_when(over['began_at'])} to {_when(known['since'])}"
+    span = f"from {_when(over['began_at'])} to {_when(over.get('ended_at', known['since']))}"
     return [
-        f"{known['scope']}: {known['reason']}",
+        f"{known['scope']}: {over.get('end_reason', known['reason'])}",
         f"It fired {span}, event {over['episode']}: {over['reason']}",
         "What was paused stays paused; that it is quiet releases nothing:",
         shlex.join(["workbench", "status", known["scope"]]),

@@ -26,7 +26,7 @@ from workbench.clock import Clock
 from workbench.control import Control
 from workbench.control.approving import apply_policy, give_signoff, request_signoff
 from workbench.control.deciding import DecideRequest
-from workbench.control.enrolling_keys import Enrolment, enrol_key, revoke_key
+from workbench.control.enrolling_keys import Enrolment, enrol_key, request_enrolment, revoke_key
 from workbench.control.resuming import ResumeRequest
 from workbench.control.reviewing import review_break_glass
 from workbench.errors import BadSettings, NotFound, Refused
@@ -380,3 +380,24 @@ def test_break_glass_is_flagged_until_two_others_reviewed_it(tmp_path: Path) -> 
     assert review_break_glass(cy, "P-1", reason="right call") == 0
     assert not any("P-1 restarted" in flag for flag in ann.status().flags)
     assert ann.store.projection() == documents(ann.state())
+
+
+def test_one_person_washes_no_flag_off_a_key(tmp_path: Path) -> None:
+    """By a made-up second person who asks for the next key and is revoked, nor after that one signed something off."""
+    ann, _ = a_house(tmp_path, "ann", "bo")
+    (bo_key,) = (key.key_id for key in ann.state().keys.values() if key.person == "bo")
+    revoke_key(ann, bo_key, reason="lost")
+    made_up, cy_hex = a_person(ann, tmp_path, "cy-of-ann")
+    cy_key = enrol_key(ann, Enrolment(cy_hex, "cy", "ops-lead")).key_id
+    other, bo_hex = a_person(ann, tmp_path, "bo-of-ann")
+    request_enrolment(made_up, Enrolment(bo_hex, "bo", "ops-lead"))
+    new_key = enrol_key(ann, Enrolment(bo_hex, "bo", "ops-lead")).key_id
+    revoke_key(ann, cy_key, reason="a mistake")
+    flagged = [flag for flag in ann.status().flags if "ann alone enrolled" in flag]
+    assert [cy_key in flag or new_key in flag for flag in flagged] == [True, True]
+    plan = ResumeRequest("H-1", decision_id="D-1")
+    give_signoff(other, request_signoff(ann, plan).signoff_id)
+    ann.resume_full(plan)
+    revoke_key(ann, new_key, reason="no longer")
+    flagged = [flag for flag in ann.status().flags if "ann alone enrolled" in flag]
+    assert [new_key in flag for flag in flagged] == [True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -37,7 +38,7 @@ def said(tables: Tables, automation_id: str = "triage", **more: Any) -> Tables:
     """Return the tables with a word that was given at 11:00 of what was loaded then."""
     loaded = nothing_loaded(ground(tables, automation_ids=(automation_id,)), automation_id)
     row = {
-        "hold_id": "H-1", "since_at": ONSET, "until_at": AS_OF, "said_at": AS_OF, "said_by": "ops-lead (ann)",
+        "hold_id": "H-1", "since_at": ONSET, "until_at": AS_OF, "said_at": AS_OF, "said_by": "ops-lead (ann)", "person": "ann",
         "reason": "it only reads", **vars(loaded), **more,
     }  # fmt: skip
     return with_rows(tables, NONE_SAID, pd.DataFrame([row]))
@@ -90,6 +91,23 @@ def test_a_full_restart_on_a_word_says_so() -> None:
 def a_run(when: str, status: str = "succeeded", run_id: str = "late") -> pd.DataFrame:
     """Return one more run of `triage`."""
     return runs_of("triage", [(when, status, run_id)])
+
+
+def test_where_two_must_verify_two_must_say_that_nothing_was_written() -> None:
+    """One person with two keys is one, a word that lapsed counts not, and of each automation two must say it."""
+    two = {"thresholds": replace(request().thresholds, verifier_count=2)}
+    one = said(said(no_ledger()), said_by="ops-lead (ann, 2nd key)")
+    found = assess_restart(request(**two), one)
+    assert found.verdict.kind is VerdictKind.KEEP_PAUSED
+    assert "1 of 2 persons said so" in found.verdict.first_blocker
+    bo = {"said_by": "ops-lead (bo)", "person": "bo"}
+    both = assess_restart(request(**two), said(one, **bo))
+    assert both.verdict.kind is VerdictKind.RESTART_NARROW
+    assert "(ann, 2nd key)" in both.verdict.reason and "(bo)" in both.verdict.reason
+    stale = said(one, **bo, run_count=9)
+    assert assess_restart(request(**two), stale).verdict.kind is VerdictKind.KEEP_PAUSED
+    ids = ground(said(said(one, **bo), "payer"), automation_ids=("triage", "payer"), **two)
+    assert answer_of(ids, stale_tables(ids)) == ""
 
 
 LAPSES = {

@@ -23,7 +23,7 @@ from workbench.store import none_events
 from workbench.store.audit import verify_store
 from workbench.store.folding import fold
 from workbench.store.log import Draft
-from workbench.store.none_events import counted_none_words
+from workbench.store.none_events import counted_none_words, lacking_persons
 from workbench.store.store import Change, Command
 
 
@@ -63,6 +63,22 @@ def test_the_newest_word_of_a_key_stands(place: Path) -> None:
     assert found == {
         "invoice-triage": "read it", "product-copy": "read it again", "ticket-reply": "read it"
     }  # fmt: skip
+
+
+def test_in_production_another_person_must_say_it_too(tmp_path: Path) -> None:
+    """The same person again is no second one; where one is enough nobody lacks."""
+    ann, bo = a_company(tmp_path, "ann", "bo")
+    ann.apply_registry(registry(*production("new-agent")), already_running="ran before")
+    pause(ann, "automation=new-agent")
+    assert lacking_persons(ann.state(), "H-1") == 0
+    for who, lacking in ((ann, 1), (ann, 1), (bo, 0)):
+        say_none(who, a_word("new-agent"), reason="read it")
+        assert lacking_persons(ann.state(), "H-1") == lacking
+    assert list(none_said_rows(ann.state())["person"]) == ["ann", "bo"]
+    plain = a_control(tmp_path / "plain")
+    pause(plain)
+    say_none(plain, a_word(), reason="read it")
+    assert lacking_persons(plain.state(), "H-1") == 0
 
 
 def test_what_cannot_be_said_is_refused_and_not_recorded(place: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from workbench.control.notices import (
 )
 from workbench.control.triggering import record_look, subjects_of
 from workbench.errors import Refused
+from workbench.messages import message
 from workbench.store import init_store
 from workbench.store.documents import documents
 from workbench.store.folding import fold
@@ -114,6 +116,34 @@ def test_a_failure_is_tried_again_a_minute_later(control: Control) -> None:
         clock.move(1)
     assert (due(control), same(control)) == ([], True)
     assert clock.at > START
+
+
+def test_a_doubt_after_the_end_loses_no_word_of_it(control: Control) -> None:
+    """What failed to be sent is tried again through doubt and quiet, with when it ended, until it fires anew."""
+    clock = control.clock
+    assert isinstance(clock, SetClock)
+    (notice,) = due(control)
+    begin_notice(control, notice, reachable=ROLES)
+    end_notice(control, notice, outcome="success", why="")
+    clock.move(60)
+    ended_at = clock.now()
+    look(control, TriggerState.QUIET)
+    (over,) = due(control)
+    begin_notice(control, over, reachable=ROLES)
+    end_notice(control, over, outcome="failure", why="the service answered 500")
+    for state in (TriggerState.CANNOT_TELL, TriggerState.QUIET):
+        clock.move(61)
+        look(control, state)
+        assert due(control) == [replace(over, tries=2)]
+        assert f"to {ended_at:%Y-%m-%d %H:%M:%S} UTC" in message(control.state(), [over])[1]
+        assert same(control)
+    begin_notice(control, replace(over, tries=2), reachable=ROLES)
+    end_notice(control, replace(over, tries=2), outcome="success", why="")
+    look(control, TriggerState.CANNOT_TELL)
+    assert due(control) == []
+    look(control, TriggerState.FIRES)
+    (new,) = due(control)
+    assert (new.is_over, "over" in control.state().triggers[KEY]) == (False, False)
 
 
 def test_a_role_that_cannot_be_told_is_recorded_once(control: Control) -> None:

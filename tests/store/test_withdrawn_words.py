@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.control.test_first_run import a_company
-from tests.store.ground import AGENTS, a_control, a_report, pause
+from tests.control.test_signoffs import a_house
+from tests.store.ground import AGENTS, a_control, a_decision, a_report, break_glass, pause
 from tests.store.test_none_said import a_word
 from tests.store.test_verified_records import PAID, SENT
 from workbench.control import Control
+from workbench.control.approving import request_signoff
 from workbench.control.deciding import DecideRequest
+from workbench.control.resuming import ResumeRequest
 from workbench.control.saying_none import say_none
 from workbench.control.verifying import MOST_CHANGES, verify_records
 from workbench.control.withdrawing import withdraw_none, withdraw_records
 from workbench.errors import Conflict, NotFound, Refused, UsageFault
+from workbench.records import VerdictKind
 from workbench.reports.words import none_said_rows, verification_rows, withdrawn_rows
 from workbench.store import record_events
 from workbench.store.audit import verify_store
 from workbench.store.folding import fold
+from workbench.store.log import Draft
 from workbench.store.record_events import is_verified
+from workbench.store.store import Change, Command
 
 
 def check_a_word_is_taken_back(place: Path) -> None:
@@ -112,6 +119,63 @@ def test_what_rested_on_a_word_is_looked_at_again(tmp_path: Path) -> None:
     withdraw_none(control, "H-1", reason="it wrote")
     with pytest.raises(Refused, match="the hold last changed"):
         control.decide(DecideRequest(report.report_id))
+
+
+def test_no_decision_from_before_resumes(tmp_path: Path) -> None:
+    """Neither in full nor narrowly, by the command or a forged event; a review after it is decided on as usual."""
+    control = a_control(tmp_path)
+    pause(control)
+    pause(control, "automation=order-sync")
+    verify_records(control, [SENT], reason="read it")
+    a_decision(control, "H-1", VerdictKind.RESTART_FULL)
+    withdraw_records(control, "email/M-1", reason="wrong customer")
+    seq = control.head_note().seq
+    why = f"that D-1 rested on was taken back at event {seq}"
+    with pytest.raises(Refused, match=why):
+        control.resume_full(ResumeRequest("H-1", decision_id="D-1"))
+    with pytest.raises(Refused, match=why):
+        control.resume_narrow(ResumeRequest("H-1", "automation=product-copy", 1, decision_id="D-1"))
+    forged(control, "hold.release", "H-1", covered=list(AGENTS), decision_id="D-1")
+    body = {"hold_id": "H-1", "scope": "automation=product-copy", "max_runs": 1, "until": None}
+    ids = ["product-copy"]
+    forged(control, "probation.start", "P-1", **body, automation_ids=ids, decision_id="D-1")
+    state = fold(control.store.events())
+    assert (len(state.refused), state.holds["H-1"].released_seq, state.probations) == (2, None, {})
+    a_decision(control, "H-1", VerdictKind.RESTART_FULL)
+    control.resume_full(ResumeRequest("H-1", decision_id="D-2"))
+    assert verify_store(control.store).is_ok
+
+
+def forged(control: Control, action: str, target: str, **body: Any) -> None:
+    """Write an event that opens, past the commands."""
+    draft = Draft(
+        control.clock.now(), "os:x", action, target, payload={**body, "break_glass_reason": ""}
+    )
+    control.transact(Command(f"forged-{action}", {"n": 1}), lambda *_: Change([draft]))
+
+
+def test_a_word_of_none_that_is_taken_back_is_of_its_own_hold(tmp_path: Path) -> None:
+    """A decision about another hold on the same automation never rested on it, and resumes."""
+    control = a_control(tmp_path)
+    pause(control)
+    pause(control, "automation=product-copy")
+    say_none(control, a_word(), reason="they only read")
+    a_decision(control, "H-1", VerdictKind.RESTART_FULL)
+    a_decision(control, "H-2", VerdictKind.RESTART_FULL, ("product-copy",))
+    withdraw_none(control, "H-1", reason="one wrote to the bank")
+    with pytest.raises(Refused, match="rested on was taken back"):
+        control.resume_full(ResumeRequest("H-1", decision_id="D-1"))
+    control.resume_full(ResumeRequest("H-2", decision_id="D-2"))
+    control.resume_full(break_glass("H-1"))
+
+
+def test_in_production_a_new_sign_off_does_not_mend_it(tmp_path: Path) -> None:
+    """The decision is what rests on the word that was taken back, whoever signs it off later."""
+    ann, _ = a_house(tmp_path, "ann", "bo")
+    stranger = Control(ann.store, ann.clock)
+    withdraw_records(stranger, "email/M-1", reason="not so", told_by_source=[SENT])
+    with pytest.raises(Refused, match="rested on was taken back"):
+        request_signoff(ann, ResumeRequest("H-1", decision_id="D-1"))
 
 
 def test_a_record_of_many_changes_is_taken_back_in_events_of_a_readable_size(

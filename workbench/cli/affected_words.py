@@ -38,6 +38,7 @@ def say_nothing_written(
     # Only now, for they take a second: without a store the refusal comes at once.
     from workbench.control.saying_none import NoneWord, say_none
     from workbench.reports.affected import look_for_none
+    from workbench.store.none_events import lacking_persons
 
     look = look_for_none(control, settings, hold_id=hold_id, only=only)
     _refuse_contradicted(look)
@@ -49,6 +50,11 @@ def say_nothing_written(
     word = NoneWord(hold_id, asked.onset_at, asked.as_of, look.loaded, look.version)
     done = say_none(control, word, reason=reason, command_id=command_id)
     click.echo(one_line(f"Recorded that you say that nothing was written by {', '.join(done)}."))
+    if lacking := lacking_persons(control.state(), hold_id):
+        more = "another person" if lacking == 1 else f"{lacking} other persons"
+        click.echo(
+            f"It does not count before {more} said so too, by the same command (`verifiers_required` of the policy)."
+        )
     click.echo(f"It is no proof. Next: workbench review {hold_id}")
     closing_line(control)
 
@@ -61,7 +67,8 @@ def say_nothing_written(
 def withdraw(subject: str, reason: str, role: str | None, command_id: str | None) -> None:
     """Take back every verification of RECORD (`type/id`), or what `affected none` said under HOLD.
 
-    What it unblocked blocks again. Anybody may, with a key or without one, for it opens nothing.
+    What it unblocked blocks again, and no decision from before resumes it. Anybody may, with a key or without one,
+    for it opens nothing.
     """
     settings = Settings.from_environment()
     control = open_control(settings, role=role)
@@ -79,8 +86,8 @@ def withdraw(subject: str, reason: str, role: str | None, command_id: str | None
         said = f"Taken back that {subject} was verified: {count:,} of its changes are open again."
     click.echo(one_line(said))
     click.echo(
-        "Reports and sign-offs from before are asked for again, by `workbench review HOLD`; a decision stands until "
-        "another is taken."
+        "Reports, decisions and sign-offs from before carry no resume: `workbench review HOLD`, then decide again. "
+        "What was resumed already stays resumed."
     )
     closing_line(control)
 

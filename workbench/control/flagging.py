@@ -7,7 +7,7 @@ from datetime import datetime
 from workbench.control.countersigning import waiting
 from workbench.control.shut_out import shut_out
 from workbench.control.views import HoldView
-from workbench.records import HoldState
+from workbench.records import EnrolledKey, HoldState
 from workbench.store.readiness import lacks
 from workbench.store.signoffs import policy_of
 from workbench.store.state import State
@@ -108,24 +108,55 @@ def _asked(state: State, now: datetime) -> list[str]:
 
 
 def _enrolled_alone(state: State) -> list[str]:
-    """Return the keys that one person enrolled for another after the others' were revoked: one word stands for two."""
-    found = []
-    for key in state.keys.values():
-        by = state.keys[key.enrolled_by].person
-        if key.revoked_seq is not None or key.person == by:
+    """Return the keys that rest on one person's word after the others' were revoked: one word stands for two.
+
+    One that was revoked since is told of as long as a key or a sign-off that came by it counts.
+    """
+    return [
+        f"{by} alone enrolled the key {key_id} of {state.keys[key_id].person}, after the keys of {whose} were "
+        f"revoked: what {state.keys[key_id].person} signs off rests on the word of {by}"
+        for key_id, (by, whose) in _on_one_word(state).items()
+        if state.keys[key_id].revoked_seq is None or _has_left_something(state, key_id)
+    ]
+
+
+def _on_one_word(state: State) -> dict[str, tuple[str, str]]:
+    """Return key -> whose word alone it rests on, through keys that rest on it, and whose keys were revoked."""
+    found: dict[str, tuple[str, str]] = {}
+    for key in sorted(state.keys.values(), key=lambda k: k.enrolled_seq):
+        parties = _parties(state, key)
+        rests_on = {found[p][0] if p in found else state.keys[p].person for p in parties}
+        if len(rests_on) > 1 or key.person in rests_on:
             continue
-        before = [k for k in state.keys.values() if k.enrolled_seq < key.enrolled_seq]
-        gone = [k for k in before if k.person != by and (k.revoked_seq or 0) > 0]
-        is_alone = all(
-            (k.revoked_seq or key.enrolled_seq) < key.enrolled_seq for k in before if k.person != by
-        )
-        if gone and is_alone:
-            whose = " and ".join(sorted({k.person for k in gone}))
-            found.append(
-                f"{by} alone enrolled the key {key.key_id} of {key.person}, after the keys of {whose} were revoked: "
-                f"what {key.person} signs off rests on the word of {by}"
-            )
+        (by,) = rests_on
+        through = [found[p][1] for p in parties if p in found]
+        if whose := next(iter(through), "") or _revoked_before(state, key, by=by):
+            found[key.key_id] = by, whose
     return found
+
+
+def _parties(state: State, key: EnrolledKey) -> list[str]:
+    """Return the keys that an enrolment came by: which did it, and which asked for it where two did."""
+    done = [r.requester_key for r in state.requests.values() if r.used_seq == key.enrolled_seq]
+    return [key.enrolled_by, *done]
+
+
+def _revoked_before(state: State, key: EnrolledKey, *, by: str) -> str:
+    """Return whose keys were revoked before a key was enrolled, where nobody's but the enroller's were left; or ''."""
+    before = [k for k in state.keys.values() if k.enrolled_seq < key.enrolled_seq]
+    others = [k for k in before if k.person != by]
+    is_alone = all((k.revoked_seq or key.enrolled_seq) < key.enrolled_seq for k in others)
+    return " and ".join(sorted({k.person for k in others})) if is_alone else ""
+
+
+def _has_left_something(state: State, key_id: str) -> bool:
+    """Tell whether a sign-off was given with a key, or a key that counts came by it."""
+    signed = any(key_id in signoff.signer_keys for signoff in state.signoffs.values())
+    return signed or any(
+        key_id in _parties(state, key)
+        for key in state.keys.values()
+        if key.revoked_seq is None and key.key_id != key_id
+    )
 
 
 def _taken_over(state: State) -> list[str]:

@@ -8,6 +8,7 @@ from workbench.control.first_run import refuse_kept, refuse_unready
 from workbench.control.placing import storable
 from workbench.errors import NotFound, Refused, UsageFault
 from workbench.records import Decision, Hold, VerdictKind
+from workbench.store.signoffs import withdrawn_fault
 from workbench.store.state import State
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ def _check_decision(
             f"{decision.decision_id} was superseded by {newer[-1].decision_id} ({newer[-1].decision}).",
             next_step=f"use {newer[-1].decision_id}, or {again}",
         )
+    if why := withdrawn_fault(state, decision, hold_id=hold.hold_id):
+        raise Refused(f"{why[0].upper()}{why[1:]}.", next_step=again)
     outside = sorted(set(ids) - set(decision.automation_ids))
     if outside:
         raise Refused(

@@ -84,7 +84,7 @@ def is_end_due(state: State, *, now: datetime) -> bool:
 def _over_due(state: State, reachable: Collection[str], now: datetime) -> Iterator[Notice]:
     for key, known in sorted(state.triggers.items()):
         over = known.get("over")
-        if not over or now >= from_text(known["since"]) + OVER_WITHIN:
+        if not over or now >= from_text(over.get("ended_at", known["since"])) + OVER_WITHIN:
             continue
         for role in over["roles"]:
             told = known.get("notices", {}).get(role)

@@ -64,7 +64,7 @@ COLUMNS: Mapping[str, str] = {
     VERIFICATIONS: "source_id run_id record_type record_id change_seq automation_id content_sha256 verified_at"
     " verified_by person reason",
     WITHDRAWN: "source_id run_id record_type record_id change_seq automation_id withdrawn_at withdrawn_by reason",
-    NONE_SAID: "hold_id automation_id since_at until_at run_count runs_sha256 said_at said_by reason",
+    NONE_SAID: "hold_id automation_id since_at until_at run_count runs_sha256 said_at said_by person reason",
     OBJECTIVES: "scope automation_id member_count objective_percent",
     READINESS: "automation_id is_stoppable answer_count last_drill_at",
     FIRST_RUNS: "hold_id",

@@ -33,7 +33,7 @@ from workbench.review.guarding import guarded
 from workbench.review.headline import contrast
 from workbench.review.periods import standings
 from workbench.review.request import QueryCall, ReviewRequest
-from workbench.review.said_none import TABLE, answer_of
+from workbench.review.said_none import TABLE, answer_of, with_words_short
 from workbench.review.verdict import ENGINE_TABLES, Proposal, conclude, decide_kind
 from workbench.review.why import why_section
 
@@ -136,7 +136,8 @@ def findings_of(ground: Ground) -> list[Finding]:
     """Run every check, then weigh what rests on stale tables, and whose word stands for them."""
     stale = stale_tables(ground)
     answers = {TABLE: answer_of(ground, stale)}
-    return weigh_freshness([check(ground) for check in CHECKS], stale, answers=answers)
+    told = with_words_short(ground, stale)
+    return weigh_freshness([check(ground) for check in CHECKS], told, answers=answers)
 
 
 def propose(ground: Ground, checks: tuple[Check, ...], *, escalations: tuple[str, ...]) -> Proposal:

@@ -42,6 +42,8 @@ def words_about(ground: Ground) -> pd.DataFrame:
     words = ground.table(NONE_SAID)
     mine = words[(words["hold_id"] == ground.request.hold_id) & (words["said_at"] <= ground.as_of)]
     mine = mine.reset_index(drop=True)
+    # Runs that were sealed before told who signed by the name that was printed alone.
+    mine["person"] = mine["person"].where(mine["person"].notna(), mine["said_by"])
     lapsed = ["; ".join(_faults(ground, dict(row))) for _, row in mine.iterrows()]
     return mine.assign(lapsed=pd.Series(lapsed, mine.index, dtype=object))
 
@@ -49,21 +51,43 @@ def words_about(ground: Ground) -> pd.DataFrame:
 def answer_of(ground: Ground, stale: Mapping[str, str]) -> str:
     """Return who says that nothing was written, where no source of records does; '' where nobody's word stands.
 
-    Of every automation somebody must say it. Where runs are not loaded either, nobody can tell that none came after.
+    Of every automation so many persons must say it as verify what cannot be undone. Where runs are not loaded
+    either, nobody can tell that none came after.
     """
     if TABLE not in stale or "run" in stale:
         return ""
-    words = words_about(ground)
-    words = words[words["lapsed"] == ""]
-    if set(ground.request.automation_ids) - set(words["automation_id"]):
+    words = _standing(ground)
+    if _fewest_persons(ground, words) < max(1, ground.verifier_count):
         return ""
-    last = words.drop_duplicates("automation_id", keep="last")
+    last = words.drop_duplicates(["automation_id", "person"], keep="last")
     told = ["said_by", "said_at", "since_at", "until_at", "reason"]
     return "; ".join(
         f"{by} said at {_minute(at)} that {listed(sorted(mine['automation_id']))} wrote nothing from {_minute(since)} "
         f"to {_minute(until)} ({reason})"
         for (by, at, since, until, reason), mine in last.groupby(told, sort=True)
     )
+
+
+def with_words_short(ground: Ground, stale: Mapping[str, str]) -> dict[str, str]:
+    """Return why tables are stale, with how many persons said that nothing was written where those are too few."""
+    found = dict(stale)
+    if TABLE not in found or "run" in found:
+        return found
+    count, needed = _fewest_persons(ground, _standing(ground)), ground.verifier_count
+    if 0 < count < needed:
+        found[TABLE] += f" (that nothing was written: {count} of {needed} persons said so)"
+    return found
+
+
+def _standing(ground: Ground) -> pd.DataFrame:
+    words = words_about(ground)
+    return words[words["lapsed"] == ""]
+
+
+def _fewest_persons(ground: Ground, words: pd.DataFrame) -> int:
+    """Return how many persons say it of the automation of which fewest do; who has two keys is one person."""
+    count = words.groupby("automation_id")["person"].nunique()
+    return min((int(count.get(i, 0)) for i in ground.request.automation_ids), default=0)
 
 
 def said_none_table(ground: Ground) -> pd.DataFrame:

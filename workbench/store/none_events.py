@@ -9,7 +9,7 @@ from workbench.clock import from_text, to_text
 from workbench.records import Event
 from workbench.store.record_events import asks_for_keys, is_counted, renew_holds
 from workbench.store.signatures import signer_of
-from workbench.store.signoffs import holds_role
+from workbench.store.signoffs import holds_role, policy_of
 from workbench.store.state import State
 from workbench.store.trusting import refuse
 
@@ -20,14 +20,28 @@ def none_key(hold_id: str, automation_id: str) -> str:
 
 
 def counted_none_words(state: State) -> list[dict[str, Any]]:
-    """Return the words that count now, one per automation, in the order of the log; judged at every use."""
+    """Return the words that count now, each with its `person`, in the order of the log; judged at every use."""
     found = [
-        word
+        {**word, "person": state.keys[key_id].person if key_id else word["said_by"]}
         for words in state.none_said.values()
         for key_id, word in words.items()
         if is_counted(state, key_id)
     ]
     return sorted(found, key=lambda word: (int(word["seq"]), str(word["automation_id"])))
+
+
+def lacking_persons(state: State, hold_id: str) -> int:
+    """Return how many persons must still say that nothing was written, where anybody said it; 0 where none.
+
+    By policy as many as verify what cannot be undone, for of what nobody loaded nobody can tell that it can. Whether
+    each word stands by what is loaded now is the review's to judge.
+    """
+    persons: dict[str, set[str]] = {}
+    for word in counted_none_words(state):
+        if word["hold_id"] == hold_id:
+            persons.setdefault(word["automation_id"], set()).add(word["person"])
+    fewest = min((len(found) for found in persons.values()), default=0)
+    return max(0, policy_of(state).verifiers_required - fewest) if persons else 0
 
 
 def on_none_said(state: State, event: Event) -> None:
@@ -69,6 +83,8 @@ def on_none_said(state: State, event: Event) -> None:
 def on_none_withdraw(state: State, event: Event) -> None:
     """Take back every word that nothing was written under a hold: it closes, so anybody may."""
     renew_holds(state, event, automation_ids=event.payload["automation_ids"])
+    # A word is about its own hold: what was decided of others on the same automations never rested on it.
+    state.withdrawn_seq[event.target] = event.seq
     for automation_id in event.payload["automation_ids"]:
         key = none_key(event.target, str(automation_id))
         if state.none_said.get(key):

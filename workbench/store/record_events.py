@@ -106,11 +106,11 @@ def on_record_verify(state: State, event: Event) -> None:
 def on_record_withdraw(state: State, event: Event) -> None:
     """Take back every word on changes of a record: it closes, so anybody may, with a key or without one.
 
-    What was reviewed or signed for a hold on its automations before rests on less now, and is asked for again.
+    What was reviewed, decided or signed for a hold on its automations before rests on less now, and is asked for again.
     """
-    renew_holds(
-        state, event, automation_ids={str(c["automation_id"]) for c in event.payload["changes"]}
-    )
+    ids = {str(c["automation_id"]) for c in event.payload["changes"]}
+    for hold_id in renew_holds(state, event, automation_ids=ids):
+        state.withdrawn_seq[hold_id] = event.seq
     for one in event.payload["changes"]:
         change = _change_of(event.payload, {**one, "content_sha256": ""})
         key = change_key(change)
@@ -127,11 +127,16 @@ def on_record_withdraw(state: State, event: Event) -> None:
         state.touched.add(("withdrawn_change", key))
 
 
-def renew_holds(state: State, event: Event, *, automation_ids: Collection[str]) -> None:
-    """Note that standing holds changed, as a narrow restart does: reports and sign-offs from before lapse."""
-    for hold in state.standing_holds():
-        if state.covered[hold.hold_id].intersection(automation_ids):
-            state.hold_changed_seq[hold.hold_id] = event.seq
+def renew_holds(state: State, event: Event, *, automation_ids: Collection[str]) -> list[str]:
+    """Note that standing holds changed, as a narrow restart does: reports and sign-offs from before lapse.
+
+    Returns their ids.
+    """
+    holds = [hold.hold_id for hold in state.standing_holds()]
+    found = [hold_id for hold_id in holds if state.covered[hold_id].intersection(automation_ids)]
+    for hold_id in found:
+        state.hold_changed_seq[hold_id] = event.seq
+    return found
 
 
 def _change_of(body: Mapping[str, Any], one: Mapping[str, Any]) -> LoadedChange:

@@ -145,6 +145,14 @@ def drill_end_fault(state: State, hold_id: str) -> str:
     return f"it covers {real[0]}, which is no probe work" if real else ""
 
 
+def withdrawn_fault(state: State, decision: Decision, *, hold_id: str) -> str:
+    """Return why a decision opens a hold no more since a word on its records was taken back, or an empty text."""
+    taken = state.withdrawn_seq.get(hold_id, 0)
+    if taken <= decision.decided_seq:
+        return ""
+    return f"a word that {decision.decision_id} rested on was taken back at event {taken}"
+
+
 def opening_fault(state: State, event: Event) -> str:
     """Return why a release or narrow restart in the log is not obeyed, or an empty text.
 
@@ -159,11 +167,14 @@ def opening_fault(state: State, event: Event) -> str:
     if body.get("break_glass_reason"):
         return ""
     decision = state.decisions.get(body.get("decision_id", ""))
+    hold_id = body.get("hold_id", event.target)
+    if decision and (why := withdrawn_fault(state, decision, hold_id=hold_id)):
+        return why
     is_young = not (state.keys or state.policies)
     if is_young and not policy_of(state).signoffs_required:
         return ""
     if is_young and not state.asks_drills and decision is not None:
-        is_about = decision.hold_id == body.get("hold_id", event.target)
+        is_about = decision.hold_id == hold_id
         return "" if is_about else f"{decision.decision_id} is about {decision.hold_id}"
     if decision is None:
         return "it names no decision and no break-glass reason"

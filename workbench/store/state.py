@@ -66,6 +66,7 @@ class State:
         triggers: scope and rule -> what the last look that found something new said of it.
         verified: change of a record -> key, or '' of the unsigned -> who, when, what they found, the content they saw.
         withdrawn: change of a record -> who took back the words on it, and why; a later word stands all the same.
+        withdrawn_seq: hold id -> where a word about what it covers was taken back last: no decision from before opens.
         none_said: hold and automation -> key, or '' of the unsigned -> who says that nothing was written, and of when.
         touched: projection rows that the events since the last copy changed.
     """
@@ -116,6 +117,7 @@ class State:
     triggers: dict[str, dict[str, Any]] = field(default_factory=dict)
     verified: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     withdrawn: dict[str, dict[str, Any]] = field(default_factory=dict)
+    withdrawn_seq: dict[str, int] = field(default_factory=dict)
     none_said: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     touched: set[tuple[str, str]] = field(default_factory=set)
 

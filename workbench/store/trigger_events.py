@@ -79,7 +79,9 @@ def _change(state: State, event: Event, known: dict[str, Any]) -> None:
 
 def _keep(state: State, event: Event, found: TriggerState) -> None:
     told = {name: value for name, value in event.payload.items() if name != "command"}
+    carried = {} if found is TriggerState.FIRES else _end_to_tell(state, event.target)
     state.triggers[event.target] = {
+        **carried,
         **told,
         "state": str(found),
         "since": to_text(event.occurred_at),
@@ -87,6 +89,18 @@ def _keep(state: State, event: Event, found: TriggerState) -> None:
         "reason": event.reason,
     }
     state.touched.add(("trigger", event.target))
+
+
+def _end_to_tell(state: State, key: str) -> dict[str, Any]:
+    """Return the end of the episode before and who was told of it: a doubt in between makes nobody know of it.
+
+    When and why it ended is kept with it, for both are the doubt's from then on.
+    """
+    known = state.triggers.get(key, {})
+    if "over" not in known:
+        return {}
+    over = {"ended_at": known["since"], "end_reason": known["reason"], **known["over"]}
+    return {"over": over, "notices": known.get("notices", {})}
 
 
 ON_TRIGGERS: Mapping[str, Callable[[State, Event], None]] = {

@@ -124,6 +124,9 @@ def on_request(state: State, event: Event) -> None:
         return
     action = POLICY if event.action == "policy.request" else KEY
     name = request_id(action, enrolment_content(event.payload))
+    known = state.requests.get(name)
+    if action == KEY and known is not None and known.used_seq is not None:
+        return  # a key is enrolled once, and who asked for it then stays known
     state.requests[name] = TwoPersonRequest(
         request_id=name,
         action=action,
