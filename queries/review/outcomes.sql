@@ -5,13 +5,15 @@
 -- $since: timestamptz, UTC, inclusive, over first_seen_at
 -- $as_of: timestamptz, UTC, exclusive, over finished_at
 -- > is_failed: it failed or crashed
+-- > error_message: shows which of them the gate refused: those spend nothing
 select
     source_id,
     run_id,
     automation_id,
     started_at,
     finished_at,
-    status <> 'succeeded' as is_failed
+    status <> 'succeeded' as is_failed,
+    error_message
 from run
 where list_contains($automation_ids, automation_id)
     and ($environment is null or environment is null or environment = $environment)

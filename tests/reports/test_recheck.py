@@ -253,11 +253,52 @@ def test_an_engine_is_read_and_other_sources_are_not_waited_for() -> None:
     mine = marks[marks["table_name"].isin(["run", "alert"])].assign(
         loaded_until_at=AS_OF - timedelta(minutes=1)
     )
-    known["review.watermarks"] = pd.concat([mine, mine.assign(source_id="elsewhere")])
+    others = marks.drop(mine.index).assign(loaded_until_at=AS_OF)
+    known["review.watermarks"] = pd.concat([others, mine, mine.assign(source_id="elsewhere")])
     frozen = Frozen(request(), known, 1, {}, warehouse_digest="")
     assert recheck._behind(frozen) == [
         ("engine", "run"), ("alerts", "alert"), ("elsewhere", "alert"),
     ]  # fmt: skip
+
+
+def behind_of(marks: pd.DataFrame, serving: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return what is behind where only these marks and serving sources are known."""
+    known = {**calm_tables(), "review.watermarks": marks, "review.serving_sources": serving}
+    return recheck._behind(Frozen(request(), known, 1, {}, warehouse_digest=""))
+
+
+def test_a_source_is_waited_for_while_none_is_shown_to_serve() -> None:
+    """The only source of the records is behind and told of nothing here so far: it may still tell."""
+    known = calm_tables()
+    marks, serving = known["review.watermarks"].copy(), known["review.serving_sources"]
+    is_record = marks["table_name"] == "affected_record"
+    marks.loc[is_record, "loaded_until_at"] = AS_OF - timedelta(hours=1)
+    marks.loc[is_record, "source_id"] = "crm"
+    marks.loc[~is_record, "loaded_until_at"] = AS_OF
+    none = serving[serving["table_name"] == "provider_status"]
+    assert behind_of(marks, none) == [("crm", "affected_record")]
+    told = pd.DataFrame([{"table_name": "affected_record", "source_id": "erp", "provider": None}])
+    mark = marks[is_record].assign(source_id="erp", loaded_until_at=AS_OF)
+    assert behind_of(pd.concat([marks, mark], ignore_index=True), pd.concat([none, told])) == []
+
+
+def test_a_needed_table_that_nobody_loaded_is_waited_for(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No mark at all is no mark that reaches far enough: the table is named, and how it is loaded."""
+    judged = recheck._frozen
+
+    def frozen(*given: Any, **more: Any) -> Any:
+        found = judged(*given, **more)
+        marks = found.tables["review.watermarks"]
+        marks = marks[marks["table_name"] != "affected_record"]
+        return replace(found, tables={**found.tables, "review.watermarks": marks})
+
+    monkeypatch.setattr(recheck, "_frozen", frozen)
+    monkeypatch.setattr(recheck, "_refuse_other_verdict", lambda *_: None)
+    found = place.recheck()
+    assert (found.answer, found.not_yet) == (Answer.UNKNOWN, ("affected_record, from no source",))
+    assert "--table affected_record --source SOURCE FILE" in found.next_steps[0]
 
 
 def test_what_changed_it_is_said_whatever_may_still_come(

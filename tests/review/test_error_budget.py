@@ -180,6 +180,17 @@ def test_a_spent_budget_stays_narrow() -> None:
     )
 
 
+def test_what_the_gate_refused_spends_nothing() -> None:
+    """Ten starts that the gate refused in a narrow restart, which the engine calls failed, are no failures and no runs."""
+    ran, refused = outcomes(("10:20", 110, 0), ("10:53", 4, 1)), outcomes(("10:52:30", 10, 10))
+    refused["error_message"] = "Paused: triage is paused by H-1"
+    ran["error_message"] = "boom"
+    tables = with_rows(with_probation(calm_tables()), "review.outcomes", pd.concat([ran, refused]))
+    budget = told(with_objective(tables))[BUDGETS].iloc[0]
+    assert (budget["run_count"], budget["failure_count"]) == (114, 1)
+    assert budget["result"] == "not spent"
+
+
 def test_too_few_runs_say_so() -> None:
     """Volumes decide: with sixty runs at 99.9 % nothing is claimed, and the exact bounds are named."""
     tables = with_rows(calm_tables(), "review.outcomes", outcomes(("10:29", 60, 60)))
@@ -215,14 +226,14 @@ def test_the_query_gives_what_ended_in_four_weeks_before_the_pause() -> None:
     given = Given().table(
         "run",
         """
-        run_id | automation_id | environment | status    | first_seen_at | started_at | finished_at
-        r1     | triage        | production  | succeeded | 10:00         | 10:00      | 10:02
-        r2     | triage        | production  | crashed   | 10:00         | 10:00      | 10:01
-        r3     | triage        | production  | cancelled | 10:00         | 10:00      | 10:01
-        r4     | triage        | production  | failed    | 10:59         | 10:59      | 11:00
-        r5     | triage        | staging     | failed    | 10:00         | 10:00      | 10:01
-        r6     | mailer        | production  | failed    | 10:00         | 10:00      | 10:01
-        r7     | triage        | production  | failed    | 10:00         | -          | 10:01
+        run_id | automation_id | environment | status    | first_seen_at | started_at | finished_at | error_message
+        r1     | triage        | production  | succeeded | 10:00         | 10:00      | 10:02       | -
+        r2     | triage        | production  | crashed   | 10:00         | 10:00      | 10:01       | boom
+        r3     | triage        | production  | cancelled | 10:00         | 10:00      | 10:01       | -
+        r4     | triage        | production  | failed    | 10:59         | 10:59      | 11:00       | -
+        r5     | triage        | staging     | failed    | 10:00         | 10:00      | 10:01       | -
+        r6     | mailer        | production  | failed    | 10:00         | 10:00      | 10:01       | -
+        r7     | triage        | production  | failed    | 10:00         | -          | 10:01       | -
         """,
     )
     call = outcome_query(request())
@@ -230,6 +241,7 @@ def test_the_query_gives_what_ended_in_four_weeks_before_the_pause() -> None:
     found = given.ask("review.outcomes", **call.parameters)
     assert list(found["run_id"]) == ["r2", "r1"]
     assert list(found["is_failed"]) == [True, False]
+    assert found["error_message"].iloc[0] == "boom"
     asked = {**TRIAGE, "environment": None, "since": DAY, "as_of": AS_OF}
     assert len(given.ask("review.outcomes", **asked)) == 3
     assert len(RULES) == 3

@@ -60,6 +60,13 @@ def test_what_no_longer_burns_is_quiet() -> None:
     assert one.is_near
 
 
+def test_what_the_gate_refused_burns_nothing() -> None:
+    """A pause that works refuses all day: the engine calls those runs failed, and no budget burns by it."""
+    refused = paced(*[BAD] * 60, since_minutes=60, error="paused by H-1")
+    assert found(refused).state is CANNOT_TELL
+    assert found(refused + paced(*[GOOD] * 60, since_minutes=60)).state is QUIET
+
+
 def test_too_few_runs_cannot_tell() -> None:
     """Three runs, all failed, at 99.9 %: no window says anything, and why is said."""
     one = found(paced(BAD, BAD, BAD, since_minutes=60), with_rules(objective_percent="99.9"))

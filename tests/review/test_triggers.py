@@ -42,12 +42,13 @@ def look(
         began = to_text(row["begin"])
         given.connection.execute(
             "insert into run (source_id, batch_id, run_id, automation_id, status, first_seen_at, started_at,"
-            " finished_at, cost_amount, cost_currency, context_as_of) values"
-            " ('engine', 'b', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " finished_at, cost_amount, cost_currency, context_as_of, error_message) values"
+            " ('engine', 'b', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 f"r{n}", row.get("automation_id", "triage"), row["status"], began, began,
                 to_text(row["begin"] + timedelta(seconds=10)), row.get("cost"), row.get("currency", "USD"),
                 to_text(row["begin"] - timedelta(seconds=row["context"])) if "context" in row else None,
+                row.get("error"),
             ],
         )  # fmt: skip
         for m in range(row["customers"]):

@@ -28,7 +28,7 @@ from workbench.reports.parameters import ReportParameters, check_parameters
 from workbench.reports.parts import check_document
 from workbench.reports.seal import code_digest, digest
 from workbench.reports.shelf import Shelf
-from workbench.review.check_freshness import SERVED_BY, telling_sources
+from workbench.review.check_freshness import SERVED_BY, stale_tables, telling_sources
 from workbench.review.ground import Ground
 from workbench.review.restart import assess_restart, restart_queries
 from workbench.settings import Settings
@@ -65,7 +65,7 @@ class Recheck:
         changed_checks: check -> its status then and with what came late, where they differ.
         late_rows: query -> rows that were not there, told otherwise, or are gone since the report was made.
         late_verdict: what it would be with them; empty where the sealed inputs cannot be had.
-        not_yet: tables of sources that are still not loaded up to the report's instant.
+        not_yet: tables of sources that are still not loaded up to the report's instant, and needed ones of no source.
         next_steps: the commands that load those.
     """
 
@@ -216,7 +216,9 @@ def _compared(
         if was.status is not new.status
     }
     behind = _behind(now)
-    not_yet = tuple(f"{table} of {source}" for source, table in behind)
+    not_yet = tuple(
+        f"{table} of {source}" if source else f"{table}, from no source" for source, table in behind
+    )
     answer, because = Answer.UNCHANGED, ""
     if before.kind is not after.kind:
         answer, because = Answer.CHANGED, after.reason
@@ -251,16 +253,25 @@ def _behind(now: Frozen) -> list[tuple[str, str]]:
     """Return source and table of what is not loaded up to the report's instant, or nobody knows how far.
 
     Where it shows which sources tell of these automations, only those count: what another brings is of others.
+    Where none of a table's sources is shown to, each counts; a needed table that nobody loaded has no source.
     """
-    marks = now.tables["review.watermarks"]
+    marks = now.tables["review.watermarks"].reset_index(drop=True)
     ground = Ground(now.request, now.tables)
-    of_others = [
-        table in SERVED_BY and source not in set(telling_sources(ground, table)["source_id"])
-        for source, table in zip(marks["source_id"], marks["table_name"], strict=True)
-    ]
     is_loaded = marks["loaded_until_at"] >= pd.Timestamp(now.request.as_of)
-    behind = marks[~is_loaded & ~pd.Series(of_others, index=marks.index, dtype=bool)]
-    return list(zip(behind["source_id"].map(str), behind["table_name"].map(str), strict=True))
+    behind = marks[~is_loaded & ~_of_others(ground, marks)]
+    absent = [name for name in stale_tables(ground) if name not in set(marks["table_name"])]
+    found = zip(behind["source_id"].map(str), behind["table_name"].map(str), strict=True)
+    return [*found, *(("", name) for name in absent)]
+
+
+def _of_others(ground: Ground, marks: pd.DataFrame) -> pd.Series[bool]:
+    """Tell which marks are of sources that tell of other automations alone, while another tells of these."""
+    found = pd.Series(False, index=marks.index, dtype=bool)
+    for table, mine in marks[marks["table_name"].isin(list(SERVED_BY))].groupby("table_name"):
+        serves = mine["source_id"].isin(telling_sources(ground, str(table))["source_id"])
+        if serves.any():
+            found[mine.index] = ~serves
+    return found
 
 
 def _load_all(
@@ -277,5 +288,5 @@ def _load_all(
 
 
 def _load_of(source: str, table: str, *, until: datetime) -> str:
-    words = ["workbench", "load", "--table", table, "--source", source, "FILE"]
+    words = ["workbench", "load", "--table", table, "--source", source or "SOURCE", "FILE"]
     return shlex.join([*words, "--complete-until", to_text(until)])

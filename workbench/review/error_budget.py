@@ -2,7 +2,7 @@
 
 Paused time is not run time: it is taken out, so that an hour is an hour in which the automation could run. What a
 narrow restart let through ran. A run counts where it began while it could run, at the instant of its end; one that
-ended under a pause counts at the instant of the pause.
+ended under a pause counts at the instant of the pause. A run that the gate refused did not run.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from workbench.review.burn_rate import (
     needed_run_count,
 )
 from workbench.review.ground import OBJECTIVES, PROBATION, Ground, counted, spoken
+from workbench.review.pausing import without_refused
 from workbench.review.request import QueryCall, ReviewRequest
 
 Stretch = tuple[float, float]
@@ -121,7 +122,7 @@ def budget_sentence(tables: dict[str, pd.DataFrame]) -> str:
 
 def with_ages(ground: Ground) -> pd.DataFrame:
     """Return the outcomes that count, each with its age in seconds of time in which its automation could run."""
-    outcomes = ground.table("outcomes")
+    outcomes = without_refused(ground.table("outcomes"))
     parts = [outcomes.iloc[:0].assign(age_seconds=pd.Series(dtype="float64"))]
     for automation_id, mine in outcomes.groupby("automation_id", sort=True):
         stopped = stopped_stretches(ground, str(automation_id), outcomes=mine)

@@ -190,8 +190,21 @@ def _start_kind(row: pd.Series[Any], is_let_through: bool, has_written: bool, li
 
 def was_refused(row: pd.Series[Any]) -> bool:
     """Tell whether a run is one that the gate refused."""
-    message = row["error_message"] if isinstance(row["error_message"], str) else ""
-    return row["status"] in STOPPED_STATUSES and GATE_REFUSAL.search(message) is not None
+    return row["status"] in STOPPED_STATUSES and says_refused(row["error_message"])
+
+
+def says_refused(message: Any) -> bool:
+    """Tell whether the error of a run that did not succeed is the gate's refusal."""
+    return isinstance(message, str) and GATE_REFUSAL.search(message) is not None
+
+
+def without_refused(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Return the outcomes that were work: what the gate refused neither failed nor succeeded.
+
+    Columns that are read: is_failed, error_message.
+    """
+    is_refused = outcomes["is_failed"].astype(bool) & outcomes["error_message"].map(says_refused)
+    return outcomes[~is_refused.astype(bool)]
 
 
 def _writes(

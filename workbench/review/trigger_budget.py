@@ -17,6 +17,7 @@ from workbench.review.burn_rate import (
     needed_run_count,
 )
 from workbench.review.ground import spoken
+from workbench.review.pausing import without_refused
 from workbench.review.trigger_runs import finding, off, unknown
 from workbench.trigger_rules import Subject, TriggerFinding
 
@@ -27,12 +28,14 @@ RULE = "objective_percent"
 def error_budget(subject: Subject, outcomes: pd.DataFrame, *, as_of: datetime) -> TriggerFinding:
     """Compare the burn rates with their factors, the fastest first; any of them fires.
 
-    Of what a restart cut off nothing counts, so windows that reach before it hold fewer runs.
+    Of what a restart cut off nothing counts, so windows that reach before it hold fewer runs; what the gate refused
+    did not run.
     """
     stated = subject.rules.objective_percent
     if not stated:
         return off(subject, RULE)
     budget = budget_of(stated)
+    outcomes = without_refused(outcomes)
     ages = (as_of - pd.to_datetime(outcomes["finished_at"], utc=True)).dt.total_seconds()
     tallies = {
         r: (_tally(outcomes, ages, r.long_seconds), _tally(outcomes, ages, r.short_seconds))
