@@ -35,6 +35,21 @@ def test_registered_automations_leaves_out_the_retired() -> None:
     ]
 
 
+def test_registered_automations_do_not_know_later_drills() -> None:
+    """A drill after the end is not known yet, at the end neither; one before it is."""
+    given = Given().table(
+        "automation",
+        """
+        automation_id | kind  | last_drill_at
+        a             | agent | 10:59
+        b             | agent | 11:00
+        c             | agent | -
+        """,
+    )
+    found = given.ask("review.registered_automations", as_of=AS_OF)
+    assert _column(found, "last_drill_at") == [at("10:59"), None, None]
+
+
 def test_holds_do_not_know_their_future() -> None:
     """A release after the end is not known yet; a hold released before the window or placed after it is left out."""
     given = Given().table(
