@@ -35,6 +35,21 @@ def test_registered_automations_leaves_out_the_retired() -> None:
     ]
 
 
+def test_registered_automations_do_not_know_later_drills() -> None:
+    """A drill after the end is not known yet, at the end neither; one before it is."""
+    given = Given().table(
+        "automation",
+        """
+        automation_id | kind  | last_drill_at
+        a             | agent | 10:59
+        b             | agent | 11:00
+        c             | agent | -
+        """,
+    )
+    found = given.ask("review.registered_automations", as_of=AS_OF)
+    assert _column(found, "last_drill_at") == [at("10:59"), None, None]
+
+
 def test_holds_do_not_know_their_future() -> None:
     """A release after the end is not known yet; a hold released before the window or placed after it is left out."""
     given = Given().table(
@@ -55,16 +70,51 @@ def test_holds_do_not_know_their_future() -> None:
 
 def test_hold_targets_do_not_know_later_confirmations() -> None:
     """What was confirmed after the end reads as not confirmed."""
-    given = Given().table(
-        "hold_target",
-        """
+    given = (
+        Given()
+        .table("hold", "hold_id | placed_at | released_at\nH-1 | 10:59:50 | -")
+        .table(
+            "hold_target",
+            """
         hold_id | automation_id | recorded_at | delivered_at | confirmed_at
         H-1     | triage        | 10:59:50    | 10:59:51     | 11:00:05
         """,
+        )
     )
     found = given.ask("review.hold_targets", **WINDOW)
     assert _column(found, "delivered_at") == [at("10:59:51")]
     assert _column(found, "confirmed_at") == [None]
+
+
+def test_targets_stay_for_as_long_as_their_hold_stands() -> None:
+    """Those of a hold placed long before the window are there while it stands in it; those of one released before are not."""
+    given = (
+        Given()
+        .table(
+            "hold",
+            """
+            hold_id | placed_at | released_at
+            H-1     | 01:00     | -
+            H-2     | 01:00     | 10:30
+            H-3     | 01:00     | 03:59
+            H-4     | 10:59     | 11:30
+            """,
+        )
+        .table(
+            "hold_target",
+            """
+            hold_id | automation_id | recorded_at
+            H-1     | triage        | 01:00:01
+            H-2     | triage        | 01:00:02
+            H-3     | triage        | 01:00:03
+            H-4     | triage        | 10:59:01
+            """,
+        )
+    )
+    found = given.ask("review.hold_targets", since=at("04:00"), as_of=AS_OF)
+    assert _column(found, "hold_id") == ["H-1", "H-2", "H-4"]
+    holds = given.ask("review.holds", since=at("04:00"), as_of=AS_OF)
+    assert set(_column(holds, "hold_id")) == set(_column(found, "hold_id"))
 
 
 def test_decisions_of_the_window() -> None:

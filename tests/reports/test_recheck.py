@@ -33,6 +33,9 @@ from workbench.warehouse import Warehouse
 QUIET = "automation=invoice-triage"
 """What did not leak in the story, so that its verdict is to keep it paused."""
 
+LATER = 3
+"""A recheck judges the sealed rows twice, then those that are there now."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -120,6 +123,30 @@ def test_a_late_row_that_changes_nothing_is_counted(place: Place) -> None:
     place.load("run", [a_run(story.ONSET_MINUTE - 31)])
     found = place.recheck()
     assert (found.answer, found.late_rows) == (Answer.UNCHANGED, {"review.runs": 1})
+
+
+def test_a_late_run_of_the_weeks_before_is_counted(place: Place) -> None:
+    """A failed run twenty days old is outside the runs of the review, but inside its error budget: it is told."""
+    old = a_run(story.PAUSE_MINUTE - 20 * 24 * 60)
+    place.load("run", [{**old, "status": "failed"}])
+    assert place.recheck().late_rows == {"review.outcomes": 1}
+
+
+def test_another_narrow_scope_is_a_change(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same kind of verdict that would let something else through is not the same verdict: both are named."""
+    judged, asked = recheck._judged, []
+
+    def moved(frozen: Frozen) -> Any:
+        verdict, checks = judged(frozen)
+        asked.append(frozen)
+        scope = QUIET if len(asked) < LATER else "automation=other"
+        return replace(verdict, narrow_scope=scope), checks
+
+    monkeypatch.setattr(recheck, "_judged", moved)
+    monkeypatch.setattr(recheck, "_refuse_other_verdict", lambda *_: None)
+    found = place.recheck()
+    assert (found.answer, found.late_verdict) == (Answer.CHANGED, "keep_paused")
+    assert f"let through automation=other, not {QUIET}." in found.because
 
 
 def test_what_happened_after_the_report_is_not_late(place: Place) -> None:

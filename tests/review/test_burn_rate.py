@@ -92,11 +92,13 @@ def test_runs_that_a_window_needs(objective: str, needed: tuple[int, ...]) -> No
         ((150, 1000), (20, 100), FIRES),
         ((144, 1000), (20, 100), QUIET),
         ((150, 1000), (14, 100), QUIET),
-        ((150, 1000), (3, 3), TOO_FEW),
+        ((150, 1000), (1, 3), TOO_FEW),
+        ((150, 1000), (2, 3), FIRES),
         ((150, 1000), (0, 0), TOO_FEW),
         ((0, 1000), (3, 3), QUIET),
         ((3, 3), (0, 100), QUIET),
-        ((3, 3), (20, 100), TOO_FEW),
+        ((1, 3), (20, 100), TOO_FEW),
+        ((3, 3), (20, 100), FIRES),
     ],
 )
 def test_both_windows_must_be_above(
@@ -129,6 +131,15 @@ def test_a_budget_of_a_few_runs_says_nothing() -> None:
     assert judge_budget(Tally(0, 0), budget_of("99")) is BudgetState.TOO_FEW
 
 
+@pytest.mark.parametrize(
+    ("failed", "count", "state"),
+    [(40, 99, BudgetState.SPENT), (40, 100, BudgetState.SPENT), (50, 50, BudgetState.SPENT), (2, 2, BudgetState.SPENT)],
+)  # fmt: skip
+def test_too_few_runs_hide_no_failures(failed: int, count: int, state: BudgetState) -> None:
+    """What is more than a hundred runs allow at 99 % is more than fewer allow: forty of 99 are spent like forty of 100."""
+    assert judge_budget(Tally(failed, count), budget_of("99")) is state
+
+
 def test_no_runs_have_no_burn_rate_and_no_objective_allows_all_or_nothing() -> None:
     """Nothing ran is not nothing failed; 0 % and 100 % are no objectives."""
     assert burn_rate(Tally(0, 0), budget_of("99")) is None
@@ -152,3 +163,30 @@ def test_a_failure_more_never_makes_it_quieter(
     assert min(long[0], short[0]) > 1
     worse = Tally(min(long[0] + 1, long[1]), long[1]), Tally(min(short[0] + 1, short[1]), short[1])
     assert judge(rule, worse, budget=budget) is FIRES
+
+
+@given(COUNTS, OBJECTIVES, st.integers(1, 1200))
+def test_clean_runs_never_spend_a_budget_and_failures_never_give_it_back(
+    counts: tuple[int, int], objective: str, more: int
+) -> None:
+    """What is not spent is not after clean runs, few or many; what is spent is so after failures."""
+    budget, (failed, count) = budget_of(objective), counts
+    if judge_budget(Tally(failed, count), budget) is BudgetState.SPENT:
+        assert judge_budget(Tally(failed + more, count + more), budget) is BudgetState.SPENT
+    else:
+        assert judge_budget(Tally(failed, count + more), budget) is not BudgetState.SPENT
+
+
+@given(COUNTS, COUNTS, OBJECTIVES, st.sampled_from(RULES), st.integers(1, 200))
+def test_clean_runs_never_make_it_fire_and_failures_never_stop_it(
+    long: tuple[int, int], short: tuple[int, int], objective: str, rule: BurnRule, more: int
+) -> None:
+    """The same of the two windows: more of one kind moves the answer one way only."""
+    budget = budget_of(objective)
+    both = (long, short)
+    if judge(rule, (Tally(*long), Tally(*short)), budget=budget) is FIRES:
+        worse = [Tally(failed + more, count + more) for failed, count in both]
+        assert judge(rule, (worse[0], worse[1]), budget=budget) is FIRES
+    else:
+        cleaner = [Tally(failed, count + more) for failed, count in both]
+        assert judge(rule, (cleaner[0], cleaner[1]), budget=budget) is not FIRES

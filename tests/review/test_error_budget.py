@@ -192,8 +192,8 @@ def test_what_the_gate_refused_spends_nothing() -> None:
 
 
 def test_too_few_runs_say_so() -> None:
-    """Volumes decide: with sixty runs at 99.9 % nothing is claimed, and the exact bounds are named."""
-    tables = with_rows(calm_tables(), "review.outcomes", outcomes(("10:29", 60, 60)))
+    """Volumes decide: with sixty runs at 99.9 % one failure claims nothing, and the exact bounds are named."""
+    tables = with_rows(calm_tables(), "review.outcomes", outcomes(("10:29", 60, 1)))
     found = told(with_objective(tables, "99.9"))
     assert set(found[BURNS]["result"]) == {"too few runs: see the exact bounds"}
     assert list(found[BUDGETS]["result"]) == ["too few runs: see the exact bounds"]

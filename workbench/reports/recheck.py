@@ -43,9 +43,13 @@ DERIVED = (
     "review.serving_sources",
     "review.pause_reach",
     "review.pause_in_flight",
-    "review.outcomes",
 )
 """Queries whose rows say of other tables' rows what those say themselves."""
+
+RUNS, OUTCOMES = "review.runs", "review.outcomes"
+"""The second reaches further back than the first and says of the same runs less."""
+
+Tables = Mapping[str, pd.DataFrame]
 
 
 class Answer(StrEnum):
@@ -205,11 +209,7 @@ def _compared(
 ) -> Recheck:
     before, checks_before = _judged(then)
     after, checks_after = _judged(now)
-    late = {
-        name: count
-        for name, rows in now.tables.items()
-        if name not in DERIVED and (count := late_count(then.tables[name], rows))
-    }
+    late = _late_rows(then.tables, now.tables)
     changed = {
         was.name: (was.status.value, new.status.value)
         for was, new in zip(checks_before, checks_after, strict=True)
@@ -220,8 +220,8 @@ def _compared(
         f"{table} of {source}" if source else f"{table}, from no source" for source, table in behind
     )
     answer, because = Answer.UNCHANGED, ""
-    if before.kind is not after.kind:
-        answer, because = Answer.CHANGED, after.reason
+    if (before.kind, before.narrow_scope) != (after.kind, after.narrow_scope):
+        answer, because = Answer.CHANGED, _moved(before, after)
     elif not_yet:
         answer = Answer.UNKNOWN
         until = to_text(report.as_of)
@@ -237,6 +237,33 @@ def _compared(
         not_yet=not_yet,
         next_steps=_load_all(behind, until=report.as_of, synced=synced),
     )
+
+
+def _moved(before: Verdict, after: Verdict) -> str:
+    """Return the reason of the later verdict; where it is of the same kind, after what it would now let through."""
+    if before.kind is not after.kind:
+        return after.reason
+    was, new = (one.narrow_scope or "nothing" for one in (before, after))
+    return f"A narrow restart would have let through {new}, not {was}. {after.reason}"
+
+
+def _late_rows(then: Tables, now: Tables) -> dict[str, int]:
+    """Return the late rows of each query that has any; a run counts as an outcome only where `review.runs` lacks it."""
+    known = pd.concat([then[RUNS], now[RUNS]])
+    found = {}
+    for name in now:
+        was, rows = then[name], now[name]
+        if name == OUTCOMES:
+            was, rows = (_not_among(known, one) for one in (was, rows))
+        if name not in DERIVED and (count := late_count(was, rows)):
+            found[name] = count
+    return found
+
+
+def _not_among(runs: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
+    key = ["source_id", "run_id"]
+    listed = outcomes.set_index(key).index.isin(runs.set_index(key).index)
+    return outcomes[~listed]
 
 
 def late_count(then: pd.DataFrame, now: pd.DataFrame) -> int:

@@ -47,6 +47,8 @@ LIMITS = (
     "Hours are hours of one component: what depends on several of them stands still for the longest, not for the sum. "
     "Nobody knows how much a paused hour costs, and how much a relapse; a rule is worth its hours where a relapse "
     "costs more than the hours for each that it avoids.",
+    "A replayed hold is asked about as of instants of the past, but with the registry as it stands at the end of the "
+    "log: what was registered, retired or given another owner since counts as if it had been so then.",
     "An exact interval takes the resolutions of one component as independent; where one relapse follows another it is "
     "too narrow. The intervals of totals are drawn over blocks of time and do not.",
     "What is avoided is trouble of the provider that meets an automation; no automation ran in this history.",

@@ -3,7 +3,8 @@
 Burn rate = failure rate / (1 - objective): 1 spends the budget of a period just at its end. The windows, factors and
 the period are those of chapter 5 of the Site Reliability Workbook (alerting on SLOs); the four weeks are those of the
 error budget policy in its appendix. That chapter warns of low traffic: where a single failure passes a limit, the
-limit says nothing, and exact bounds are asked instead (`statistics`).
+limit says nothing, and exact bounds are asked instead (`statistics`). More failures than the limit allows of the runs
+that it needs are too many of fewer runs as well: clean runs that are still to come could not make it otherwise.
 """
 
 from __future__ import annotations
@@ -81,6 +82,10 @@ class Tally:
         """Tell whether more of them failed than a rate; no runs are above nothing."""
         return self.failure_count > rate * self.run_count
 
+    def filled_up(self, run_count: int) -> Tally:
+        """Return the tally with clean runs added up to a count: the best that can still come of fewer runs."""
+        return Tally(self.failure_count, max(self.run_count, run_count))
+
 
 def budget_of(objective_percent: str) -> Fraction:
     """Return the share of runs that may fail: 1 - objective; raises ValueError where that is none or all."""
@@ -106,18 +111,25 @@ def needed_run_count(factor: Fraction, budget: Fraction) -> int:
 
 
 def judge(rule: BurnRule, windows: tuple[Tally, Tally], *, budget: Fraction) -> BurnState:
-    """Return what the windows say, long and short: one with enough runs that is not above the limit makes it quiet."""
+    """Return what the windows say, long and short: one with enough runs that is not above the limit makes it quiet.
+
+    A window with too few runs is above the limit where its failures would be so among the runs that it lacks as
+    well, all clean: so a clean run more never makes it fire, and a failure more never stops it.
+    """
     limit, needed = rule.factor * budget, needed_run_count(rule.factor, budget)
     if limit >= 1:
         return BurnState.NEVER
+    if all(window.filled_up(needed).is_above(limit) for window in windows):
+        return BurnState.FIRES
     known = [window for window in windows if window.run_count >= needed]
     if any(not window.is_above(limit) for window in known):
         return BurnState.QUIET
-    return BurnState.FIRES if len(known) == 2 else BurnState.TOO_FEW
+    return BurnState.TOO_FEW
 
 
 def judge_budget(tally: Tally, budget: Fraction) -> BudgetState:
-    """Return whether more failed than the objective allows of so many runs."""
-    if tally.run_count < needed_run_count(Fraction(1), budget):
-        return BudgetState.TOO_FEW
-    return BudgetState.SPENT if tally.is_above(budget) else BudgetState.LEFT
+    """Return whether more failed than the objective allows of so many runs, or of the runs that it takes to tell."""
+    needed = needed_run_count(Fraction(1), budget)
+    if tally.filled_up(needed).is_above(budget):
+        return BudgetState.SPENT
+    return BudgetState.TOO_FEW if tally.run_count < needed else BudgetState.LEFT
