@@ -218,6 +218,23 @@ class RuleTrial:
         ]
         return pd.DataFrame(rows)
 
+    def dearer(self, rule: str, other: str) -> tuple[float, float, float]:
+        """Return by how many held hours for each relapse avoided a rule is dearer than another, and its 95 % interval.
+
+        Both are drawn over the same blocks. Raises ValueError where there are too few.
+        """
+        if (blocks := blocks_of(self._known)) is None:
+            raise ValueError("too few blocks of time for an interval")
+        by_name = dict(self._outcomes)
+        pair = pd.concat(
+            [by_name[n][["held_hours", "avoided_count"]] for n in (rule, other)], axis=1
+        )
+        pair.columns = pd.Index(["held", "avoided", "other_held", "other_avoided"])
+        rows = pd.concat([pair.sum().to_frame().T, drawn_totals(pair, blocks)])
+        each = rows["held"] / rows["avoided"].where(rows["avoided"] > 0)
+        each -= rows["other_held"] / rows["other_avoided"].where(rows["other_avoided"] > 0)
+        return float(each.iloc[0]), *interval_of(each.iloc[1:].fillna(np.inf))
+
 
 def compare_rules(history: History, *, pace: Pace = USUAL) -> pd.DataFrame:
     """Return the rules compared over all units of a history; columns as of `RuleTrial.compared`."""
@@ -285,14 +302,17 @@ def interval_of(drawn: pd.Series[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def pooled_share(history: History, *, horizon_hours: float) -> Mapping[str, float | int | None]:
-    """Return the share of all resolutions that relapsed, chance, and the excess over chance with block intervals.
+def pooled_share(
+    history: History, *, horizon_hours: float, unit: str = ""
+) -> Mapping[str, float | int | None]:
+    """Return the share of all resolutions, or a unit's, that relapsed, chance, and the excess with block intervals.
 
     Keys: resolution_count, relapse_count, relapse_share, chance_share, local_share, excess_share (over the larger of
     both), and low_ and high_ of relapse_share and excess_share. What cannot be told is None: everything without a
     resolution, the local share where most resolutions have none, intervals where there are too few blocks.
     """
     known = judged(history.resolutions, horizon_hours)
+    known = known[known["unit"] == unit] if unit else known
     found: dict[str, float | int | None] = dict.fromkeys(POOLED)
     found |= {"resolution_count": len(known), "relapse_count": int(known["is_relapse"].sum())}
     if known.empty:
