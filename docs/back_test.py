@@ -19,6 +19,7 @@ from workbench.reports.tables import amount, is_missing, label_of
 from workbench.review.backtest_page import LIMITS, history_section, replay_section
 from workbench.review.ground import Section
 from workbench.review.histories import histories_of, history_queries
+from workbench.review.relapse import History
 from workbench.review.replay import HoldReplay
 from workbench.sources.mapping import load_mapping
 from workbench.warehouse import LoadOptions, Warehouse
@@ -76,10 +77,12 @@ of the recording is staged, and two holds are two holds; what the gate says of t
 FOLLOWS = """## What follows
 
 - An alert that stopped is a poor reason to start everything: on the public page every seventh resolution relapsed
-  within a day, where chance gives every twelfth. A fifth of that excess is drift of the rates, for Copilot nearly half;
-  taken for itself only Actions is beyond doubt.
+  within a day, where chance gives every twelfth. A fifth of that excess is drift of the rates, for Copilot nearly half.
+  Taken for itself only Actions passes the corrected test; by blocks of time the excess of both is about the same: 7.5 %
+  (2.3 % to 12.6 %) of its resolutions for Actions, 7.8 % (2.7 % to 12.9 %) for Copilot.
 - Waiting alone is a dear answer. Six hours for everything avoid little more than a third of the relapses, at some
-  hundred held hours for each; a wait for as long as the incident lasted is cheaper for each, and avoids fewer.
+  hundred held hours for each. A wait for as long as the incident lasted avoids fewer; that it is cheaper for each is
+  not shown: 14 hours less, and drawn by blocks in pairs 39 less to 54 more.
 - A narrow restart gets nearly the same relapses into a time in which only counted runs are let through, and holds next
   to nothing back in full. That is what the gate's rule is for; the hours of the narrow restart are its price.
 - Where runs, records and approvals can be looked at, as in the recording, most of what kept the gate shut was nothing
@@ -88,20 +91,26 @@ FOLLOWS = """## What follows
 
 
 def github_sections(data: Path = DATA) -> list[Section]:
-    """Return the section of the public incidents, loaded by the strict way into a warehouse that goes again."""
+    """Return the section of the public incidents."""
+    return [history_section(github_history(data))]
+
+
+def github_history(data: Path = DATA) -> History:
+    """Return the public incidents, loaded by the strict way into a warehouse that goes again."""
     with tempfile.TemporaryDirectory(prefix="workbench-back-test-page-") as folder:
         warehouse = Warehouse.open(Path(folder), FixedClock(AS_OF))
         mapping = load_mapping("status-page-as-announced")
         options = LoadOptions(shows_progress=False)
         warehouse.load_rows("provider_status", data / INCIDENTS, mapping=mapping, options=options)
-        return _sections(warehouse, as_of=AS_OF)
+        return _history(warehouse, as_of=AS_OF)
 
 
-def _sections(warehouse: Warehouse, *, as_of: datetime) -> list[Section]:
+def _history(warehouse: Warehouse, *, as_of: datetime) -> History:
     calls = history_queries(since=BEGINNING, as_of=as_of)
     with warehouse.snapshot() as snapshot:
         tables = {call.name: snapshot.query(call.name, **call.parameters) for call in calls}
-    return [history_section(one) for one in histories_of(tables, as_of=as_of)]
+    (found,) = histories_of(tables, as_of=as_of)
+    return found
 
 
 def recorded_holds() -> list[HoldReplay]:

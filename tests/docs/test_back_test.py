@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from docs.back_test import FOLLOWS, HEAD, PAGE, github_part, github_sections
+from docs.back_test import FOLLOWS, HEAD, PAGE, github_history, github_part, github_sections
+from workbench.review.backtest import AS_LONG, RuleTrial, pooled_share
 from workbench.review.backtest_page import LIMITS
 from workbench.review.ground import Section
 
@@ -55,3 +56,19 @@ def test_what_follows_fits_the_numbers(sections: list[Section]) -> None:
     assert rules.loc[
         "wait as long as it lasted, a day at most", "held hours for each avoided"
     ].startswith("88 ")
+
+
+def test_what_is_compared_on_the_page_has_its_interval(shared_data: Path) -> None:
+    """Waiting as long as it lasted is not shown to be cheaper, and Copilot's excess is as clear as that of Actions."""
+    history = github_history(shared_data)
+    found = [pooled_share(history, horizon_hours=24, unit=unit) for unit in ("Actions", "Copilot")]
+    spans = [
+        tuple(round(100 * (one[name] or 0), 1) for name in ("excess_share", "low_excess_share", "high_excess_share"))
+        for one in found
+    ]  # fmt: skip
+    assert spans == [(7.5, 2.3, 12.6), (7.8, 2.7, 12.9)]
+    assert [round(hours) for hours in RuleTrial(history).dearer(AS_LONG, "wait 6 h")] == [
+        -14,
+        -39,
+        54,
+    ]

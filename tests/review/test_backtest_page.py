@@ -116,3 +116,42 @@ def test_of_many_units_those_with_most_trouble_are_shown() -> None:
     assert len(section.figures["relapse_shares"]) == 30
     assert section.sentence.count("40 components") == 2
     assert len(section.tables["Restart rules, by component, the 30 with most trouble"]) == 30
+
+
+def without_end(noun: str = "component") -> History:
+    """Return a long history with one old incident of a rare unit that nobody closed, and one later of the same."""
+    more = [("rare", "r-1", START, pd.NaT), ("rare", "r-2", START + pd.Timedelta(hours=9), pd.NaT)]
+    found = pd.concat([LONG.rows(1), pd.DataFrame(more, columns=LONG.rows(1).columns)])
+    return History.of("made", found, until=START + pd.Timedelta(days=900), noun=noun)
+
+
+def test_one_forgotten_end_does_not_credit_the_gate() -> None:
+    """An old incident without an end may be over: what is open is unknown, and both rules over it cannot be told."""
+    section = history_section(without_end())
+    assert (
+        "the gate's provider check would have avoided: cannot tell; 2 incidents" in section.sentence
+    )
+    assert "1 later incident of the same component" in section.sentence
+    last = section.tables["Restart rules over all of them"].tail(2)
+    assert set(last["avoided"]) == set(last["met in full_count"]) == {"cannot tell"}
+    assert "cannot tell" not in set(
+        section.tables["Restart rules over all of them"]["avoided"][:-2]
+    )
+
+
+def test_an_incident_that_is_still_open_at_the_end_is_known() -> None:
+    """The newest incident may well be open: it is no gap in the data, and the gate's rows have their numbers."""
+    found = LONG.rows(1)
+    newest = pd.DataFrame([("rare", "r", found["began_at"].max() + pd.Timedelta(hours=1), pd.NaT)], columns=found.columns)  # fmt: skip
+    until = START + pd.Timedelta(days=900)
+    said = history_section(History.of("made", pd.concat([found, newest]), until=until)).sentence
+    assert "The gate's provider check alone avoided" in said
+
+
+def test_our_own_alerts_are_no_provider() -> None:
+    """A rule over our own alerts or incidents is not called a check of the gate."""
+    for one in (without_end("automation"), History.of("own", LONG.rows(1), until=START + pd.Timedelta(days=900), noun="scope")):  # fmt: skip
+        said = every_word(one)
+        assert "provider check" not in said
+        assert "by the gate" not in said
+        assert f"wait until no {one.noun} is in trouble" in said

@@ -76,6 +76,8 @@ def rules(compared: pd.DataFrame) -> alt.TopLevelMixin:
     long["what"] = long["what"].map(words)
     drawn["says"] = [
         f"{held:,.0f} h held" + (f" + {narrow:,.0f} h narrow" if narrow else "")
+        if held == held  # not a number where nobody knows what was open
+        else "cannot tell"
         for held, narrow in zip(drawn["held_hours"], drawn["narrow_hours"], strict=True)
     ]
     order = list(drawn["rule"])

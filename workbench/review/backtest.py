@@ -54,6 +54,13 @@ ALERT_STOPS = "resume when the alert stops"
 AS_LONG = "wait as long as it lasted, a day at most"
 ALL_GREEN = "the gate's provider check alone"
 GATE = "the gate: provider check, {count} clean runs"
+ALL_CLEAR = "wait until no {noun} is in trouble"
+ALL_CLEAR_NARROW = "wait until no {noun} is in trouble, then {count} clean runs"
+"""What our own incidents and alerts can answer is no provider's state, so it is no check of the gate."""
+
+PROVIDER_NOUN = "component"
+OPEN_RULES = 2
+"""The last rules look at what is open: they cannot be told where nobody knows what is."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +114,20 @@ def rules_for(history: History, resolutions: pd.DataFrame, *, pace: Pace = USUAL
         _waiting(ALERT_STOPS, nothing),
         *waits,
         _waiting(AS_LONG, lasted),
-        _waiting(ALL_GREEN, green - ended),
-        Rule(GATE.format(count=pace.clean_run_count), green - ended, full - ended),
+        _waiting(green_name(history.noun), green - ended),
+        Rule(gate_name(history.noun, pace), green - ended, full - ended),
     ]
+
+
+def green_name(noun: str) -> str:
+    """Return what the rule is called that waits until nothing of a history is open."""
+    return ALL_GREEN if noun == PROVIDER_NOUN else ALL_CLEAR.format(noun=noun)
+
+
+def gate_name(noun: str, pace: Pace) -> str:
+    """Return what that rule is called with a narrow restart after it."""
+    name = GATE if noun == PROVIDER_NOUN else ALL_CLEAR_NARROW
+    return name.format(noun=noun, count=pace.clean_run_count)
 
 
 def _waiting(name: str, held: np.ndarray[Any, Any]) -> Rule:
@@ -171,6 +189,7 @@ class RuleTrial:
         self, history: History, *, pace: Pace = USUAL, horizon_hours: float = HORIZON_HOURS
     ) -> None:
         """Work out what each rule does at each resolution that can be judged."""
+        self._unended_count = history.unended_count
         self._known = judged(history.resolutions, horizon_hours)
         self._outcomes = [
             (rule.name, outcomes(self._known, rule, horizon_hours=horizon_hours))
@@ -182,21 +201,49 @@ class RuleTrial:
 
         Columns: rule, resolution_count, `SUMS`, and low_ and high_ of avoided_count, held_hours and hours_each (held
         hours for each relapse avoided). Intervals are None where there are too few blocks of time, those of what was
-        avoided also below `MIN_EVENTS`.
+        avoided also below `MIN_EVENTS`. Rules over what is open have no numbers where an end is unknown.
         """
         known = self._known
+        # With an end that is unknown, whether all is clear is unknown from then on.
+        told = len(self._outcomes) - (OPEN_RULES if self._unended_count else 0)
         is_asked = (known["unit"].isin(units) if units else known["unit"].notna()).to_numpy()
         blocks = blocks_of(known[is_asked])
         rows = [
-            {"rule": name, "resolution_count": int(is_asked.sum()), **_row(each[is_asked], blocks)}
-            for name, each in self._outcomes
+            {
+                "rule": name,
+                "resolution_count": int(is_asked.sum()),
+                **(_row(each[is_asked], blocks) if n < told else _unknown_row(each[is_asked])),
+            }
+            for n, (name, each) in enumerate(self._outcomes)
         ]
         return pd.DataFrame(rows)
+
+    def dearer(self, rule: str, other: str) -> tuple[float, float, float]:
+        """Return by how many held hours for each relapse avoided a rule is dearer than another, and its 95 % interval.
+
+        Both are drawn over the same blocks. Raises ValueError where there are too few.
+        """
+        if (blocks := blocks_of(self._known)) is None:
+            raise ValueError("too few blocks of time for an interval")
+        by_name = dict(self._outcomes)
+        pair = pd.concat(
+            [by_name[n][["held_hours", "avoided_count"]] for n in (rule, other)], axis=1
+        )
+        pair.columns = pd.Index(["held", "avoided", "other_held", "other_avoided"])
+        rows = pd.concat([pair.sum().to_frame().T, drawn_totals(pair, blocks)])
+        each = rows["held"] / rows["avoided"].where(rows["avoided"] > 0)
+        each -= rows["other_held"] / rows["other_avoided"].where(rows["other_avoided"] > 0)
+        return float(each.iloc[0]), *interval_of(each.iloc[1:].fillna(np.inf))
 
 
 def compare_rules(history: History, *, pace: Pace = USUAL) -> pd.DataFrame:
     """Return the rules compared over all units of a history; columns as of `RuleTrial.compared`."""
     return RuleTrial(history, pace=pace).compared()
+
+
+def _unknown_row(each: pd.DataFrame) -> dict[str, Any]:
+    unknown = dict.fromkeys((*SUMS, "hours_each"), float("nan"))
+    return {**unknown, "relapse_count": float(each["relapse_count"].sum())}
 
 
 def _row(each: pd.DataFrame, blocks: np.ndarray[Any, Any] | None) -> dict[str, Any]:
@@ -255,14 +302,17 @@ def interval_of(drawn: pd.Series[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def pooled_share(history: History, *, horizon_hours: float) -> Mapping[str, float | int | None]:
-    """Return the share of all resolutions that relapsed, chance, and the excess over chance with block intervals.
+def pooled_share(
+    history: History, *, horizon_hours: float, unit: str = ""
+) -> Mapping[str, float | int | None]:
+    """Return the share of all resolutions, or a unit's, that relapsed, chance, and the excess with block intervals.
 
     Keys: resolution_count, relapse_count, relapse_share, chance_share, local_share, excess_share (over the larger of
     both), and low_ and high_ of relapse_share and excess_share. What cannot be told is None: everything without a
     resolution, the local share where most resolutions have none, intervals where there are too few blocks.
     """
     known = judged(history.resolutions, horizon_hours)
+    known = known[known["unit"] == unit] if unit else known
     found: dict[str, float | int | None] = dict.fromkeys(POOLED)
     found |= {"resolution_count": len(known), "relapse_count": int(known["is_relapse"].sum())}
     if known.empty:

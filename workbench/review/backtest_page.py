@@ -9,8 +9,9 @@ import pandas as pd
 
 from workbench.review.backtest import (
     ALERT_STOPS,
-    ALL_GREEN,
     HORIZON_HOURS,
+    OPEN_RULES,
+    PROVIDER_NOUN,
     USUAL,
     Pace,
     RuleTrial,
@@ -67,7 +68,7 @@ def history_section(history: History, *, pace: Pace = USUAL) -> Section:
     }
     trial = RuleTrial(history, pace=pace)
     rules = trial.compared()
-    sentence = f"{shares_sentence(history, shares)}\n{rules_sentence(rules)}"
+    sentence = f"{shares_sentence(history, shares)}\n{rules_sentence(history, rules)}"
     if rules["resolution_count"].max() < MIN_RESOLUTIONS:
         return Section(title_of(history), sentence, tables)
     told = shares[int(HORIZON_HOURS)]
@@ -115,10 +116,9 @@ def shares_sentence(history: History, shares: Mapping[int, pd.DataFrame]) -> str
     return "\n".join(said)
 
 
-def rules_sentence(rules: pd.DataFrame) -> str:
+def rules_sentence(history: History, rules: pd.DataFrame) -> str:
     """Say what waiting and the gate would have avoided, and at what hours."""
-    alert, wait, green = (_rule(rules, name) for name in (ALERT_STOPS, TELLING_WAIT, ALL_GREEN))
-    gate = dict(rules.iloc[-1])
+    alert, wait = (_rule(rules, name) for name in (ALERT_STOPS, TELLING_WAIT))
     total = int(alert["relapse_count"])
     resolved = int(alert["resolution_count"])
     if resolved < MIN_RESOLUTIONS:
@@ -130,9 +130,27 @@ def rules_sentence(rules: pd.DataFrame) -> str:
         f"`{ALERT_STOPS}` met all {total:,} of the relapses within {HORIZON_HOURS:g} h. Waiting 6 h avoided "
         f"{int(wait['avoided_count']):,}{interval_words(wait, 'avoided_count', words=_whole)} and held "
         f"{wait['held_hours']:,.0f} hours, {each_words(wait)}; so many hours at any other time would have avoided "
-        f"{wait['chance_count']:.0f}. The gate's provider check alone avoided {int(green['avoided_count']):,}; with "
-        f"the narrow restart {int(gate['narrow_count']):,} more met only a few counted runs, and "
-        f"{int(gate['met_count']):,} came after the full restart."
+        f"{wait['chance_count']:.0f}. {open_words(history, rules)}"
+    )
+
+
+def open_words(history: History, rules: pd.DataFrame) -> str:
+    """Say what the rules over what is open would have avoided, or which unknown ends keep that from being told."""
+    is_provider = history.noun == PROVIDER_NOUN
+    if history.unended_count:
+        what = "the gate's provider check" if is_provider else f"waiting for every {history.noun}"
+        later = counted(history.swallowed_count, "later incident")
+        return (
+            f"What {what} would have avoided: {CANNOT_TELL}; {counted(history.unended_count, 'incident')} without an "
+            f"end, older than the newest known, may be over or not, and {later} of the same {history.noun} cannot be "
+            "told apart from these and are not counted."
+        )
+    green, gate = (dict(rules.iloc[n]) for n in (-OPEN_RULES, -1))
+    who = "The gate's provider check" if is_provider else f"Waiting for every {history.noun}"
+    return (
+        f"{who} alone avoided {int(green['avoided_count']):,}; with the narrow restart "
+        f"{int(gate['narrow_count']):,} more met only a few counted runs, and {int(gate['met_count']):,} came after "
+        "the full restart."
     )
 
 
@@ -185,11 +203,11 @@ def shown_rules(rules: pd.DataFrame) -> pd.DataFrame:
         {
             "rule": row["rule"],
             "avoided": _with_interval(row, "avoided_count"),
-            "avoided by chance": f"{row['chance_count']:.0f}",
-            "met narrowly_count": int(row["narrow_count"]),
-            "met in full_count": int(row["met_count"]),
+            "avoided by chance": _cell(row["chance_count"]),
+            "met narrowly_count": _count(row["narrow_count"]),
+            "met in full_count": _count(row["met_count"]),
             "held hours": _with_interval(row, "held_hours"),
-            "narrow hours": f"{row['narrow_hours']:,.0f}",
+            "narrow hours": _cell(row["narrow_hours"]),
             "held hours for each avoided": _each_cell(row),
         }
         for row in rules.to_dict("records")
@@ -200,16 +218,29 @@ def shown_rules(rules: pd.DataFrame) -> pd.DataFrame:
 def _with_interval(row: Row, name: str) -> str:
     if row["rule"] == ALERT_STOPS:
         return "0"
+    if not is_known(row[name]):
+        return CANNOT_TELL
     return f"{_whole(row[name])}{interval_words(row, name, words=_whole)}"
 
 
+def _count(value: float) -> int | str:
+    return int(value) if is_known(value) else CANNOT_TELL
+
+
+def _cell(value: float) -> str:
+    return _whole(value) if is_known(value) else CANNOT_TELL
+
+
 def _each_cell(row: Row) -> str:
+    if not is_known(row["held_hours"]):
+        return CANNOT_TELL
     return "-" if not is_known(row["hours_each"]) else each_words(row).removesuffix(" for each")
 
 
 def unit_rules(trial: RuleTrial, told: pd.DataFrame, *, noun: str) -> pd.DataFrame:
     """Return the telling rules for each unit whose share can be told, one row per unit."""
     rows = []
+    by = "the gate" if noun == PROVIDER_NOUN else "waiting for all"
     for unit in told["unit"]:
         found = trial.compared([unit])
         wait, gate = _rule(found, TELLING_WAIT), dict(found.iloc[-1])
@@ -219,9 +250,9 @@ def unit_rules(trial: RuleTrial, told: pd.DataFrame, *, noun: str) -> pd.DataFra
                 "relapse_count": int(wait["relapse_count"]),
                 "avoided by waiting 6 h": _with_interval(wait, "avoided_count"),
                 "held hours for each": _each_cell(wait),
-                "avoided by the gate_count": int(gate["avoided_count"]),
-                "met narrowly_count": int(gate["narrow_count"]),
-                "met in full_count": int(gate["met_count"]),
+                f"avoided by {by}_count": _count(gate["avoided_count"]),
+                "met narrowly_count": _count(gate["narrow_count"]),
+                "met in full_count": _count(gate["met_count"]),
             }
         )
     return pd.DataFrame(rows)

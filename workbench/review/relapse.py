@@ -50,19 +50,32 @@ class History:
         trouble: unit, began_at, ended_at, incident_count; overlapping incidents of a unit joined, ends NaT while open.
         until: nothing is known from this instant on.
         noun: what a unit is.
+        unended_count: incidents without an end although newer ones are known: whether they are over is unknown.
+        swallowed_count: later incidents of their units, which cannot be told apart from them.
     """
 
     name: str
     trouble: pd.DataFrame
     until: pd.Timestamp
     noun: str = "component"
+    unended_count: int = 0
+    swallowed_count: int = 0
 
     @classmethod
     def of(
         cls, name: str, rows: pd.DataFrame, *, until: pd.Timestamp, noun: str = "component"
     ) -> History:
         """Make a history of incidents (`COLUMNS`), several units of one separated by `, `."""
-        return cls(name, _joined(_by_unit(rows[rows["began_at"] < until])), until, noun)
+        known = rows[rows["began_at"] < until]
+        is_unended = known["ended_at"].isna() & (known["began_at"] < known["began_at"].max())
+        return cls(
+            name,
+            _joined(_by_unit(known)),
+            until,
+            noun,
+            unended_count=int(is_unended.sum()),
+            swallowed_count=_swallowed(_by_unit(known)) if is_unended.any() else 0,
+        )
 
     @cached_property
     def units(self) -> tuple[str, ...]:
@@ -151,6 +164,13 @@ def _joined(rows: pd.DataFrame) -> pd.DataFrame:
     for name in ("began_at", "ended_at"):
         found[name] = pd.to_datetime(found[name], utc=True).astype("datetime64[us, UTC]")
     return found
+
+
+def _swallowed(rows: pd.DataFrame) -> int:
+    """Count incidents that began after one of their unit which has no end, each once."""
+    since = rows[rows["ended_at"].isna()].groupby("unit")["began_at"].min()
+    later = rows[rows["began_at"] > rows["unit"].map(since)]
+    return len(later.drop_duplicates(["incident_ref", "began_at"]))
 
 
 def _goes_on(last: list[Any], ref: object, began: pd.Timestamp) -> bool:
