@@ -36,7 +36,7 @@ def error_budget(subject: Subject, outcomes: pd.DataFrame, *, as_of: datetime) -
         return off(subject, RULE)
     budget = budget_of(stated)
     outcomes = without_refused(outcomes)
-    ages = (as_of - pd.to_datetime(outcomes["finished_at"], utc=True)).dt.total_seconds()
+    ages = _ages(outcomes, as_of)
     tallies = {
         r: (_tally(outcomes, ages, r.long_seconds), _tally(outcomes, ages, r.short_seconds))
         for r in PAGED
@@ -62,10 +62,13 @@ def error_budget(subject: Subject, outcomes: pd.DataFrame, *, as_of: datetime) -
         sentence=f"{_said(long)} in {spoken(shown.long_seconds)} and {_said(short)} in "
         f"{spoken(shown.short_seconds)} failed: {burn:.1f} times what {stated} % allows",
         measured=(f"{burn:.1f}", "times what is allowed", _threshold(shown), QUERY),
-        is_near=any(
-            long.is_above(r.factor * budget / 2) for r, (long, _) in tallies.items() if r in telling
-        ),
+        is_near=any(tallies[r][0].is_above(r.factor * budget / 2) for r in telling),
     )
+
+
+def _ages(outcomes: pd.DataFrame, as_of: datetime) -> pd.Series[float]:
+    """Return how many seconds before an instant each run ended."""
+    return (as_of - pd.to_datetime(outcomes["finished_at"], utc=True)).dt.total_seconds()
 
 
 def _tally(outcomes: pd.DataFrame, ages: pd.Series[float], seconds: float) -> Tally:
