@@ -10,7 +10,7 @@ select
     source_id,
     run_id,
     automation_id,
-    started_at,
+    coalesce(started_at, first_seen_at) as started_at,
     finished_at,
     status <> 'succeeded' as is_failed,
     error_message
@@ -20,6 +20,5 @@ where list_contains($automation_ids, automation_id)
     and first_seen_at >= $since
     and first_seen_at < $as_of
     and finished_at < $as_of
-    and started_at is not null
     and status in ('succeeded', 'failed', 'crashed')
 order by finished_at, source_id, run_id

@@ -112,6 +112,7 @@ def request_of(asked: MonthlyReviewParameters, state: State) -> MonthRequest:
         as_of=seen_until(until, now),
         categories={name: tuple(ids) for name, ids in members.items()},
         thresholds=thresholds_under(state.policies.get(state.environment)),
+        environment=state.environment or None,
     )
 
 

@@ -9,6 +9,7 @@ few says nothing of a trend (Davidovic, "Incident Metrics in SRE").
 
 from __future__ import annotations
 
+import math
 from dataclasses import astuple, dataclass
 
 import pandas as pd
@@ -70,14 +71,17 @@ def share(name: str, counts: tuple[int, int], *, remark: str = "", query: str = 
 
 
 def median(name: str, seconds: pd.Series[float], *, remark: str = "", query: str = "") -> Measure:
-    """Return the median of durations with its exact interval, where so many allow one."""
+    """Return the median of durations with its exact interval, where so many allow one.
+
+    What is not over is infinite: it counts as later than any, and where the rank falls on one nothing can be told.
+    """
     known = seconds.dropna()
-    if known.empty:
+    if known.empty or not math.isfinite(float(known.median())):
         return unknown(name, remark or "no duration is known", query=query)
     interval = ""
     if len(known) >= LEAST_FOR_MEDIAN_INTERVAL:
         low, high = median_interval(known)
-        interval = f"{spoken(low)} to {spoken(high)}"
+        interval = f"{spoken(low)} to {spoken(high)}" if math.isfinite(high) else f"{spoken(low)} or more"  # fmt: skip
     else:
         few = f"{len(known)} of the {LEAST_FOR_MEDIAN_INTERVAL} that an interval takes"
         remark = f"{remark}; {few}" if remark else few
@@ -85,9 +89,11 @@ def median(name: str, seconds: pd.Series[float], *, remark: str = "", query: str
 
 
 def longest(name: str, seconds: pd.Series[float], *, remark: str = "", query: str = "") -> Measure:
-    """Return the 95th percentile of durations, or the greatest of too few, called so."""
+    """Return the 95th percentile of durations, or the greatest of too few, called so; infinite as for `median`."""
     known = seconds.dropna()
-    if known.empty:
+    # Between a known rank and an unknown one lies nothing that is known.
+    rank = known.max() if len(known) < LEAST_FOR_P95 else known.quantile(0.95, "higher")
+    if known.empty or not math.isfinite(float(rank)):
         return unknown(name, remark or "no duration is known", query=query)
     if len(known) < LEAST_FOR_P95:
         figure = f"{spoken(float(known.max()))} (the longest)"

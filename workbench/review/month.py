@@ -11,7 +11,7 @@ import pandas as pd
 from workbench.review.check_freshness import serving_marks
 from workbench.review.ground import Ground, Section, counted, spoken
 from workbench.review.measures import CANNOT_TELL, Measure, as_rows
-from workbench.review.month_habits import action_items, habit_measures
+from workbench.review.month_habits import ANSWERED, action_items, habit_measures
 from workbench.review.month_pauses import LEAKS, LOOK_AHEAD, pause_measures
 from workbench.review.month_readiness import readiness_measures
 from workbench.review.request import QueryCall, ReviewRequest
@@ -25,7 +25,7 @@ RESTS_ON: Mapping[str, str] = {
     "review.alerts": "alert",
     "review.incidents": "incident",
 }
-"""query -> table that must be loaded up to the end for its rows to mean anything; leaks rest on writes as well."""
+"""query -> table that must be loaded up to the end for its rows to mean anything; leaks and answers rest on more."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class MonthRequest:
         until: end of the month, or now where it is not over.
         as_of: what came later is not known: a relapse may come up to three days after the month.
         categories: category -> its automations, sorted.
+        environment: of the store, whose runs count; None for every environment.
     """
 
     month: str
@@ -45,6 +46,7 @@ class MonthRequest:
     as_of: datetime
     categories: Mapping[str, tuple[str, ...]]
     thresholds: ReviewThresholds = field(default_factory=ReviewThresholds)
+    environment: str | None = None
 
     @property
     def automation_ids(self) -> list[str]:
@@ -74,8 +76,8 @@ def month_queries(request: MonthRequest) -> list[QueryCall]:
         QueryCall("review.registered_automations", {"as_of": request.until}),
         QueryCall("review.holds", holds),
         QueryCall("review.hold_targets", holds),
-        QueryCall("review.runs", {**ids, "environment": None, **window}),
-        QueryCall("review.outcomes", {**ids, "environment": None, **window}),
+        QueryCall("review.runs", {**ids, "environment": request.environment, **window}),
+        QueryCall("review.outcomes", {**ids, "environment": request.environment, **window}),
         QueryCall("review.affected_records", {**ids, **window, "record": None}),
         QueryCall("review.alerts", {**ids, **window}),
         QueryCall("review.changes", window),
@@ -124,7 +126,7 @@ def measures_of(ground: Ground, request: MonthRequest) -> list[Measure]:
 def _question(request: MonthRequest, scope: str, ids: tuple[str, ...]) -> ReviewRequest:
     """Return the question as the checks know it; no one hold is under review."""
     return ReviewRequest(
-        hold_id="", scope=scope, only=None, automation_ids=ids, environment=None,
+        hold_id="", scope=scope, only=None, automation_ids=ids, environment=request.environment,
         baseline_since=request.since, onset_at=request.since, paused_at=request.until, since=request.since,
         as_of=request.until, thresholds=request.thresholds,
     )  # fmt: skip
@@ -135,6 +137,8 @@ def _weighed(ground: Ground, one: Measure) -> Measure:
     tables = [RESTS_ON[one.query]] if one.query in RESTS_ON else []
     if one.name == LEAKS:
         tables.append("affected_record")
+    if one.name in ANSWERED:
+        tables += ["audit_event", "change"]
     why = next(filter(None, (_stale(ground, name) for name in tables)), "")
     if not why or one.figure == CANNOT_TELL:
         return one

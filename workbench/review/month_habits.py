@@ -16,6 +16,9 @@ from workbench.review.trust import LEAST_STREAK, failure_streaks
 
 ANSWER = pd.Timedelta(hours=1)
 """An alert is answered when a person did anything about its automation within this time."""
+STREAK, PRECISION = "longest ignored failure streak", "alert precision: answered within 1 h"
+ANSWERED = (STREAK, PRECISION)
+"""Nobody answered only where it was loaded what people did."""
 OPENED, CLOSED = "action_item.opened", "action_item.closed"
 
 
@@ -31,7 +34,7 @@ def habit_measures(ground: Ground) -> list[Measure]:
 
 def ignored_failures(ground: Ground, acts: pd.DataFrame) -> Measure:
     """Return the longest row of failures in which no person did anything; rules in `trust`."""
-    runs, name = ground.table("runs"), "longest ignored failure streak"
+    runs, name = ground.table("runs"), STREAK
     if runs.empty:
         return unknown(name, "nothing ran", query="review.runs")
     streaks = failure_streaks(runs, acts)
@@ -56,7 +59,7 @@ def alert_precision(ground: Ground, acts: pd.DataFrame) -> Measure:
     remark = f"{counted(young, 'alert')} too young to tell" if young else ""
     remark = remark or ("" if len(alerts) else "no alert fired")
     return share(
-        "alert precision: answered within 1 h", (answered, len(over)), remark=remark, query="review.alerts"
+        PRECISION, (answered, len(over)), remark=remark, query="review.alerts"
     )  # fmt: skip
 
 

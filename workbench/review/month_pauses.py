@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pandas as pd
 
@@ -24,6 +26,8 @@ PHASES = (
     ("pause to mitigation", "paused_at", "mitigated_at"),
     ("mitigation to resolution", "mitigated_at", "resolved_at"),
 )
+_RUN = ["source_id", "run_id"]
+_CHANGE = [*_RUN, "record_type", "record_id", "change_seq"]
 _TROUBLE = (str(Purpose.INCIDENT), str(Purpose.GUARD))
 """Holds that somebody, or a trigger, placed because something was wrong; drills and maintenance are none."""
 
@@ -73,24 +77,39 @@ def relapses(ground: Ground, hours: int, *, seen_until: datetime) -> Measure:
     holds, targets = holds_of(ground), ground.table("hold_targets")
     released = holds[(holds["purpose"] == Purpose.INCIDENT) & _within(ground, holds["released_at"])]
     gap = timedelta(hours=hours)
-    back, known, early = 0, 0, 0
+    back, known, early, covered = 0, 0, 0, 0
     for _, hold in released.iterrows():
-        mine = set(targets[targets["hold_id"] == hold["hold_id"]]["automation_id"])
+        mine = _freed(ground, hold)
+        if not mine:
+            covered += 1
+            continue
         others = targets[targets["automation_id"].isin(mine)]["hold_id"]
         later = holds[holds["hold_id"].isin(others) & (holds["placed_at"] > hold["released_at"])]
         is_back = bool((later["placed_at"] - hold["released_at"] <= gap).any())
         is_over = hold["released_at"] + gap <= seen_until
         back, known = back + (is_back and is_over), known + is_over
         early += is_back and not is_over
-    waiting = len(released) - known
+    waiting = len(released) - known - covered
     remark = (
         f"{counted(waiting, 'restart')} too recent to count, {early} of them back already"
         if waiting
         else ""
     )
-    if not known and not waiting:
+    if covered:
+        still = f"{counted(covered, 'release')} under another hold: no restart"
+        remark = f"{remark}; {still}" if remark else still
+    elif not known and not waiting:
         remark = "nothing was restarted in full"
     return share(f"relapse within {hours} h", (back, known), remark=remark, query="review.holds")
+
+
+def _freed(ground: Ground, hold: pd.Series[Any]) -> set[str]:
+    """Return the automations of a hold that no other hold, whatever its purpose, still covered at its release."""
+    holds, targets, at = ground.table("holds"), ground.table("hold_targets"), hold["released_at"]
+    is_standing = (holds["placed_at"] <= at) & (holds["released_at"].isna() | (holds["released_at"] > at))  # fmt: skip
+    standing = holds[is_standing & (holds["hold_id"] != hold["hold_id"])]["hold_id"]
+    still = targets[targets["hold_id"].isin(standing)]["automation_id"]
+    return set(targets[targets["hold_id"] == hold["hold_id"]]["automation_id"]) - set(still)
 
 
 def _latencies(ground: Ground, placed: pd.DataFrame) -> Iterator[Measure]:
@@ -102,6 +121,7 @@ def _latencies(ground: Ground, placed: pd.DataFrame) -> Iterator[Measure]:
     remark = f"{counted(never, 'target')} never confirmed" if never else ""
     if mine.empty:
         remark = "nothing was paused"
+    seconds = seconds.fillna(math.inf)
     yield median("pause latency p50", seconds, remark=remark, query="review.hold_targets")
     yield longest("pause latency p95", seconds, remark=remark, query="review.hold_targets")
 
@@ -110,7 +130,7 @@ def _leaks(ground: Ground, holds: pd.DataFrame) -> Measure:
     """Count what started or wrote past a pause in the month, as the check `pause_held` judges it."""
     standing = holds[(holds["released_at"].isna()) | (holds["released_at"] >= ground.request.since)]
     standing = standing[standing["placed_at"] < ground.as_of]
-    count = 0
+    leaked: set[tuple[Any, ...]] = set()
     for _, hold in standing.iterrows():
         paused_at = max(hold["placed_at"], pd.Timestamp(ground.request.since)).to_pydatetime()
         # What the hold does not cover runs on rightly.
@@ -119,19 +139,27 @@ def _leaks(ground: Ground, holds: pd.DataFrame) -> Measure:
         asked = replace(
             ground.request, hold_id=hold["hold_id"], automation_ids=ids, paused_at=paused_at
         )
-        count += audit_pause(Ground(asked, ground.tables), hold).leak_count
+        found = audit_pause(Ground(asked, ground.tables), hold)
+        # Two holds over one automation leak the same run and the same change.
+        leaked |= {tuple(row) for row in found.leaked_starts[_RUN].itertuples(index=False)}
+        leaked |= {tuple(row) for row in found.leaked_writes[_CHANGE].itertuples(index=False)}
     remark = f"under {counted(len(standing), 'hold')}" if len(standing) else "nothing was paused"
-    return Measure(LEAKS, str(count), count=len(standing), remark=remark, query="review.runs")
+    return Measure(LEAKS, str(len(leaked)), count=len(standing), remark=remark, query="review.runs")
 
 
 def _phases(incidents: pd.DataFrame) -> Iterator[Measure]:
     for name, begin, end in PHASES:
         seconds = (incidents[end] - incidents[begin]).dt.total_seconds()
         backwards = int((seconds < 0).sum())
-        remark = f"{counted(backwards, 'incident')} backwards, left out" if backwards else ""
-        yield median(
-            f"median {name}", seconds[seconds >= 0], remark=remark, query="review.incidents"
-        )
+        # It has begun and has not ended: later than any, unless the incident is over and nobody noted the instant.
+        is_open = incidents[begin].notna() & incidents[end].isna() & incidents["resolved_at"].isna()
+        said = [
+            f"{counted(backwards, 'incident')} backwards, left out" if backwards else "",
+            f"{counted(int(is_open.sum()), 'incident')} not over yet" if is_open.any() else "",
+        ]
+        known = seconds.mask(is_open, math.inf)
+        remark = "; ".join(filter(None, said))
+        yield median(f"median {name}", known[known >= 0], remark=remark, query="review.incidents")
 
 
 def _within(ground: Ground, instants: pd.Series[pd.Timestamp]) -> pd.Series[bool]:

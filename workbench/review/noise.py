@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
+from workbench.records import Purpose
 from workbench.review.covering import touches
 from workbench.review.ground import Ground, Section, counted, filled, percent
 from workbench.review.trust import Trust, acts_of, judge_trust
 
 TITLE = "Noise and trust"
+SYSTEM = "system"
+"""Who the log names for what the workbench did of itself."""
 
 
 def trust_section(ground: Ground) -> Section:
@@ -36,7 +39,7 @@ def human_acts(ground: Ground) -> pd.DataFrame:
     return acts_of(
         {
             "review.alerts": _acted(ground.table("alerts"), "acknowledged_at"),
-            "review.hold_targets": _acted(ground.table("hold_targets"), "recorded_at"),
+            "review.hold_targets": _acted(_by_people(ground), "recorded_at"),
             "review.affected_records": _acted(ground.table("affected_records"), "verified_at"),
             "review.operator_events": ground.table("operator_events").rename(
                 columns={"target_id": "automation_id", "occurred_at": "acted_at"}
@@ -44,6 +47,13 @@ def human_acts(ground: Ground) -> pd.DataFrame:
             "review.changes": pd.DataFrame(touched, columns=columns),
         }
     )
+
+
+def _by_people(ground: Ground) -> pd.DataFrame:
+    """Return the targets of holds that a person placed: what a trigger or a registry placed is no answer."""
+    holds, targets = ground.table("holds"), ground.table("hold_targets")
+    by_itself = holds[(holds["placed_by"] == SYSTEM) | (holds["purpose"] == Purpose.GUARD)]
+    return targets[~targets["hold_id"].isin(by_itself["hold_id"])]
 
 
 def _acted(rows: pd.DataFrame, column: str) -> pd.DataFrame:
