@@ -222,7 +222,7 @@ def test_a_category_counts_as_a_whole_only_where_all_of_it_is_under_review() -> 
 
 
 def test_the_query_gives_what_ended_in_four_weeks_before_the_pause() -> None:
-    """Given runs, expect outcomes: cancelled ones, later ends and other environments are left out."""
+    """Given runs, expect outcomes: one that crashed before its start counts; cancelled ones, later ends, others are out."""
     given = Given().table(
         "run",
         """
@@ -239,9 +239,9 @@ def test_the_query_gives_what_ended_in_four_weeks_before_the_pause() -> None:
     call = outcome_query(request())
     assert call.parameters["since"] == request().paused_at - timedelta(days=28)
     found = given.ask("review.outcomes", **call.parameters)
-    assert list(found["run_id"]) == ["r2", "r1"]
-    assert list(found["is_failed"]) == [True, False]
+    assert list(found["run_id"]) == ["r2", "r7", "r1"]
+    assert list(found["is_failed"]) == [True, True, False]
     assert found["error_message"].iloc[0] == "boom"
     asked = {**TRIAGE, "environment": None, "since": DAY, "as_of": AS_OF}
-    assert len(given.ask("review.outcomes", **asked)) == 3
+    assert len(given.ask("review.outcomes", **asked)) == 4
     assert len(RULES) == 3
