@@ -107,6 +107,6 @@ def test_the_panel_is_refused_alike(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_fold_that_forgets_what_was_ready_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seeded: no decision is noted as taken when ready, and a kept hold opens."""
-    monkeypatch.setattr(folding, "keeps_what_is_ready", lambda *_: False)
+    monkeypatch.setattr(folding, "keep_or_free", lambda *_: None)
     with pytest.raises(AssertionError):
         test_what_was_kept_although_ready_is_answered_by_a_decision(monkeypatch)
