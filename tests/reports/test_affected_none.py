@@ -82,14 +82,19 @@ def test_the_list_says_how_to_say_it_and_the_command_shows_what_it_is_about(
 def test_the_word_is_shown_with_the_name_until_a_record_is_loaded(
     silent: tuple[Settings, Control], typed: Any, tmp_path: Path
 ) -> None:
-    """The list names the person and calls it no evidence; the first record of that time ends it."""
+    """Two persons say it in production; the list names them and calls it no evidence; the first record ends it."""
     settings, ann = silent
     ann_says(settings, ann)
+    assert read_ledger(ann, settings, subject="H-1").answered_by == "", "one person does not unblock"
+    bo, public_hex = a_person(ann, tmp_path, "agent-owner")
+    enrol_key(ann, Enrolment(public_hex, "agent-owner", "agent-owner"))
+    ann_says(settings, bo)
     found = read_ledger(ann, settings, subject="H-1")
     assert not found.is_whole
     assert "invoice-triage and ticket-reply wrote nothing" in found.answered_by
     _, out, said = typed("affected", "list", "H-1")
-    assert "Nothing loaded shows it, but ops-lead (ops-lead" in said
+    assert "Nothing loaded shows it, but " in said
+    assert "ops-lead (ops-lead" in said and "agent-owner (agent-owner" in said
     code, out, _ = typed("affected", "list", "H-1", "--json")
     assert (code, "both only read" in json.loads(out)["answered_by"]) == (0, True)
     load_a_record(settings, tmp_path)
