@@ -85,7 +85,9 @@ def test_the_word_is_shown_with_the_name_until_a_record_is_loaded(
     """Two persons say it in production; the list names them and calls it no evidence; the first record ends it."""
     settings, ann = silent
     ann_says(settings, ann)
-    assert read_ledger(ann, settings, subject="H-1").answered_by == "", "one person does not unblock"
+    assert read_ledger(ann, settings, subject="H-1").answered_by == "", (
+        "one person does not unblock"
+    )
     bo, public_hex = a_person(ann, tmp_path, "agent-owner")
     enrol_key(ann, Enrolment(public_hex, "agent-owner", "agent-owner"))
     ann_says(settings, bo)
