@@ -18,7 +18,7 @@ import pytest
 
 from tests.warehouse.conftest import run_row, write_lines
 from workbench.errors import NotFound, WarehouseError
-from workbench.warehouse import LoadReport, Warehouse, Watermark, read_watermarks
+from workbench.warehouse import LoadReport, Warehouse, Watermark, manifest, read_watermarks
 from workbench.warehouse.manifest import Manifest, locked, publish, read_manifest
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -107,6 +107,50 @@ def test_a_lost_manifest_is_not_an_empty_warehouse(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").unlink()
     with pytest.raises(WarehouseError, match="is gone though older versions are there"):
         read_manifest(tmp_path)
+
+
+def test_a_reader_beside_the_first_publication_sees_nothing_or_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Published between the look for a manifest and what is made of its absence: nothing is called gone."""
+    read_text = Path.read_text
+
+    def published_meanwhile(path: Path, **more: str) -> str:
+        monkeypatch.setattr(Path, "read_text", read_text)
+        with locked(tmp_path):
+            publish(tmp_path, Manifest(), created_at=NOW)
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "read_text", published_meanwhile)
+    assert read_manifest(tmp_path).version == 0
+    assert read_manifest(tmp_path).version == 1
+
+
+def test_a_loader_that_dies_in_the_first_publication_leaves_an_empty_warehouse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its version written and not yet the present one, readers find nothing, and the next load goes through."""
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt), locked(tmp_path):
+        write = manifest.write_durably
+
+        def write_versions(path: Path, content: bytes) -> None:
+            if path.parent.name == "manifests":
+                write(path, content)
+                dying.setattr(manifest, "write_durably", die)
+            else:
+                write(path, content)
+
+        dying.setattr(manifest, "write_durably", write_versions)
+        publish(tmp_path, Manifest(), created_at=NOW)
+    assert (tmp_path / "manifests" / "1.json").exists()
+    assert read_manifest(tmp_path) == Manifest()
+    with locked(tmp_path):
+        assert publish(tmp_path, read_manifest(tmp_path), created_at=NOW).version == 1
+    assert read_manifest(tmp_path).version == 1
 
 
 def test_a_watermark_never_goes_back() -> None:

@@ -135,11 +135,13 @@ class Manifest:
 def read_manifest(folder: Path, version: int | None = None) -> Manifest:
     """Return the present manifest of a warehouse folder, or an old version; an absent warehouse is an empty one."""
     path = folder / "manifest.json" if version is None else folder / "manifests" / f"{version}.json"
+    # Looked at first: a manifest stands before its first version, so what was published before has one now.
+    was_published = version is None and _has_versions(folder)
     try:
         return Manifest.from_text(path.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         if version is None:
-            if (folder / "manifests").is_dir() and any((folder / "manifests").iterdir()):
+            if was_published:
                 raise WarehouseError(
                     f"{path} is gone though older versions are there; put it back"
                 ) from exc
@@ -153,6 +155,11 @@ def read_manifest(folder: Path, version: int | None = None) -> Manifest:
         raise WarehouseError(f"{path} is not a manifest of this workbench: {exc}") from exc
     except OSError as exc:
         raise WarehouseError(f"{path} cannot be read: {exc.strerror}") from exc
+
+
+def _has_versions(folder: Path) -> bool:
+    versions = folder / "manifests"
+    return versions.is_dir() and any(versions.iterdir())
 
 
 def read_watermarks(folder: Path) -> tuple[Watermark, ...]:
@@ -180,6 +187,9 @@ def publish(folder: Path, manifest: Manifest, *, created_at: datetime) -> Manife
     after = replace(manifest, version=manifest.version + 1, created_at=to_text(created_at))
     text = after.to_text().encode()
     try:
+        if not (folder / "manifests").is_dir():
+            # Who reads meanwhile, or after a loader that dies from here on, finds nothing rather than a loss.
+            write_durably(folder / "manifest.json", Manifest().to_text().encode())
         (folder / "manifests").mkdir(exist_ok=True)
         write_durably(folder / "manifests" / f"{after.version}.json", text)
         write_durably(folder / "manifest.json", text)
