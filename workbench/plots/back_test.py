@@ -46,7 +46,7 @@ def _points(drawn: pd.DataFrame, y: alt.Y) -> alt.Chart:
     names = list(words.values())
     colour = alt.Scale(domain=names, range=[TOKENS["cool"], TOKENS["warn"], TOKENS["bad"]])
     shapes = alt.Scale(domain=names, range=["circle", "cross", "diamond"])
-    legend = alt.Legend(title=None, columnPadding=24)
+    legend = alt.Legend(title=None)
     points = alt.Chart(long.astype({"share": "float64"})).mark_point(
         filled=True, size=90, opacity=1
     )
@@ -90,7 +90,7 @@ def rules(compared: pd.DataFrame) -> alt.TopLevelMixin:
     encoded = bars.encode(
         x=alt.X("count:Q", title="relapses", stack="zero", scale=alt.Scale(domain=[0, top])),
         y=y,
-        color=alt.Color("what:N", scale=scale, legend=alt.Legend(title=None, columnPadding=24)),
+        color=alt.Color("what:N", scale=scale, legend=alt.Legend(title=None)),
         order=alt.Order("place:Q"),
     )
     text = alt.Chart(drawn).mark_text(align="left", dx=6, color=TOKENS["ink"], fontSize=12)
@@ -110,7 +110,7 @@ def looks(asked: pd.DataFrame) -> alt.TopLevelMixin:
     }  # fmt: skip
     present = {str(word).replace(" ", "_") for word in drawn["verdict"]}
     shown = {word: token for word, token in meaning.items() if word in present}
-    legend = alt.Legend(title=None, columnPadding=24)
+    legend = alt.Legend(title=None)
     words = [word.replace("_", " ") for word in shown]
     shapes = {
         "escalate": "square",

@@ -88,6 +88,7 @@ def finish(chart: alt.Chart | alt.LayerChart | alt.FacetChart) -> alt.TopLevelMi
             titleFontSize=12, titleFontWeight="normal", labelLimit=260, titlePadding=8, labelPadding=5,
         )
         .configure_legend(
+            columnPadding=24,  # the fonts that readers have are wider than those it is laid out with
             labelColor=ink, titleColor=muted, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
             orient="top", symbolType="square", labelLimit=320, offset=6,
         )
