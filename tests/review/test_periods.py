@@ -110,6 +110,42 @@ def test_only_runs_that_ended_by_themselves_count(status: str) -> None:
     assert since_counts(with_period(ground(tables))) == (0, 0)
 
 
+@pytest.mark.parametrize("mode", ["read_only", "dry_run", "staging"])
+def test_a_rehearsal_shows_nothing_of_a_restart(mode: str) -> None:
+    """A dry run that went well is no clean run, and the sentence says so; one that fails counts as failed."""
+    spans = [("10:53", "succeeded", "d1"), ("10:54", "succeeded", "d2")]
+    tables = with_probation(
+        with_rows(calm_tables(), "review.runs", runs_of("triage", spans, run_mode=mode))
+    )
+    assert since_counts(with_period(ground(tables))) == (0, 0)
+    said = check_run_history(ground(tables)).check.sentence
+    assert "2 rehearsals (read-only, dry run or staging) do not count" in said
+
+    failed = runs_of("triage", [("10:55", "failed", "d3")], run_mode=mode)
+    assert since_counts(with_period(ground(with_rows(tables, "review.runs", failed)))) == (1, 1)
+    open_one = runs_of("triage", [("10:59:55", "running", "d4")], run_mode=mode)
+    later = ground(with_rows(tables, "review.runs", open_one))
+    assert standings(later)[0].open_run_count == 0
+
+
+def test_a_rehearsal_is_no_baseline() -> None:
+    """Dry runs before the fault do not say how often the automation fails when it works."""
+    spans = [("05:00", "failed", "d1"), ("05:10", "succeeded", "d2")]
+    tables = with_rows(calm_tables(), "review.runs", runs_of("triage", spans, run_mode="dry_run"))
+    rates = period_rates(with_period(ground(tables))).set_index("period")
+    assert rates.loc["baseline", ["run_count", "failure_count"]].tolist() == [120, 0]
+
+
+def test_what_never_ran_otherwise_is_proved_as_it_was() -> None:
+    """An automation in staging that only knows staging runs is restarted on staging runs."""
+    tables = calm_tables()
+    tables["review.runs"]["run_mode"] = "staging"
+    since = runs_of("triage", [("10:53", "succeeded", "n1")], run_mode="staging")
+    tables = with_probation(with_rows(tables, "review.runs", since))
+    assert since_counts(with_period(ground(tables))) == (0, 1)
+    assert "rehearsal" not in check_run_history(ground(tables)).check.sentence
+
+
 def test_durations_are_of_clean_runs() -> None:
     """A failed run that hung does not move the quantiles, and no mean is shown."""
     tables = calm_tables()

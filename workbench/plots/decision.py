@@ -93,14 +93,14 @@ def runs_over_time(
 ) -> alt.TopLevelMixin:
     """Draw runs per interval, failed ones apart, over the pauses as bands, up to the end of the window.
 
-    `buckets`: started_at, outcome (clean, failed, unfinished), run_count. `bands`: as for the gantt.
+    `buckets`: started_at, outcome (clean, failed, not counted), run_count. `bands`: as for the gantt.
     """
     drawn = buckets.copy()
     starts = drawn["started_at"].drop_duplicates().sort_values()
     step = starts.diff().min() if len(starts) > 1 else pd.Timedelta(minutes=1)
     drawn["until_at"] = drawn["started_at"] + step * 0.86
     since = pd.Timestamp(starts.iloc[0])
-    meaning = {"clean": "cool", "failed": "warn", "unfinished": "quiet"}
+    meaning = {"clean": "cool", "failed": "warn", "not counted": "quiet"}
     shown = {word: token for word, token in meaning.items() if word in set(drawn["outcome"])}
     x = time_x("started_at", (since, until)).bin("binned")
     most = int(drawn.groupby("started_at")["run_count"].sum().max())

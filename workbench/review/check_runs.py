@@ -28,6 +28,7 @@ from workbench.review.periods import (
     bands,
     moments,
     period_rates,
+    rehearsed_count,
     run_buckets,
     since_counts,
     standings,
@@ -58,7 +59,7 @@ def check_run_history(ground: Ground) -> Finding:
         status=judged(
             is_bad=guards[0].is_aborted, is_lacking=is_lacking or len(spent_budgets(budgets)) > 0
         ),
-        sentence=_history_sentence(ground, rates, each) + _guard_sentence(guards),
+        sentence=f"{_history_sentence(ground, rates, each)}{_rehearsed(runs)}{_guard_sentence(guards)}",
         number=float(since_counts(runs)[1]),
         unit="runs since the pause",
         threshold=f"upper 95 % bound of the failure rate at most {percent(ground.limits.proven_rate)}",
@@ -120,6 +121,14 @@ def _history_sentence(ground: Ground, rates: pd.DataFrame, each: list[Standing])
     flight = f"; {counted(still, 'run')} still in flight" if still else ""
     said = f"{failures} of {counted(count, 'run')}{whose} since the pause failed, which bounds the rate at {bound}"
     return f"{said}{more}{flight}.{before}"
+
+
+def _rehearsed(runs: pd.DataFrame) -> str:
+    """Return how many rehearsals since the pause do not count, as a sentence; empty where there are none."""
+    if not (count := rehearsed_count(runs)):
+        return ""
+    verb = "does" if count == 1 else "do"
+    return f" {counted(count, 'rehearsal')} (read-only, dry run or staging) {verb} not count: nothing was done."
 
 
 def _guard_sentence(guards: list[Guarded]) -> str:

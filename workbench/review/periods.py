@@ -1,7 +1,8 @@
 """Runs by period: before the fault, during it, after each restart, and what was let through since the pause.
 
 Paused time is not run time: what started under a hold belongs to no period unless a narrow restart let it
-through, and a run that overlaps a hold tells nothing about durations.
+through, and a run that overlaps a hold tells nothing about durations. A rehearsal is not run time either: a dry run
+that went well changed nothing, so it shows nothing of a restart.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ INCIDENT = "incident"
 SINCE = "since the pause"
 COUNTED = (*TROUBLE, "succeeded")
 """Statuses that count as a run that ended by itself; cancelled and skipped ones say nothing of failure."""
+REHEARSED = ("read_only", "dry_run", "staging")
+"""Modes of `run.run_mode` in which a run does not do its real work."""
 
 
 def with_period(ground: Ground) -> pd.DataFrame:
@@ -47,7 +50,27 @@ def _with_period(ground: Ground) -> pd.DataFrame:
     runs.loc[runs["run_id"].isin(ids), "period"] = SINCE
     runs["is_failed"] = runs["status"].isin(TROUBLE)
     runs["is_counted"] = runs["status"].isin(COUNTED) & runs["finished_at"].notna()
-    return _with_hung(ground, runs)
+    return _without_rehearsals(_with_hung(ground, runs))
+
+
+def _without_rehearsals(runs: pd.DataFrame) -> pd.DataFrame:
+    """Count no rehearsal of an automation that ran for real before the pause; one that fails since counts as failed.
+
+    What never ran otherwise is proved as it was: by runs of the same kind.
+    """
+    is_rehearsal = runs["run_mode"].isin(REHEARSED)
+    ran_for_real = runs[runs["period"].isin((BASELINE, INCIDENT)) & ~is_rehearsal]["automation_id"]
+    is_aside = is_rehearsal & runs["automation_id"].isin(ran_for_real)
+    is_bad = (runs["period"] == SINCE) & runs["is_failed"]
+    runs["is_rehearsed"] = is_aside & ~is_bad
+    runs["is_counted"] &= ~runs["is_rehearsed"]
+    runs["is_open"] &= ~runs["is_rehearsed"]
+    return runs
+
+
+def rehearsed_count(runs: pd.DataFrame) -> int:
+    """Return how many rehearsals since the pause show nothing of a restart, among runs with their period."""
+    return int((runs["is_rehearsed"] & (runs["period"] == SINCE)).sum())
 
 
 def _with_hung(ground: Ground, runs: pd.DataFrame) -> pd.DataFrame:
@@ -150,7 +173,7 @@ def run_buckets(runs: pd.DataFrame, *, since: pd.Timestamp, until: pd.Timestamp)
     shown = runs[(runs["started_at"] >= since) & (runs["started_at"] < until)].copy()
     step = _step((until - since).total_seconds() / 60)
     shown["outcome"] = "clean"
-    shown.loc[~shown["is_counted"], "outcome"] = "unfinished"
+    shown.loc[~shown["is_counted"], "outcome"] = "not counted"
     shown.loc[shown["is_failed"], "outcome"] = "failed"
     shown["started_at"] = shown["started_at"].dt.floor(f"{step}s")
     counts = shown.groupby(["started_at", "outcome"], sort=True).size()
