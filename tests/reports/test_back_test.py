@@ -11,13 +11,14 @@ import pytest
 
 from tests.reports import little_incident as story
 from tests.review.streams import Stream
+from tests.store.ground import SetClock, a_control, break_glass, pause
 from workbench.cli import main
 from workbench.clock import FixedClock, to_text
 from workbench.errors import NotFound, UsageFault
 from workbench.plots import back_test as plots
 from workbench.plots.drawing import to_svg
 from workbench.reports.back_test import back_test, check_back_test, make_back_test
-from workbench.reports.back_test_place import own_place, replay_holds
+from workbench.reports.back_test_place import Place, own_place, placed_again, replay_holds
 from workbench.review.backtest import compare_rules
 from workbench.review.relapse import relapse_shares
 from workbench.review.replay import HoldReplay
@@ -91,6 +92,24 @@ def test_a_look_knows_nothing_of_what_came_later(
     assert place is not None
     (early,) = replay_holds(place, most=1)
     assert early.looks == replayed[0].looks[:1]
+
+
+def test_trouble_is_back_under_whatever_scope_it_is_paused(tmp_path: Path) -> None:
+    """After a release a hold on one of its automations is a relapse, in other words too; one on others is none."""
+    clock = SetClock()
+    control = a_control(tmp_path, clock)
+    pause(control, "kind=agent")
+    clock.move(600)
+    control.resume_full(break_glass("H-1"))
+    released = pd.Timestamp(clock.now())
+    clock.move(600)
+    pause(control, "kind=workflow")
+    pause(control, "automation=ticket-reply")
+    again = pd.Timestamp(clock.now())
+    clock.move(600)
+    events = tuple(control.store.events())
+    place = Place(control.store, events, tmp_path, 0, pd.Timestamp(clock.now()))
+    assert placed_again(place, place.state.holds["H-1"], since=released) == [again]
 
 
 @pytest.mark.slow

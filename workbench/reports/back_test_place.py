@@ -110,11 +110,7 @@ def replay_holds(place: Place, *, most: int) -> list[HoldReplay]:
 
 def _replayed(place: Place, hold: Hold) -> HoldReplay:
     ended = pd.Timestamp(hold.released_at or place.until)
-    relapses = [
-        pd.Timestamp(other.placed_at)
-        for other in place.holds(MOST_HOLDS)
-        if other.placed_at >= ended and other.scope == hold.scope
-    ]
+    relapses = placed_again(place, hold, since=ended)
     after = min([*relapses, ended + pd.Timedelta(hours=AFTER_HOURS), place.until])
     seen = _frozen(place, hold, after, queries_of=_after_queries).tables
     placed = pd.Timestamp(hold.placed_at)
@@ -130,6 +126,16 @@ def _replayed(place: Place, hold: Hold) -> HoldReplay:
         narrow_at=_narrow_at(place, hold),
     )
     return _with_runs(found, seen, after=after, relapses=[at for at in relapses if at <= after])
+
+
+def placed_again(place: Place, hold: Hold, *, since: pd.Timestamp) -> list[pd.Timestamp]:
+    """Return when holds for trouble were placed on any automation of a hold, at or after an instant, whatever scope."""
+    covered = place.state.covered
+    return [
+        pd.Timestamp(other.placed_at)
+        for other in place.holds(MOST_HOLDS)
+        if other.placed_at >= since and covered[other.hold_id] & covered[hold.hold_id]
+    ]
 
 
 def _narrow_at(place: Place, hold: Hold) -> pd.Timestamp | None:
