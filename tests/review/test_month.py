@@ -145,6 +145,22 @@ def test_leaks_are_counted_under_what_the_hold_covers_alone() -> None:
     assert measures(calm_tables())["leaks"]["figure"] == "0"
 
 
+def test_a_run_planned_before_the_month_counts_where_it_starts_or_ends() -> None:
+    """Planned the evening before and started under the hold it leaks this month; what leaked before is last month's."""
+    calls = {one.name: one.parameters for one in month_queries(asked())}
+    for name in ("review.runs", "review.outcomes"):
+        assert calls[name]["since"] == FIRST - timedelta(days=7)
+    early = runs_of("triage", [("10:40", "succeeded", "before"), ("10:52", "succeeded", "planned")])
+    early["first_seen_at"] = at("09:00")
+    tables = with_rows(calm_tables(), "review.runs", early)
+    tables["review.affected_records"] = tables["review.affected_records"].iloc[:0]
+    assert measures(tables)["leaks"]["figure"] == "2"
+    found = measures(tables, since=at("10:50"))
+    assert found["leaks"]["figure"] == "1"
+    streak = found["longest ignored failure streak"]
+    assert (streak["figure"], streak["observation_count"]) == ("none of 5 or more", 1)
+
+
 def test_phases_are_medians_of_the_incidents_that_touch_the_category() -> None:
     """A foreign scope is left out, and what runs backwards is named and left out."""
     incidents = rows(

@@ -19,6 +19,8 @@ from workbench.review.thresholds import ReviewThresholds
 
 HOLDS_LOOKBACK = timedelta(days=84)
 """Holds and action items that were opened before the month may still stand in it."""
+RUNS_LOOKBACK = timedelta(days=7)
+"""A run that was planned or began before the month may start, end or write in it; each measure counts those of its own."""
 RESTS_ON: Mapping[str, str] = {
     "review.runs": "run",
     "review.outcomes": "run",
@@ -72,12 +74,13 @@ def month_queries(request: MonthRequest) -> list[QueryCall]:
     window = {"since": request.since, "as_of": request.until}
     holds = {"since": request.since - HOLDS_LOOKBACK, "as_of": request.as_of}
     ids = {"automation_ids": request.automation_ids}
+    seen = {"environment": request.environment, **window, "since": request.since - RUNS_LOOKBACK}
     return [
         QueryCall("review.registered_automations", {"as_of": request.until}),
         QueryCall("review.holds", holds),
         QueryCall("review.hold_targets", holds),
-        QueryCall("review.runs", {**ids, "environment": request.environment, **window}),
-        QueryCall("review.outcomes", {**ids, "environment": request.environment, **window}),
+        QueryCall("review.runs", {**ids, **seen}),
+        QueryCall("review.outcomes", {**ids, **seen}),
         QueryCall("review.affected_records", {**ids, **window, "record": None}),
         QueryCall("review.alerts", {**ids, **window}),
         QueryCall("review.changes", window),

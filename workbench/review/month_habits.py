@@ -32,9 +32,14 @@ def habit_measures(ground: Ground) -> list[Measure]:
     ]
 
 
+def ended_since(runs: pd.DataFrame, ground: Ground) -> pd.DataFrame:
+    """Return the runs that ended in the month, whenever they were planned or began: each belongs to one month."""
+    return runs[runs["finished_at"] >= ground.request.since]
+
+
 def ignored_failures(ground: Ground, acts: pd.DataFrame) -> Measure:
-    """Return the longest row of failures in which no person did anything; rules in `trust`."""
-    runs, name = ground.table("runs"), STREAK
+    """Return the longest row of failures that ended in the month and in which no person did anything; see `trust`."""
+    runs, name = ended_since(ground.table("runs"), ground), STREAK
     if runs.empty:
         return unknown(name, "nothing ran", query="review.runs")
     streaks = failure_streaks(runs, acts)
@@ -71,7 +76,7 @@ def budget_measures(ground: Ground) -> Iterator[Measure]:
             "error budget", "the registry states no objective_percent", query="review.outcomes"
         )
         return
-    counted_runs = with_ages(ground)
+    counted_runs = ended_since(with_ages(ground), ground)
     for one in known:
         mine = counted_runs[counted_runs["automation_id"].isin(one.automation_ids)]
         tally = Tally(int(mine["is_failed"].astype(bool).sum()), len(mine))

@@ -140,9 +140,12 @@ def _leaks(ground: Ground, holds: pd.DataFrame) -> Measure:
             ground.request, hold_id=hold["hold_id"], automation_ids=ids, paused_at=paused_at
         )
         found = audit_pause(Ground(asked, ground.tables), hold)
+        starts, writes = found.leaked_starts, found.leaked_writes
+        starts = starts[starts["started_at"] >= ground.request.since]
+        writes = writes[writes["changed_at"] >= ground.request.since]
         # Two holds over one automation leak the same run and the same change.
-        leaked |= {tuple(row) for row in found.leaked_starts[_RUN].itertuples(index=False)}
-        leaked |= {tuple(row) for row in found.leaked_writes[_CHANGE].itertuples(index=False)}
+        leaked |= {tuple(row) for row in starts[_RUN].itertuples(index=False)}
+        leaked |= {tuple(row) for row in writes[_CHANGE].itertuples(index=False)}
     remark = f"under {counted(len(standing), 'hold')}" if len(standing) else "nothing was paused"
     return Measure(LEAKS, str(len(leaked)), count=len(standing), remark=remark, query="review.runs")
 
