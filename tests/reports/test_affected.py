@@ -15,7 +15,7 @@ from tests.control.test_keys import a_person
 from tests.reports import hostile
 from tests.reports import little_incident as story
 from workbench.cli import main
-from workbench.cli.affected import NOT_NAMED, _cells
+from workbench.cli.affected import NOT_NAMED, _cells, _half_words
 from workbench.clock import to_text
 from workbench.control import Control
 from workbench.control.enrolling_keys import Enrolment, enrol_key
@@ -146,13 +146,18 @@ def test_the_list_runs_few_queries_and_says_what_the_whole_review_says(
 def test_who_verified_is_a_name_or_said_to_be_none(
     verified_at: str | None, verified_by: str | None, said: str
 ) -> None:
-    """A source that gives only the instant names nobody, and one that gives only a name gives no verification."""
+    """An instant alone names nobody, a name alone is no verification, and who is one of two persons is named."""
     row = {
         "record_type": "invoice", "record_id": "1", "changed_at": story.at(0), "change": "update", "written": "",
         "run_id": "r", "attempt": 1, "blocks": False, "duplicate": "", "verified_by": verified_by,
         "verified_at": pd.Timestamp(verified_at) if verified_at else pd.NaT,
     }  # fmt: skip
-    assert said in _cells(row)
+    assert said in _cells(row, {})
+    half = pd.DataFrame([{**row, "run_id": "other", "verified_by": "bo", "persons_lacking": 1}])
+    assert said in _cells(row, _half_words(half))
+    half = pd.DataFrame([{**row, "verified_by": "bo", "persons_lacking": 1}])
+    expected = "NO, but by bo: 1 more person" if said == "NO" else said
+    assert expected in _cells(row, _half_words(half))
 
 
 def test_refusals_of_the_command_line_say_what_to_do(command_line: Any) -> None:

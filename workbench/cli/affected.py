@@ -93,6 +93,7 @@ def _document(ledger: Ledger, changes: pd.DataFrame) -> dict[str, Any]:
         "blocking_count": int(ledger.changes["blocks"].sum()),
         "clean_up": row_documents(clean_up(ledger.changes)),
         "duplicates": row_documents(duplicates(ledger.changes)),
+        "verified_by_too_few": row_documents(ledger.half),
         "changes": row_documents(changes),
     }
 
@@ -112,13 +113,14 @@ def _show(ledger: Ledger, changes: pd.DataFrame) -> None:
         click.echo(f"Shown: {len(changes):,} of {count:,}, as you asked.")
     rows = shown(changes)
     left = clean_up(ledger.changes)
+    half = _half_words(ledger.half)
     todo = dict(zip(left["reversibility"], left["what_to_do"], strict=True))
     for name in RANKED:
         mine = rows[rows["reversibility"] == name]
         if mine.empty:
             continue
         click.echo(f"\n{name}: {todo.get(name, 'all of it is verified')}")
-        click.echo(table(_HEADERS, [_cells(row) for row in mine.to_dict("records")]))
+        click.echo(table(_HEADERS, [_cells(row, half) for row in mine.to_dict("records")]))
     _say_gaps(ledger)
     if blocking:
         first = shown(ledger.changes).to_dict("records")[0]
@@ -142,10 +144,25 @@ _HEADERS = [
 ]
 
 
-def _cells(row: Mapping[Any, Any]) -> list[str]:
+_NAMES = ("record_type", "record_id", "changed_at", "run_id")
+
+
+def _half_words(half: pd.DataFrame) -> dict[tuple[Any, ...], str]:
+    """Return who verified what still needs more persons, by change: `NO, but by ann: 1 more person`."""
+    return {
+        tuple(row[name] for name in _NAMES): (
+            f"NO, but by {row['verified_by']}: {row['persons_lacking']} more "
+            f"{'person' if row['persons_lacking'] == 1 else 'persons'}"
+        )
+        for row in half.to_dict("records")
+    }
+
+
+def _cells(row: Mapping[Any, Any], half: Mapping[tuple[Any, ...], str]) -> list[str]:
     is_open = str(row["verified_at"]) == "NaT"
     by = row["verified_by"] if isinstance(row["verified_by"], str) and row["verified_by"] else ""
-    verified = "NO" if is_open else f"{when(row['verified_at'])} by {by or NOT_NAMED}"
+    named = tuple(row[name] for name in _NAMES)
+    verified = half.get(named, "NO") if is_open else f"{when(row['verified_at'])} by {by or NOT_NAMED}"
     return [
         f"{row['record_type']}/{row['record_id']}",
         when(row["changed_at"]),

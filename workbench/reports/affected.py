@@ -16,7 +16,7 @@ from workbench.reports.opened import gather
 from workbench.reports.parameters import check_parameters
 from workbench.reports.restart import NAME
 from workbench.review.check_freshness import stale_tables
-from workbench.review.check_records import records_since_onset
+from workbench.review.check_records import by_too_few, records_since_onset
 from workbench.review.ground import Ground
 from workbench.review.request import ReviewRequest
 from workbench.review.restart import ledger_queries
@@ -33,6 +33,7 @@ class Ledger:
 
     Attributes:
         changes: one row per change, with who verified it, whether it blocks, and what it repeats.
+        half: open changes that fewer persons verified than policy asks: who did, and how many lack.
         version: of the warehouse that the changes were read from; who verifies names it.
         is_whole: the sources of records were loaded far enough to say that this is all there was.
         answered_by: who says that nothing was written, where no source does; empty where nobody's word stands.
@@ -40,6 +41,7 @@ class Ledger:
 
     request: ReviewRequest
     changes: pd.DataFrame
+    half: pd.DataFrame
     version: int
     is_whole: bool
     answered_by: str = ""
@@ -68,9 +70,11 @@ def read_ledger(control: Control, settings: Settings, *, subject: str) -> Ledger
     """Return the ledger of a hold, or of the newest hold on a scope, standing or over; raises NotFound or NoMatch."""
     ground, version = _ground(control, settings, _wish(control.state(), subject))
     stale = stale_tables(ground)
+    changes = records_since_onset(ground)
     return Ledger(
         ground.request,
-        records_since_onset(ground),
+        changes,
+        half=by_too_few(ground, changes),
         version=version,
         is_whole=TABLE not in stale,
         answered_by=answer_of(ground, stale),

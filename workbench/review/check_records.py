@@ -57,14 +57,18 @@ def check_records(ground: Ground) -> Finding:
 
 def _words(ground: Ground, records: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return what persons said that does not show in the rows: too few of them, taken back, or that there are none."""
-    half = half_verified(
-        records, ground.table(VERIFICATIONS), as_of=ground.as_of, needed=ground.verifier_count
-    )
     return {
-        "Verified by fewer persons than policy asks": half,
+        "Verified by fewer persons than policy asks": by_too_few(ground, records),
         "Verifications that were taken back": withdrawn_table(records, ground.table(WITHDRAWN)),
         "Who said that nothing was written": said_none_table(ground),
     }
+
+
+def by_too_few(ground: Ground, records: pd.DataFrame) -> pd.DataFrame:
+    """Return the open changes that fewer persons verified than policy asks; see `half_verified` for the columns."""
+    return half_verified(
+        records, ground.table(VERIFICATIONS), as_of=ground.as_of, needed=ground.verifier_count
+    )
 
 
 def records_since_onset(ground: Ground) -> pd.DataFrame:

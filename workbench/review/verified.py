@@ -95,14 +95,13 @@ def half_verified(
 ) -> pd.DataFrame:
     """Return the open changes that somebody verified, by fewer persons than policy asks: by whom, and how many more."""
     known = _by_content(words[words["verified_at"] <= as_of])
-    columns = ["record_type", "record_id", "run_id", "verified_by", "persons_lacking"]
+    names = ["record_type", "record_id", "changed_at", "run_id"]
     rows = []
     for _, row in records[records["verified_at"].isna()].iterrows():
         if said := known.get((key_of(row), content_of(row)), []):
             by = " and ".join(one["verified_by"] for one in said)
-            named = [row["record_type"], row["record_id"], row["run_id"]]
-            rows.append([*named, by, needed - len(said)])
-    return pd.DataFrame(rows, columns=columns)
+            rows.append([*(row[name] for name in names), by, needed - len(said)])
+    return pd.DataFrame(rows, columns=[*names, "verified_by", "persons_lacking"])
 
 
 def key_of(row: pd.Series[Any]) -> tuple[str, ...]:
