@@ -162,7 +162,9 @@ def _cells(row: Mapping[Any, Any], half: Mapping[tuple[Any, ...], str]) -> list[
     is_open = str(row["verified_at"]) == "NaT"
     by = row["verified_by"] if isinstance(row["verified_by"], str) and row["verified_by"] else ""
     named = tuple(row[name] for name in _NAMES)
-    verified = half.get(named, "NO") if is_open else f"{when(row['verified_at'])} by {by or NOT_NAMED}"
+    verified = (
+        half.get(named, "NO") if is_open else f"{when(row['verified_at'])} by {by or NOT_NAMED}"
+    )
     return [
         f"{row['record_type']}/{row['record_id']}",
         when(row["changed_at"]),

@@ -20,7 +20,7 @@ from workbench.review.thresholds import ReviewThresholds
 HOLDS_LOOKBACK = timedelta(days=84)
 """Holds and action items that were opened before the month may still stand in it."""
 RUNS_LOOKBACK = timedelta(days=7)
-"""A run that was planned or began before the month may start, end or write in it; each measure counts those of its own."""
+"""A run that was planned or began before the month may start, end or write in it; each measure counts its own."""
 RESTS_ON: Mapping[str, str] = {
     "review.runs": "run",
     "review.outcomes": "run",
