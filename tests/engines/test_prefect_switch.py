@@ -703,6 +703,51 @@ def test_a_limit_that_is_there_already_is_set_to_nought(
     assert server.deployment("orders")["global_concurrency_limit"]["limit"] == 0
 
 
+def _limit_readings(server: PrefectServer) -> int:
+    return sum(path == "/v2/concurrency_limits/filter" for path, _ in server.asked)
+
+
+def test_many_targets_do_not_read_all_limits_each(ground: Ground, server: PrefectServer) -> None:
+    """Between plan and reading back the limits are read once, for all; two questions a target were seconds."""
+    for number in range(40):
+        server.deploy(f"job-{number}")
+    plan = ground.engine.plan_pause([EVERYTHING], Mode.DRAIN)
+    server.asked.clear()
+    assert set(ground.carry_out(plan)) == {CallResult.DONE}
+    assert _limit_readings(server) == 1
+    assert len(server.asked) == len(plan.calls) + 1
+    assert set(ground.engine.verify(plan).unmet) == set()
+
+
+def test_a_server_that_makes_no_limits_is_not_asked_for_them_again_and_again(
+    ground: Ground, server: PrefectServer
+) -> None:
+    """Where every limit is refused, they are looked for once and each target gets its half stop."""
+    for number in range(10):
+        server.deploy(f"job-{number}")
+    plan = ground.engine.plan_pause([EVERYTHING], Mode.DRAIN)
+    server.overrides["/v2/concurrency_limits/"] = lambda _: httpx.Response(403, json={})
+    server.asked.clear()
+    ground.carry_out(plan)
+    assert _limit_readings(server) == 1
+    assert all(row["paused"] for row in server.deployments)
+
+
+def test_a_limit_that_is_gone_by_now_is_no_pause(ground: Ground, server: PrefectServer) -> None:
+    """Deleted by somebody since it was read: the call is refused, nothing is claimed, and the next plan makes it."""
+    server.limits.append(
+        {"id": new_id(), "name": f"{HOLD_LIMIT}{server.deployment('orders')['id']}", "limit": 0, "active": True}
+    )  # fmt: skip
+    plan = ground.engine.plan_pause(ground.scope("orders"), Mode.DRAIN)
+    server.limits.clear()
+    (outcome,) = [ground.engine.apply(call, NOTE) for call in plan.calls]
+    assert outcome.result is not CallResult.DONE
+    assert ground.engine.verify(plan).unmet
+    again = pause(ground, ground.scope("orders")[0])
+    assert ground.engine.verify(again).unmet == {}
+    assert [one["limit"] for one in server.limits] == [0]
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [

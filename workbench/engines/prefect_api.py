@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +20,11 @@ PAGE = 200
 MAX_PAGES = 5_000
 """A million rows; more means that the paging goes round in circles."""
 
+ASKED_AT_ONCE = 16
+"""Questions side by side: one after another fifty of 50 ms would keep a pause waiting for seconds."""
+
+LIMITS = "/v2/concurrency_limits/"
+
 
 class PrefectApi:
     """Questions to one server.
@@ -29,6 +36,9 @@ class PrefectApi:
     def __init__(self, client: JsonClient) -> None:
         """Ask through this client; nothing is asked yet."""
         self.client, self.place = client, client.place
+        self._limits: dict[str, Row] = {}
+        self._was_read_again = False
+        self._reading = threading.Lock()
 
     def version(self) -> str:
         """Return the server's version; raises EngineError where the answer is none."""
@@ -60,6 +70,29 @@ class PrefectApi:
         """Give the rows whose column is one of these values, in as many questions as it takes."""
         for at in range(0, len(values), PAGE):
             yield from self.pages(path, {table: {column: {"any_": list(values[at : at + PAGE])}}})
+
+    def answers(self, path: str, bodies: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+        """Give the rows of several questions, asked side by side."""
+        with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+            for answer in pool.map(lambda body: self.client.post(path, dict(body)), bodies):
+                yield from self.listed(answer)
+
+    def read_limits(self) -> dict[str, Row]:
+        """Read the limits by name, and remember them for the calls that follow."""
+        found = {str(one["name"]): one for one in self.pages(f"{LIMITS}filter", {})}
+        self._limits, self._was_read_again = found, False
+        return found
+
+    def limit_named(self, name: str, *, is_remembered: bool = False) -> Row | None:
+        """Return a limit as it was last read; one that was not there then is looked for once more, for all in line.
+
+        What is remembered may be gone by now: the server then refuses its id, and the call is planned anew.
+        """
+        with self._reading:
+            if not (is_remembered or name in self._limits or self._was_read_again):
+                self.read_limits()
+                self._was_read_again = True
+            return self._limits.get(name)
 
     def count(self, path: str, body: Mapping[str, Any]) -> int:
         """Return how many rows a filter has."""

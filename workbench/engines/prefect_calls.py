@@ -14,14 +14,13 @@ from datetime import timedelta
 from typing import Any
 
 from workbench.engines.http import Answer
-from workbench.engines.prefect_api import PrefectApi, Row
+from workbench.engines.prefect_api import LIMITS, PrefectApi, Row
 from workbench.engines.prefect_readings import Found
 from workbench.engines.prefect_sight import HOLD_LIMIT, quoted
 from workbench.engines.prefect_words import HELD, OURS, Phase, instant_of
 from workbench.engines.switching import NativeCall, Note
 from workbench.records import Mode
 
-LIMITS = "/v2/concurrency_limits/"
 SOON = timedelta(minutes=1)
 """A run that is due within this may be in a worker's hands: workers take runs some seconds before their time."""
 
@@ -216,7 +215,7 @@ def ready(api: PrefectApi, call: NativeCall, *, note: Note) -> NativeCall | str:
         return (
             "the deployment still has our limit, which stays until it is open; send the plan again"
         )
-    if call.path == LIMITS and str(body["name"]) in _names_of_limits(api):
+    if call.path == LIMITS and api.limit_named(str(body["name"]), is_remembered=True):
         path = f"{LIMITS}{quoted(str(body['name']))}"
         return replace(call, method="PATCH", path=path, body={"limit": 0, "active": True})
     linked = str(body.get("global_concurrency_limit_id", ""))
@@ -245,7 +244,7 @@ def _is_linked(api: PrefectApi, target_id: str) -> bool:
 def _linked(api: PrefectApi, call: NativeCall, name: str) -> NativeCall | str:
     """Return the call with the id of our limit; where the server will have no limit, with the schedules alone."""
     body = dict(call.body or {})
-    limit = _names_of_limits(api).get(name)
+    limit = api.limit_named(name)
     if limit is None:
         answer = api.client.send("POST", LIMITS, body={"name": name, "limit": 0, "active": True})
         if answer.status in (400, 401, 403, 404, 405, 422):
@@ -255,10 +254,6 @@ def _linked(api: PrefectApi, call: NativeCall, name: str) -> NativeCall | str:
         if "id" not in limit:
             return f"the limit {name} could not be made ({answer.status}); send the plan again"
     return replace(call, body={**body, "global_concurrency_limit_id": limit["id"]})
-
-
-def _names_of_limits(api: PrefectApi) -> dict[str, Row]:
-    return {str(one["name"]): one for one in api.pages(f"{LIMITS}filter", {})}
 
 
 def refusal_in(answer: Answer) -> str:

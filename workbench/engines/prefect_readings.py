@@ -24,7 +24,7 @@ IN_FLIGHT = ("RUNNING", "PENDING", "PAUSED", "CANCELLING")
 SOONEST = "NEXT_SCHEDULED_START_TIME_ASC"
 
 MOST_ASKED = 50
-"""Deployments whose next start is asked for one by one; for the others it is not told."""
+"""Deployments whose next start is asked for, each by itself; for the others it is not told."""
 
 _WORKING = (Phase.RUNNING, Phase.HANDED_OVER, Phase.RETRYING)
 
@@ -160,14 +160,14 @@ def _runs_of(api: PrefectApi, sight: Sight, target_ids: Sequence[str]) -> Iterat
     ids = [one.removeprefix("deployment:") for one in target_ids if one.startswith("deployment:")]
     # No start is planned for these, so whatever is there was made by hand.
     paused = [one for one in ids if sight.deployments[one].get("paused")]
+    waiting = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
     for at in range(0, len(paused), PAGE):
-        wanted = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
         chosen = {"deployments": {"id": {"any_": paused[at : at + PAGE]}}}
-        yield from api.pages("/flow_runs/filter", {**wanted, **chosen})
-    for one in [one for one in ids if one not in paused][:MOST_ASKED]:
-        wanted = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
-        body = {**wanted, "deployments": {"id": {"any_": [one]}}, "limit": 1, "sort": SOONEST}
-        yield from api.listed(api.client.post("/flow_runs/filter", body))
+        yield from api.pages("/flow_runs/filter", {**waiting, **chosen})
+    asked = [one for one in ids if one not in set(paused)][:MOST_ASKED]
+    soonest = {**waiting, "limit": 1, "sort": SOONEST}
+    bodies = [{**soonest, "deployments": {"id": {"any_": [one]}}} for one in asked]
+    yield from api.answers("/flow_runs/filter", bodies)
 
 
 def _questions(target_ids: Sequence[str]) -> list[dict[str, Any]]:

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from workbench.engines.prefect_api import PrefectApi, Row
+from workbench.engines.prefect_api import LIMITS, PrefectApi, Row
 from workbench.engines.prefect_calls import (
-    LIMITS,
     drop_call,
     path_of,
     put_off_call,

@@ -142,7 +142,7 @@ def look(api: PrefectApi, scopes: Sequence[EngineScope], *, at: datetime) -> Sig
         flows={str(one["id"]): str(one["name"]) for one in api.pages("/flows/filter", {})},
         deployments={str(one["id"]): one for one in api.pages("/deployments/filter", {})},
         pools=pools,
-        limits={str(one["name"]): one for one in api.pages("/v2/concurrency_limits/filter", {})},
+        limits=api.read_limits(),
         queues={
             f"{pool}/{one['name']}": one
             for pool in sorted(wanted & set(pools))
