@@ -146,7 +146,7 @@ def served(answer: Answer, address: str) -> Iterator[tuple[str, list[str]]]:
                 found = answer(request)
             self._say(found.status_code, found.headers, found.content)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _answer  # noqa: N815
+        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _answer  # noqa: N815 - names that http.server looks for
 
         def _say(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
             self.send_response(status)
