@@ -18,6 +18,7 @@ import httpx
 from benchmarks.cold import run_as
 from benchmarks.measure import Figure, Target, of_rounds
 from tests.engines.fake_airflow import FakeAirflow, MovingClock
+from tests.engines.fake_temporal import FakeTemporal
 from tests.engines.prefect_server import PrefectServer
 from workbench.clock import SystemClock
 from workbench.control import open_control
@@ -36,7 +37,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 def measure(root: Path) -> list[Figure]:
     """Pause everything from a shell, by turns with one bare call for each target, on loopback."""
-    return [measured(root / kind, kind) for kind in ("airflow", "prefect")]
+    return [measured(root / kind, kind) for kind in ("airflow", "prefect", "temporal")]
 
 
 def measured(root: Path, kind: str) -> Figure:
@@ -68,6 +69,11 @@ def an_engine(kind: str) -> tuple[Answer, str]:
         airflow = FakeAirflow(MovingClock(SystemClock().now()), needs_token=False)
         airflow.add(*names())
         return airflow.answer, "http://airflow.example:8080"
+    if kind == "temporal":
+        temporal = FakeTemporal()
+        for name in names():
+            temporal.add_schedule(f"every-{name}", name)
+        return temporal.answer, "http://temporal.example:7243"
     prefect = PrefectServer()
     prefect.schedules_planned = 0
     for name in names():

@@ -18,7 +18,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "ROUNDS", 1)
 
 
-def test_both_engines_are_paused_from_a_shell(tmp_path: Path) -> None:
+def test_each_engine_is_paused_from_a_shell(tmp_path: Path) -> None:
     """Every target is confirmed in each, with fewer calls than a target would take one by one."""
     for figure in delivery.measure(tmp_path):
         assert figure.is_reached

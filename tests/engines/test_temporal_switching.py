@@ -529,7 +529,7 @@ def test_of_very_many_runs_the_rest_is_taken_from_the_list(
     server: FakeTemporal, engine: Temporal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No pause waits for thousands of questions: beyond a bound the list counts, and the reading says so."""
-    monkeypatch.setattr("workbench.engines.temporal_found.MAX_ASKED", 2)
+    monkeypatch.setattr("workbench.engines.temporal_answers.MAX_ASKED", 2)
     for _ in range(4):
         server.begin("orders")
     plan, _ = paused(engine, ORDERS, Mode.FREEZE)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from workbench.clock import Clock
 from workbench.delivery import kept
+from workbench.engines.at_once import side_by_side
 from workbench.engines.interface import EngineSwitch
 from workbench.engines.switching import CallOutcome, NativeCall, Plan, Verification
 from workbench.store.log import Draft
 from workbench.store.state import State
 from workbench.store.store import Change, Command, Store
-
-CALLS_AT_ONCE = 16
-"""Native calls side by side: 200 targets at 50 ms a call take 0.7 s."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +49,8 @@ class Hand:
     ) -> list[CallOutcome]:
         """Send the calls stage by stage, whatever became of the stage before; outcomes in that order."""
         outcomes: list[CallOutcome] = []
-        with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
-            for stage in sorted({call.stage for call in calls}):
-                outcomes += pool.map(send, [call for call in calls if call.stage == stage])
+        for stage in sorted({call.stage for call in calls}):
+            outcomes += side_by_side(send, [call for call in calls if call.stage == stage])
         return outcomes
 
     def record(self, drafts: Sequence[Draft]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
+from workbench.engines.at_once import side_by_side
 from workbench.engines.http import JsonClient
 from workbench.engines.prefect_words import instant_of
 from workbench.errors import EngineError
@@ -19,9 +19,6 @@ PAGE = 200
 
 MAX_PAGES = 5_000
 """A million rows; more means that the paging goes round in circles."""
-
-ASKED_AT_ONCE = 16
-"""Questions side by side: one after another fifty of 50 ms would keep a pause waiting for seconds."""
 
 LIMITS = "/v2/concurrency_limits/"
 
@@ -73,9 +70,8 @@ class PrefectApi:
 
     def answers(self, path: str, bodies: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
         """Give the rows of several questions, asked side by side."""
-        with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
-            for answer in pool.map(lambda body: self.client.post(path, dict(body)), bodies):
-                yield from self.listed(answer)
+        for answer in side_by_side(lambda body: self.client.post(path, dict(body)), bodies):
+            yield from self.listed(answer)
 
     def read_limits(self) -> dict[str, Row]:
         """Read the limits by name, and remember them for the calls that follow."""

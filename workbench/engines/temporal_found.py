@@ -14,21 +14,17 @@ from typing import Any
 
 from workbench.clock import Clock
 from workbench.engines.switching import EngineScope, ScopeKind
+from workbench.engines.temporal_answers import ALL, Answers, RunsOf, is_askable
 from workbench.engines.temporal_asking import Namespace
-from workbench.engines.temporal_schedules import Limit, Switch, limit_of, switch_of
+from workbench.engines.temporal_schedules import Limit, Switch, limit_of
 from workbench.engines.temporal_words import (
-    OPEN_QUERY,
     attribute,
     instant_of,
-    parts_of,
     quoted,
     run_id_of,
     type_of,
     word_of,
 )
-
-MAX_ASKED = 200
-"""Runs in flight that are asked about one by one; of more, the rest is taken from the list."""
 
 _WORKING = ("STARTED", "CANCEL_REQUESTED", "PAUSE_REQUESTED")
 
@@ -60,7 +56,7 @@ class OpenRun:
     @property
     def is_askable(self) -> bool:
         """Whether the server's HTTP interface can name it."""
-        return "/" not in parts_of(self.run_id)[0]
+        return is_askable(self.run_id)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -110,16 +106,22 @@ class Finding:
 
     namespace: Namespace
     clock: Clock
-    _listed: list[dict[str, Any]] | None = None
-    _switches: dict[str, Switch | None] = field(default_factory=dict)
+    _answers: Answers = field(init=False)
     _targets: dict[str, Native] = field(default_factory=dict)
     _members: dict[str, list[str]] = field(default_factory=dict)
     _missing: dict[str, str] = field(default_factory=dict)
-    _asked_count: int = 0
     _unasked_count: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin without an answer."""
+        self._answers = Answers(self.namespace, self.clock)
 
     def find(self, scopes: Sequence[EngineScope]) -> Found:
         """Return the targets of these scopes as they are now."""
+        self._answers.fetch(
+            [one for scope in scopes for one in self._known_ids(scope)],
+            [one for scope in scopes if (one := self._known_runs(scope)) is not None],
+        )
         for scope in scopes:
             self._members.setdefault(scope.key, [])
             self._look(scope)
@@ -130,11 +132,29 @@ class Finding:
         """Return one run in flight as it is now, or None where it is over or gone."""
         return self._asked(run_id)
 
+    def _known_ids(self, scope: EngineScope) -> list[str]:
+        """Return the schedules that a scope needs, as far as the list of schedules says so."""
+        if scope.kind in (ScopeKind.ENGINE, ScopeKind.CATEGORY):
+            return self._ids()
+        if scope.kind is ScopeKind.RUN:
+            return []
+        if scope.kind is ScopeKind.WORKFLOW and (ids := self._ids(scope.key)):
+            return ids
+        return [one for one in (scope.key, self._named(scope.key)) if one in self._ids()]
+
+    def _known_runs(self, scope: EngineScope) -> RunsOf | None:
+        """Return the list of runs that a scope needs, as far as the list of schedules says so."""
+        if scope.kind is ScopeKind.ENGINE:
+            return ALL
+        if scope.kind is ScopeKind.WORKFLOW and self._ids(scope.key):
+            return RunsOf(kind=scope.key)
+        return None
+
     def _look(self, scope: EngineScope) -> None:
         key = scope.key
         if scope.kind is ScopeKind.ENGINE:
             self._add_schedules(scope, self._ids())
-            self._add_runs(scope, OPEN_QUERY)
+            self._add_runs(scope, ALL)
         elif scope.kind is ScopeKind.CATEGORY:
             self._look_at_queue(scope)
         elif scope.kind is ScopeKind.RUN:
@@ -143,7 +163,7 @@ class Finding:
             self._add_schedules(scope, self._ids(key))
             if not self._ids(key):
                 self._add(scope, Native(f"workflow:{key}", key))
-            self._add_runs(scope, f"WorkflowType = {quoted(key)} AND {OPEN_QUERY}")
+            self._add_runs(scope, RunsOf(kind=key))
         else:
             schedule_id = key if scope.kind is ScopeKind.TRIGGER else self._named(key)
             if not self._add_schedules(scope, [schedule_id]):
@@ -155,11 +175,12 @@ class Finding:
                     f"in the namespace {self.namespace.name}; look for its name there"
                 )
                 return
-            by = f"TemporalScheduledById = {quoted(schedule_id)}"
-            self._add_runs(scope, f"{by} AND {OPEN_QUERY}")
+            self._add_runs(scope, RunsOf(schedule_id=schedule_id))
 
     def _look_at_queue(self, scope: EngineScope) -> None:
-        here = [one for one in map(self._switch, self._ids()) if one and one.queue == scope.key]
+        here = [
+            one for one in map(self._answers.switch, self._ids()) if one and one.queue == scope.key
+        ]
         self._add_schedules(scope, [one.schedule_id for one in here])
         limit = limit_of(self.namespace, scope.key)
         query = f"TaskQueue = {quoted(scope.key)}"
@@ -171,7 +192,7 @@ class Finding:
             )
             return
         self._add(scope, Native(f"task_queue:{scope.key}", scope.key, limit=limit))
-        self._add_runs(scope, f"{query} AND {OPEN_QUERY}")
+        self._add_runs(scope, RunsOf(queue=scope.key))
 
     def _look_at_run(self, scope: EngineScope) -> None:
         run = self._asked(scope.key)
@@ -189,16 +210,11 @@ class Finding:
             return False
         return any(self.namespace.executions(f"WorkflowType = {quoted(key)}", limit=1))
 
-    def _rows(self) -> list[dict[str, Any]]:
-        if self._listed is None:
-            self._listed = self.namespace.schedules()
-        return self._listed
-
     def _ids(self, kind: str | None = None) -> list[str]:
         """Return the ids of every schedule, or of those that start a workflow type."""
         return [
             str(row.get("scheduleId"))
-            for row in self._rows()
+            for row in self._answers.schedules()
             if kind in (None, ((row.get("info") or {}).get("workflowType") or {}).get("name"))
         ]
 
@@ -207,15 +223,8 @@ class Finding:
         kind, _, schedule_id = key.partition("/")
         return schedule_id if schedule_id in self._ids(kind) else key
 
-    def _switch(self, schedule_id: str) -> Switch | None:
-        if schedule_id not in self._switches:
-            self._switches[schedule_id] = switch_of(
-                self.namespace, schedule_id, now=self.clock.now()
-            )
-        return self._switches[schedule_id]
-
     def _add_schedules(self, scope: EngineScope, ids: Sequence[str]) -> bool:
-        found = [one for one in map(self._switch, ids) if one is not None]
+        found = [one for one in map(self._answers.switch, ids) if one is not None]
         for one in found:
             name = f"{one.kind}/{one.schedule_id}"
             self._add(scope, Native(f"schedule:{one.schedule_id}", name, switch=one))
@@ -225,11 +234,10 @@ class Finding:
         self._targets.setdefault(target.target_id, target)
         self._members[scope.key].append(target.target_id)
 
-    def _add_runs(self, scope: EngineScope, query: str) -> None:
+    def _add_runs(self, scope: EngineScope, of: RunsOf) -> None:
         """Add each run in flight, those that only their schedule knows of yet included."""
-        runs = {
-            run.run_id: run for run in map(self._as_it_is, self.namespace.executions(query)) if run
-        }
+        found = map(self._as_it_is, self._answers.open_runs(of))
+        runs = {run.run_id: run for run in found if run}
         switches = [self._targets[one].switch for one in self._members[scope.key]]
         for switch in filter(None, switches):
             for run_id in switch.running_ids:
@@ -240,15 +248,14 @@ class Finding:
 
     def _as_it_is(self, row: Mapping[str, Any]) -> OpenRun | None:
         listed = self._from_list(row)
-        if not listed.is_askable or self._asked_count >= MAX_ASKED:
+        if not listed.is_askable or not self._answers.is_asked(listed.run_id):
             self._unasked_count += 1
             return listed
         return self._asked(listed.run_id)
 
     def _asked(self, run_id: str) -> OpenRun | None:
         """Return a run as it is now, or None where it is over or gone."""
-        self._asked_count += 1
-        found = self.namespace.run(run_id)
+        found = self._answers.run(run_id)
         row = (found or {}).get("workflowExecutionInfo") or {}
         if found is None or not row or row.get("closeTime"):
             return None

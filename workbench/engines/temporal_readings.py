@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from workbench.engines.at_once import side_by_side
+from workbench.engines.rows import AuditRow
 from workbench.engines.switching import Reading
 from workbench.engines.temporal_asking import Namespace
 from workbench.engines.temporal_audit import ScheduleAudit
@@ -24,8 +26,9 @@ def readings_of(
     """Return a reading of each target; one that was expected and is over or gone is said to be so."""
     switches = sum(one.switch is not None for one in found.targets.values())
     audit = ScheduleAudit(namespace) if switches <= MAX_WHO else None
+    last = _last_switches(found, audit) if audit else {}
     readings = [
-        Reading(one.target_id, one.name, observed_at=now, **_said(one, found, audit))
+        Reading(one.target_id, one.name, observed_at=now, **_said(one, found, last))
         for one in found.targets.values()
     ]
     readings += [
@@ -36,9 +39,17 @@ def readings_of(
     return tuple(readings)
 
 
-def _said(target: Native, found: Found, audit: ScheduleAudit | None) -> dict[str, Any]:
+def _last_switches(found: Found, audit: ScheduleAudit) -> dict[str, AuditRow | None]:
+    """Return who last switched each schedule, by its id."""
+    ids = [one.switch.schedule_id for one in found.targets.values() if one.switch is not None]
+    return dict(zip(ids, side_by_side(audit.last_switch, ids), strict=True))
+
+
+def _said(
+    target: Native, found: Found, last_switches: Mapping[str, AuditRow | None]
+) -> dict[str, Any]:
     if target.switch is not None:
-        return _of_schedule(target.switch, audit)
+        return _of_schedule(target.switch, last_switches.get(target.switch.schedule_id))
     if target.limit is not None:
         return _of_queue(target.limit)
     if target.run is not None:
@@ -46,8 +57,7 @@ def _said(target: Native, found: Found, audit: ScheduleAudit | None) -> dict[str
     return {"is_paused": None, "note": f"no schedule starts it. {BY_HAND}"}
 
 
-def _of_schedule(switch: Switch, audit: ScheduleAudit | None) -> dict[str, Any]:
-    last = audit.last_switch(switch.schedule_id) if audit else None
+def _of_schedule(switch: Switch, last: AuditRow | None) -> dict[str, Any]:
     said = f". Its note: {switch.notes}" if switch.notes else ""
     return {
         "is_paused": switch.is_paused,
