@@ -15,6 +15,7 @@ from workbench.engines.airflow_calls import end_run, open_pool, unpause, unpause
 from workbench.engines.airflow_client import API, AirflowClient
 from workbench.engines.airflow_state import Look
 from workbench.engines.airflow_words import instant_of
+from workbench.engines.at_once import side_by_side
 from workbench.engines.http import BadStatus
 from workbench.engines.switching import (
     CatchUp,
@@ -69,18 +70,18 @@ def plan_of_resume(
     version: str,
 ) -> Plan:
     """Return the calls for what is as our receipts left it; the rest is in `cannot` and stays as it is."""
-    calls: list[NativeCall] = []
     cannot: dict[str, str] = {}
-    forecast: list[Firing] = []
+    ours: list[tuple[Receipt, Reading]] = []
     for receipt in receipts:
         reading = look.readings.get(receipt.target_id)
         why = _foreign(receipt, reading)
         if why or reading is None:
             cannot[receipt.target_id] = f"Airflow at {client.place} {why}"
-            continue
-        found, firing = _resumed(client, look, receipt=receipt, reading=reading, catch_up=catch_up)
-        calls += found
-        forecast.append(firing)
+        else:
+            ours.append((receipt, reading))
+    resumed = side_by_side(
+        lambda one: _resumed(client, look, receipt=one[0], reading=one[1], catch_up=catch_up), ours
+    )
     wanted = {receipt.target_id for receipt in receipts}
     return Plan(
         "airflow",
@@ -88,9 +89,9 @@ def plan_of_resume(
         tuple(dict.fromkeys(map(scope_of, receipts))),
         None,
         tuple(one for target_id, one in look.readings.items() if target_id in wanted),
-        tuple(sorted(calls, key=lambda call: call.stage)),
+        tuple(sorted((c for calls, _ in resumed for c in calls), key=lambda call: call.stage)),
         cannot=cannot,
-        forecast=tuple(forecast),
+        forecast=tuple(firing for _, firing in resumed),
         members=look.members,
     )
 
@@ -134,8 +135,8 @@ def _backlog(client: AirflowClient, look: Look, *, reading: Reading, catch_up: C
         (later if at is not None and at > now else due).append(run_id)
     dropped = _dropped(look, due, missed=missed, catch_up=catch_up)
     kept = tuple(run_id for run_id in due if run_id not in dropped)
-    side_by_side = int(details.get("max_active_runs") or 0)
-    return Backlog(kept, tuple(dropped), tuple(later), missed, side_by_side)
+    running_at_once = int(details.get("max_active_runs") or 0)
+    return Backlog(kept, tuple(dropped), tuple(later), missed, running_at_once)
 
 
 def _dropped(look: Look, due: Sequence[str], *, missed: int | None, catch_up: CatchUp) -> list[str]:

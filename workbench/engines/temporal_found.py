@@ -148,6 +148,8 @@ class Finding:
             return ALL
         if scope.kind is ScopeKind.WORKFLOW and self._ids(scope.key):
             return RunsOf(kind=scope.key)
+        if scope.kind is ScopeKind.TRIGGER and scope.key in self._ids():
+            return RunsOf(schedule_id=scope.key)
         return None
 
     def _look(self, scope: EngineScope) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from workbench.clock import Clock, to_text
+from workbench.engines.at_once import side_by_side
 from workbench.engines.switching import (
     CatchUp,
     EngineScope,
@@ -43,11 +43,13 @@ class Resuming:
     _cannot: dict[str, str] = field(default_factory=dict)
     _forecast: list[Firing] = field(default_factory=list)
     _runs: dict[str, list[str]] = field(default_factory=dict)
+    _missed: dict[str, int] = field(default_factory=dict)
 
     def plan(self, receipts: Sequence[Receipt]) -> Plan:
         """Return the calls that bring back what these receipts changed."""
         scopes = [_scope_of(receipt.target_id) for receipt in receipts]
         found = Finding(self.namespace, self.clock).find(scopes)
+        self._missed = self._count_missed(receipts, found)
         for receipt in receipts:
             self._open(receipt, found.targets.get(receipt.target_id))
         for kind, run_ids in self._runs.items():
@@ -68,13 +70,25 @@ class Resuming:
             },
         )
 
+    def _count_missed(self, receipts: Sequence[Receipt], found: Found) -> dict[str, int]:
+        """Return how many starts fell into the pause of each schedule that is as we left it."""
+
+        def missed(receipt: Receipt) -> int:
+            schedule_id = receipt.target_id.removeprefix("schedule:")
+            now = self.clock.now()
+            return len(ticks(self.namespace, schedule_id, begin=receipt.opened_at, end=now))
+
+        ours = [one for one in receipts if _is_ours(one, found.targets.get(one.target_id))]
+        paused = [one for one in ours if found.targets[one.target_id].switch is not None]
+        ids = [one.target_id for one in paused]
+        return dict(zip(ids, side_by_side(missed, paused), strict=True))
+
     def _open(self, receipt: Receipt, target: Native | None) -> None:
         if target is None:
             if not receipt.target_id.startswith("run:"):
                 self._cannot[receipt.target_id] = f"Temporal does not have {receipt.name} any more"
             return
-        settings = settings_of(target)
-        if settings != dict(receipt.after):
+        if not _is_ours(receipt, target):
             self._cannot[receipt.target_id] = self._foreign(receipt, target)
             return
         calls = Calls(self.namespace)
@@ -111,8 +125,7 @@ class Resuming:
 
     def _foretell(self, receipt: Receipt, switch: Switch) -> None:
         """Say what a schedule starts at the resume: nothing of what it missed."""
-        now: datetime = self.clock.now()
-        missed = len(ticks(self.namespace, switch.schedule_id, begin=receipt.opened_at, end=now))
+        missed = self._missed[receipt.target_id]
         many = f"{missed} or more" if missed >= MOST_TICKS else str(missed)
         said = [f"{many} starts fell into the pause and are not made up"]
         if switch.next_start_at is not None:
@@ -123,6 +136,11 @@ class Resuming:
         cannot = f"Temporal makes up none of {many} starts by itself" if is_wanted else ""
         words = "; ".join(said)
         self._forecast.append(Firing(receipt.target_id, receipt.name, 0, words, cannot=cannot))
+
+
+def _is_ours(receipt: Receipt, target: Native | None) -> bool:
+    """Tell whether a target is as our receipt left it."""
+    return target is not None and settings_of(target) == dict(receipt.after)
 
 
 def settings_of(target: Native) -> dict[str, Any]:
