@@ -9,8 +9,9 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from tests.review.world import AS_OF, DAY, rows
+from tests.review.world import AS_OF, DAY, Tables, rows
 from workbench.queries import load_query, query_names
+from workbench.review.month import MonthRequest, month_queries
 from workbench.review.request import QueryCall, of_store
 
 WINDOW = {"since": DAY, "as_of": AS_OF}
@@ -31,7 +32,11 @@ class Given:
 
     def table(self, name: str, text: str) -> Given:
         """Add rows of a text table; columns that it leaves out get what a row must have."""
-        frame = rows(text)
+        return self.frame(name, rows(text))
+
+    def frame(self, name: str, frame: pd.DataFrame) -> Given:
+        """Add rows; columns that they leave out get what a row must have."""
+        frame = frame.copy()
         columns = self.connection.table(name).columns
         for column in {"source_id", "batch_id"} - set(frame.columns):
             frame[column] = STORE
@@ -56,3 +61,14 @@ class Given:
 def review_queries() -> Iterator[str]:
     """Return the names of the queries of the review."""
     yield from query_names("review.")
+
+
+def with_month_rows(request: MonthRequest, tables: Tables) -> Tables:
+    """Return a month's tables with what its own queries say of the runs and the holds in them."""
+    given = Given()
+    for name in ("run", "hold", "hold_target"):
+        frame = tables[f"review.{name}s"].dropna(axis="columns", how="all")
+        if len(frame):
+            given.frame(name, frame)
+    calls = [call for call in month_queries(request) if call.name.startswith("month.")]
+    return {**tables, **{call.name: given.ask(call.name, **call.parameters) for call in calls}}

@@ -1,4 +1,4 @@
-"""What every review query promises: one statement, honest header, bounded window, portable SQL, total order."""
+"""What every query of a review promises: one statement, honest header, bounded window, portable SQL, total order."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import duckdb
 import pytest
 
 from tests.queries.given import STORE, TRIAGE, WINDOW, Given
-from tests.review.world import DAY, request
+from tests.review.world import AS_OF, DAY, request
 from workbench.queries import load_query, query_names
 from workbench.review.ground import COLUMNS
 from workbench.review.incident import incident_queries
+from workbench.review.month import MonthRequest, month_queries
 from workbench.review.request import of_store, registry_queries
 
-NAMES = query_names("review.")
+NAMES = [*query_names("review."), *query_names("month.")]
 PARAMETERS = {
     **WINDOW,
     **TRIAGE,
@@ -22,6 +23,7 @@ PARAMETERS = {
     "providers": ["acme"],
     "record": None,
     "store_id": STORE,
+    "ended_since": DAY,
 }
 KEYS = {
     "review.registered_automations": "automation_id",
@@ -43,6 +45,9 @@ KEYS = {
     "review.pause_in_flight": "hold_id source_id run_id",
     "review.watermarks": "source_id table_name",
     "review.serving_sources": "table_name source_id provider",
+    "month.held_runs": "source_id run_id",
+    "month.failures": "source_id run_id",
+    "month.outcomes": "automation_id status error_message started_at",
 }
 
 
@@ -83,7 +88,10 @@ def test_the_order_is_total(name: str) -> None:
 
 def test_what_a_review_asks_for_is_what_there_is() -> None:
     """The calls of a review give each query exactly its parameters, and no review query is left over."""
-    calls = [*incident_queries(request()), *registry_queries(DAY)]
+    month = MonthRequest(
+        "2026-11", DAY, AS_OF, AS_OF, categories={"commerce": ("triage",)}, environment=None
+    )
+    calls = [*incident_queries(request()), *registry_queries(DAY), *month_queries(month)]
     for call in calls:
         call = of_store(call, STORE)
         assert set(call.parameters) == set(load_query(call.name).parameters), call.name

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tests.queries.given import with_month_rows
 from tests.review.world import (
     AS_OF,
     Tables,
@@ -26,6 +27,7 @@ from workbench.review.month import MonthRequest, assess_month, month_queries, se
 from workbench.review.request import of_store
 
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
+OF_RUNS = ("month.held_runs", "month.failures", "month.outcomes")
 
 
 def asked(**more: Any) -> MonthRequest:
@@ -38,7 +40,9 @@ def asked(**more: Any) -> MonthRequest:
 
 def measures(tables: Tables, category: str = "commerce", **more: Any) -> dict[str, dict[str, Any]]:
     """Return the measures of a category by name."""
-    found = assess_month(asked(**more), loaded(tables)).sections[f"category-{category}"]
+    request = asked(**more)
+    known = with_month_rows(request, loaded(tables))
+    found = assess_month(request, known).sections[f"category-{category}"]
     return {row["measure"]: row for row in found.tables["Measures of the month"].to_dict("records")}
 
 
@@ -148,7 +152,7 @@ def test_leaks_are_counted_under_what_the_hold_covers_alone() -> None:
 def test_a_run_planned_before_the_month_counts_where_it_starts_or_ends() -> None:
     """Planned the evening before and started under the hold it leaks this month; what leaked before is last month's."""
     calls = {one.name: one.parameters for one in month_queries(asked())}
-    for name in ("review.runs", "review.outcomes"):
+    for name in OF_RUNS:
         assert calls[name]["since"] == FIRST - timedelta(days=7)
     early = runs_of("triage", [("10:40", "succeeded", "before"), ("10:52", "succeeded", "planned")])
     early["first_seen_at"] = at("09:00")
@@ -212,13 +216,9 @@ def test_the_budget_of_the_month_takes_the_objective_of_the_registry() -> None:
     """Six failed of 200 at 98 %, where four are allowed: half as much again; without an objective it is not told."""
     assert measures(calm_tables())["error budget"]["figure"] == CANNOT_TELL
     row = {"scope": "automation=triage", "automation_id": "triage", "member_count": 1, "objective_percent": "98"}  # fmt: skip
-    outcomes = [
-        {"source_id": "engine", "run_id": f"o{n}", "automation_id": "triage", "started_at": at("08:00") + timedelta(seconds=n),
-         "finished_at": at("08:00") + timedelta(seconds=n + 1), "is_failed": n < 6}
-        for n in range(200)
-    ]  # fmt: skip
+    spans = [(f"08:00:{n / 10}", "failed" if n < 6 else "succeeded", f"o{n}") for n in range(200)]
     tables = with_rows(calm_tables(), OBJECTIVES, pd.DataFrame([row]))
-    tables = with_rows(tables, "review.outcomes", pd.DataFrame(outcomes))
+    tables["review.runs"] = runs_of("triage", spans)
     found = measures(tables)["error budget of automation=triage"]
     assert found["figure"] == "150.0 % spent"
     assert found["remark"] == "6 failed, 4.0 allowed at 98 %: spent: stay narrow"
@@ -296,7 +296,7 @@ def test_each_query_gets_what_its_header_asks() -> None:
     calls = {call.name: call.parameters for call in named}
     for name, parameters in calls.items():
         assert set(parameters) == set(load_query(name).parameters), name
-    assert calls["review.runs"]["as_of"] == AS_OF
+    assert calls["month.failures"]["as_of"] == AS_OF
     assert calls["review.holds"]["as_of"] == AS_OF + timedelta(days=2)
     assert calls["review.holds"]["since"] < FIRST
 
@@ -373,5 +373,5 @@ def test_a_triggers_hold_answers_no_alert_and_nothing_loaded_is_no_silence() -> 
 def test_the_runs_of_the_stores_environment_count() -> None:
     """A failure in staging spends no budget of production."""
     calls = {one.name: one.parameters for one in month_queries(asked(environment="production"))}
-    for name in ("review.runs", "review.outcomes"):
+    for name in OF_RUNS:
         assert calls[name]["environment"] == "production"

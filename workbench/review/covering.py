@@ -35,20 +35,26 @@ def covered_ids(
 
 def touches(target: str, automations: Mapping[str, Automation]) -> bool:
     """Tell whether a target, written as a scope or as a bare name, is about any of the automations."""
+    return bool(touched_ids(target, automations))
+
+
+def touched_ids(target: str, automations: Mapping[str, Automation]) -> list[str]:
+    """Return the automations that a target is about, written as a scope or as a bare name."""
     if not target:
-        return False
+        return []
     if "=" in target or target == "*":
         try:
             scope = Scope.parse(target)
         except ScopeError:
-            return False
-        return any(scope.covers(a) or scope.names(a.automation_id) for a in automations.values())
-    names = {
-        name
-        for a in automations.values()
-        for name in (a.automation_id, a.provider, a.category, *a.tools)
-    }
-    return target in names - {""}
+            return []
+        return [
+            i for i, a in automations.items() if scope.covers(a) or scope.names(a.automation_id)
+        ]
+    return [
+        i
+        for i, a in automations.items()
+        if target in (a.automation_id, a.provider, a.category, *a.tools)
+    ]
 
 
 def _automation(row: pd.Series[Any]) -> Automation:

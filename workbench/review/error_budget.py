@@ -122,35 +122,62 @@ def budget_sentence(tables: dict[str, pd.DataFrame]) -> str:
 
 def with_ages(ground: Ground) -> pd.DataFrame:
     """Return the outcomes that count, each with its age in seconds of time in which its automation could run."""
-    outcomes = without_refused(ground.table("outcomes"))
-    parts = [outcomes.iloc[:0].assign(age_seconds=pd.Series(dtype="float64"))]
-    for automation_id, mine in outcomes.groupby("automation_id", sort=True):
+    none = ground.table("outcomes").iloc[:0].assign(age_seconds=pd.Series(dtype="float64"))
+    parts = [
+        kept.assign(age_seconds=running_age(_ages(ground, kept["finished_at"]), stopped))
+        for kept, stopped in that_could_run(ground, ground.table("outcomes"))
+    ]
+    return pd.concat([part for part in parts if len(part)] or [none], ignore_index=True)
+
+
+def that_could_run(
+    ground: Ground, outcomes: pd.DataFrame
+) -> Iterator[tuple[pd.DataFrame, list[Stretch]]]:
+    """Give, of each automation, the outcomes that count, and when it could not run.
+
+    What began while it could not is left out, and what the gate refused. Columns that are read: automation_id,
+    started_at, finished_at, is_failed, error_message.
+    """
+    for automation_id, mine in without_refused(outcomes).groupby("automation_id", sort=True):
         stopped = stopped_stretches(ground, str(automation_id), outcomes=mine)
-        began, ended = (
-            (ground.as_of - mine[name]).dt.total_seconds() for name in ("started_at", "finished_at")
-        )
-        kept = mine.assign(age_seconds=running_age(ended, stopped))
-        parts.append(kept[~_inside(began, stopped)])
-    return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+        yield mine[~_inside(_ages(ground, mine["started_at"]), stopped)], stopped
+
+
+def _ages(ground: Ground, instants: pd.Series[pd.Timestamp]) -> pd.Series[float]:
+    return (ground.as_of - instants).dt.total_seconds()
 
 
 def stopped_stretches(
     ground: Ground, automation_id: str, *, outcomes: pd.DataFrame
 ) -> list[Stretch]:
     """Return when the automation could not run, the newest first: each hold but for its narrow restarts."""
-    targets, probations = ground.table("hold_targets"), ground.table(PROBATION)
-    holds = ground.table("holds")[["hold_id", "placed_at", "released_at"]]
-    mine = targets[targets["automation_id"] == automation_id].merge(holds, on="hold_id")
-    if ground.request.hold_id and ground.request.hold_id not in set(mine["hold_id"]):
-        mine = pd.concat([mine, ground.hold.to_frame().T], ignore_index=True)
+    holds, probations = _stops(ground), ground.table(PROBATION)
+    mine = holds[holds["automation_id"] == automation_id]
     let_through = probations[probations["automation_id"] == automation_id]
+    spans = list(zip(mine["hold_id"], mine["since_at"], mine["until_at"], strict=True))
+    if ground.request.hold_id and ground.request.hold_id not in set(mine["hold_id"]):
+        until = ground.hold["released_at"]
+        until = ground.as_of if pd.isna(until) else until
+        spans.append((ground.request.hold_id, ground.hold["placed_at"], until))
     found: list[Stretch] = []
-    for _, hold in mine.iterrows():
-        since = hold[["delivered_at", "recorded_at", "placed_at"]].dropna().iloc[0]
-        until = ground.as_of if pd.isna(hold["released_at"]) else hold["released_at"]
-        own = let_through[let_through["hold_id"] == hold["hold_id"]]
+    for hold_id, since, until in spans:
+        own = let_through[let_through["hold_id"] == hold_id]
         found += _without(_aged(ground, since, until), _let_through(ground, own, outcomes))
     return merged(found)
+
+
+def _stops(ground: Ground) -> pd.DataFrame:
+    """Return from when until when each hold stopped each of its automations; worked out once for each ground."""
+    if "stops" not in ground.memo:
+        holds = ground.table("holds")[["hold_id", "placed_at", "released_at"]]
+        rows = ground.table("hold_targets").merge(holds, on="hold_id")
+        rows["since_at"] = (
+            rows["delivered_at"].fillna(rows["recorded_at"]).fillna(rows["placed_at"])
+        )
+        rows["until_at"] = rows["released_at"].fillna(ground.as_of)
+        ground.memo["stops"] = rows
+    found: pd.DataFrame = ground.memo["stops"]
+    return found
 
 
 def _aged(ground: Ground, since: Any, until: Any) -> Stretch:

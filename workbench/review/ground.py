@@ -58,6 +58,9 @@ COLUMNS: Mapping[str, str] = {
     "review.pause_reach": "hold_id automation_id recorded_at receipt_at watched_until_at start_count last_start_at"
     " write_count last_write_at",
     "review.outcomes": "source_id run_id automation_id started_at finished_at is_failed error_message",
+    "month.held_runs": "source_id run_id automation_id status started_at finished_at error_message",
+    "month.failures": "source_id run_id automation_id status started_at finished_at attempt_count",
+    "month.outcomes": "automation_id status started_at finished_at error_message run_count",
     CHAIN: "is_ok event_count finding",
     PROBATION: "probation_id hold_id automation_id max_runs started_at ended_at",
     TICKETS: "probation_id run_id automation_id taken_at",

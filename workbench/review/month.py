@@ -22,8 +22,9 @@ HOLDS_LOOKBACK = timedelta(days=84)
 RUNS_LOOKBACK = timedelta(days=7)
 """A run that was planned or began before the month may start, end or write in it; each measure counts its own."""
 RESTS_ON: Mapping[str, str] = {
-    "review.runs": "run",
-    "review.outcomes": "run",
+    "month.held_runs": "run",
+    "month.failures": "run",
+    "month.outcomes": "run",
     "review.alerts": "alert",
     "review.incidents": "incident",
 }
@@ -79,8 +80,9 @@ def month_queries(request: MonthRequest) -> list[QueryCall]:
         QueryCall("review.registered_automations", {"as_of": request.until}),
         QueryCall("review.holds", holds),
         QueryCall("review.hold_targets", holds),
-        QueryCall("review.runs", {**ids, **seen}),
-        QueryCall("review.outcomes", {**ids, **seen}),
+        QueryCall("month.held_runs", {**ids, **seen}),
+        QueryCall("month.failures", {**ids, **seen, "ended_since": request.since}),
+        QueryCall("month.outcomes", {**ids, **seen, "ended_since": request.since}),
         QueryCall("review.affected_records", {**ids, **window, "record": None}),
         QueryCall("review.alerts", {**ids, **window}),
         QueryCall("review.changes", window),

@@ -8,10 +8,12 @@ import pandas as pd
 
 from workbench.review.actions import OTHER_WORKDAYS
 from workbench.review.burn_rate import Tally, judge_budget
-from workbench.review.error_budget import objectives, with_ages
+from workbench.review.error_budget import objectives, that_could_run
 from workbench.review.ground import Ground, Section, counted, percent
 from workbench.review.measures import Measure, share, unknown
 from workbench.review.noise import human_acts
+from workbench.review.onset import TROUBLE
+from workbench.review.periods import COUNTED
 from workbench.review.trust import LEAST_STREAK, failure_streaks
 
 ANSWER = pd.Timedelta(hours=1)
@@ -32,34 +34,30 @@ def habit_measures(ground: Ground) -> list[Measure]:
     ]
 
 
-def ended_since(runs: pd.DataFrame, ground: Ground) -> pd.DataFrame:
-    """Return the runs that ended in the month, whenever they were planned or began: each belongs to one month."""
-    return runs[runs["finished_at"] >= ground.request.since]
-
-
 def ignored_failures(ground: Ground, acts: pd.DataFrame) -> Measure:
     """Return the longest row of failures that ended in the month and in which no person did anything; see `trust`."""
-    runs, name = ended_since(ground.table("runs"), ground), STREAK
-    if runs.empty:
-        return unknown(name, "nothing ran", query="review.runs")
-    streaks = failure_streaks(runs, acts)
+    count, name, query = _run_count(ground.table("month.outcomes")), STREAK, "month.failures"
+    if not count:
+        return unknown(name, "nothing ran", query=query)
+    streaks = failure_streaks(ground.table("month.failures"), acts)
     ignored = streaks[streaks["is_ignored"].astype(bool)]
     figure = f"none of {LEAST_STREAK} or more"
     remark = ""
     if len(ignored):
         worst = ignored.iloc[0]
         figure, remark = counted(worst["troubled_run_count"], "run"), str(worst["automation_id"])
-    return Measure(name, figure, count=len(runs), remark=remark, query="review.runs")
+    return Measure(name, figure, count=count, remark=remark, query=query)
+
+
+def _run_count(outcomes: pd.DataFrame) -> int:
+    return int(outcomes["run_count"].sum())
 
 
 def alert_precision(ground: Ground, acts: pd.DataFrame) -> Measure:
     """Return the share of alerts after which a person did something within an hour; younger ones are left out."""
     alerts = ground.table("alerts")
     over = alerts[alerts["fired_at"] + ANSWER <= ground.as_of]
-    answered = 0
-    for _, alert in over.iterrows():
-        mine = acts[acts["automation_id"] == alert["automation_id"]]["acted_at"]
-        answered += bool(mine.between(alert["fired_at"], alert["fired_at"] + ANSWER).any())
+    answered = _answered_count(over, acts)
     young = len(alerts) - len(over)
     remark = f"{counted(young, 'alert')} too young to tell" if young else ""
     remark = remark or ("" if len(alerts) else "no alert fired")
@@ -68,19 +66,32 @@ def alert_precision(ground: Ground, acts: pd.DataFrame) -> Measure:
     )  # fmt: skip
 
 
+def _answered_count(alerts: pd.DataFrame, acts: pd.DataFrame) -> int:
+    """Return how many alerts a person did anything after, about the same automation and in time."""
+    count = 0
+    acted = dict(iter(acts.groupby("automation_id")["acted_at"]))
+    for automation_id, fired in alerts.groupby("automation_id")["fired_at"]:
+        if automation_id not in acted:
+            continue
+        instants = acted[automation_id].sort_values()
+        first = instants.searchsorted(fired)
+        count += int((instants.searchsorted(fired + ANSWER, side="right") > first).sum())
+    return count
+
+
 def budget_measures(ground: Ground) -> Iterator[Measure]:
     """Give how much of the error budget of the month each objective spent, paused time taken out."""
     known = objectives(ground)
     if not known:
         yield unknown(
-            "error budget", "the registry states no objective_percent", query="review.outcomes"
+            "error budget", "the registry states no objective_percent", query="month.outcomes"
         )
         return
-    counted_runs = ended_since(with_ages(ground), ground)
+    outcomes = _counted(ground)
     for one in known:
-        mine = counted_runs[counted_runs["automation_id"].isin(one.automation_ids)]
-        tally = Tally(int(mine["is_failed"].astype(bool).sum()), len(mine))
-        name, query = f"error budget of {one.scope}", "review.outcomes"
+        mine = outcomes[outcomes["automation_id"].isin(one.automation_ids)]
+        tally = Tally(_run_count(mine[mine["is_failed"]]), _run_count(mine))
+        name, query = f"error budget of {one.scope}", "month.outcomes"
         if not tally.run_count:
             yield unknown(name, "nothing ran", query=query)
             continue
@@ -93,6 +104,15 @@ def budget_measures(ground: Ground) -> Iterator[Measure]:
             remark=f"{said}{judge_budget(tally, one.budget).value}",
             query=query,
         )
+
+
+def _counted(ground: Ground) -> pd.DataFrame:
+    """Return the outcomes that spend a budget or keep it, of runs that began while they could."""
+    outcomes = ground.table("month.outcomes")
+    outcomes = outcomes[outcomes["status"].isin(COUNTED)]
+    outcomes["is_failed"] = outcomes["status"].isin(TROUBLE)
+    parts = [kept for kept, _ in that_could_run(ground, outcomes)]
+    return pd.concat([outcomes.iloc[:0], *parts])
 
 
 def action_items(ground: Ground) -> Section:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +13,7 @@ from workbench.records import Purpose
 from workbench.review.covering import touches
 from workbench.review.ground import FIRST_RUNS, Ground, counted
 from workbench.review.measures import Measure, longest, median, share
-from workbench.review.pausing import audit_pause
+from workbench.review.pausing import audit_of
 
 LEAKS = "leaks"
 RELAPSE_HOURS = (24, 72)
@@ -131,15 +130,13 @@ def _leaks(ground: Ground, holds: pd.DataFrame) -> Measure:
     standing = holds[(holds["released_at"].isna()) | (holds["released_at"] >= ground.request.since)]
     standing = standing[standing["placed_at"] < ground.as_of]
     leaked: set[tuple[Any, ...]] = set()
+    tables = {**ground.tables, "review.runs": ground.table("month.held_runs")}
+    held = Ground(ground.request, tables)
+    targets = ground.table("hold_targets")
     for _, hold in standing.iterrows():
-        paused_at = max(hold["placed_at"], pd.Timestamp(ground.request.since)).to_pydatetime()
         # What the hold does not cover runs on rightly.
-        targets = ground.table("hold_targets")
-        ids = tuple(targets[targets["hold_id"] == hold["hold_id"]]["automation_id"])
-        asked = replace(
-            ground.request, hold_id=hold["hold_id"], automation_ids=ids, paused_at=paused_at
-        )
-        found = audit_pause(Ground(asked, ground.tables), hold)
+        ids = targets[targets["hold_id"] == hold["hold_id"]]["automation_id"]
+        found = audit_of(held, hold, automation_ids=list(ids))
         starts, writes = found.leaked_starts, found.leaked_writes
         starts = starts[starts["started_at"] >= ground.request.since]
         writes = writes[writes["changed_at"] >= ground.request.since]
@@ -147,7 +144,9 @@ def _leaks(ground: Ground, holds: pd.DataFrame) -> Measure:
         leaked |= {tuple(row) for row in starts[_RUN].itertuples(index=False)}
         leaked |= {tuple(row) for row in writes[_CHANGE].itertuples(index=False)}
     remark = f"under {counted(len(standing), 'hold')}" if len(standing) else "nothing was paused"
-    return Measure(LEAKS, str(len(leaked)), count=len(standing), remark=remark, query="review.runs")
+    return Measure(
+        LEAKS, str(len(leaked)), count=len(standing), remark=remark, query="month.held_runs"
+    )
 
 
 def _phases(incidents: pd.DataFrame) -> Iterator[Measure]:

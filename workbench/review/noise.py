@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from workbench.records import Purpose
-from workbench.review.covering import touches
+from workbench.review.covering import touched_ids
 from workbench.review.ground import Ground, Section, counted, filled, percent
 from workbench.review.trust import Trust, acts_of, judge_trust
 
@@ -29,11 +29,15 @@ def trust_section(ground: Ground) -> Section:
 def human_acts(ground: Ground) -> pd.DataFrame:
     """Return what people did about each automation: acknowledged, changed, paused, verified, or acted as audited."""
     changes = ground.table("changes")
+    about = {
+        target: touched_ids(target, ground.automations)
+        for target in changes["target"].unique()
+        if isinstance(target, str)
+    }
     touched = [
-        (automation_id, row["changed_at"])
-        for _, row in changes.iterrows()
-        for automation_id, one in ground.automations.items()
-        if touches(row["target"] if isinstance(row["target"], str) else "", {automation_id: one})
+        (automation_id, changed_at)
+        for target, changed_at in zip(changes["target"], changes["changed_at"], strict=True)
+        for automation_id in about.get(target, ())
     ]
     columns = ["automation_id", "acted_at"]
     return acts_of(

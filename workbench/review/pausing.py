@@ -8,6 +8,7 @@ that policy gives a pause to take effect is `settling`; a leak is what did work 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -102,15 +103,16 @@ def audit_pause(ground: Ground, hold: pd.Series[Any]) -> PauseAudit:
     """Compare one hold with the runs and writes under it; worked out once for each hold of a ground."""
     key = f"pause {hold['hold_id']}"
     if key not in ground.memo:
-        ground.memo[key] = _audit(ground, hold)
+        ground.memo[key] = audit_of(ground, hold, automation_ids=ground.request.automation_ids)
     found: PauseAudit = ground.memo[key]
     return found
 
 
-def _audit(ground: Ground, hold: pd.Series[Any]) -> PauseAudit:
+def audit_of(ground: Ground, hold: pd.Series[Any], *, automation_ids: Sequence[str]) -> PauseAudit:
+    """Compare one hold with the runs and writes of some automations under it; what others did is not looked at."""
     targets = ground.table("hold_targets")
     targets = targets[targets["hold_id"] == hold["hold_id"]]
-    receipts = _receipts(ground, hold, targets)
+    receipts = _receipts(automation_ids, hold, targets)
     until = hold["released_at"] if pd.notna(hold["released_at"]) else ground.as_of
     runs = ground.table("runs")
     runs["receipt_at"] = runs["automation_id"].map(receipts)
@@ -125,10 +127,7 @@ def _audit(ground: Ground, hold: pd.Series[Any]) -> PauseAudit:
     limit = float(ground.limits.pause_effective_seconds)
     let_through = _let_through_ids(ground, hold, starts)
     writers = set(later["run_id"])
-    starts["kind"] = [
-        _start_kind(row, row["run_id"] in let_through, row["run_id"] in writers, limit)
-        for _, row in starts.iterrows()
-    ]
+    starts["kind"] = _start_kinds(starts, let_through, writers, limit)
     crossing = runs[(runs["started_at"] < runs["receipt_at"])]
     crossing = crossing[
         crossing["finished_at"].isna() | (crossing["finished_at"] > crossing["receipt_at"])
@@ -141,10 +140,12 @@ def _audit(ground: Ground, hold: pd.Series[Any]) -> PauseAudit:
     return PauseAudit(hold, starts, writes, crossing, receipts, targets)
 
 
-def _receipts(ground: Ground, hold: pd.Series[Any], targets: pd.DataFrame) -> pd.Series[Any]:
+def _receipts(
+    automation_ids: Sequence[str], hold: pd.Series[Any], targets: pd.DataFrame
+) -> pd.Series[Any]:
     known = targets.set_index("automation_id")
     first = known["delivered_at"].fillna(known["recorded_at"])
-    return first.reindex(list(ground.request.automation_ids)).fillna(hold["placed_at"])
+    return first.reindex(list(automation_ids)).fillna(hold["placed_at"])
 
 
 def _let_through_ids(ground: Ground, hold: pd.Series[Any], starts: pd.DataFrame) -> set[str]:
@@ -155,7 +156,7 @@ def _let_through_ids(ground: Ground, hold: pd.Series[Any], starts: pd.DataFrame)
     """
     probations = ground.table(PROBATION)
     probations = probations[probations["hold_id"] == hold["hold_id"]]
-    asked = starts[~starts.apply(was_refused, axis=1)] if len(starts) else starts
+    asked = starts[~was_refused(starts)]
     asked = asked.sort_values(["started_at", "run_id"], kind="stable")
     found: set[str] = set()
     tickets_taken = ground.table(TICKETS)
@@ -180,17 +181,21 @@ def _let_through_ids(ground: Ground, hold: pd.Series[Any], starts: pd.DataFrame)
     return found
 
 
-def _start_kind(row: pd.Series[Any], is_let_through: bool, has_written: bool, limit: float) -> str:
-    if is_let_through:
-        return LET_THROUGH
-    if was_refused(row) and not has_written:
-        return REFUSED
-    return SETTLING if row["after_seconds"] <= limit else LEAK
+def _start_kinds(
+    starts: pd.DataFrame, let_through: set[str], writers: set[str], limit: float
+) -> pd.Series[str]:
+    """Return the kind of each start; what somebody let through is that, whatever else it is."""
+    kinds = pd.Series(LEAK, index=starts.index, dtype=object)
+    kinds[starts["after_seconds"] <= limit] = SETTLING
+    kinds[was_refused(starts) & ~starts["run_id"].isin(writers)] = REFUSED
+    kinds[starts["run_id"].isin(let_through)] = LET_THROUGH
+    return kinds
 
 
-def was_refused(row: pd.Series[Any]) -> bool:
-    """Tell whether a run is one that the gate refused."""
-    return row["status"] in STOPPED_STATUSES and says_refused(row["error_message"])
+def was_refused(runs: pd.DataFrame) -> pd.Series[bool]:
+    """Tell for each run whether the gate refused it. Columns that are read: status, error_message."""
+    said = runs["error_message"].map(says_refused).astype(bool)
+    return said & runs["status"].isin(STOPPED_STATUSES)
 
 
 def says_refused(message: Any) -> bool:

@@ -31,7 +31,9 @@ STORE_FED = (
 )  # fmt: skip
 """Queries over what our own log feeds: of it nothing comes late, and what changed later is no evidence of before."""
 
-_OF_ONE_STORE = (*STORE_FED, "review.pause_reach", "review.pause_in_flight")
+_OF_ONE_STORE = (
+    *STORE_FED, "review.pause_reach", "review.pause_in_flight", "month.held_runs", "month.outcomes",
+)  # fmt: skip
 
 
 def of_store(call: QueryCall, store_id: str) -> QueryCall:

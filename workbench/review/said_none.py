@@ -133,8 +133,7 @@ def _worked(ground: Ground, automation_id: str) -> pd.DataFrame:
     runs = ground.table("runs")
     runs = runs[runs["automation_id"] == automation_id]
     began = runs["started_at"].notna() | ~runs["status"].isin(NOT_BEGUN)
-    refused = pd.Series([was_refused(row) for _, row in runs.iterrows()], runs.index, dtype=bool)
-    runs = runs[began & ~refused].copy()
+    runs = runs[began & ~was_refused(runs)].copy()
     runs["began_at"] = runs["started_at"].fillna(runs["first_seen_at"])
     ended = runs["finished_at"].fillna(runs["vanished_at"])
     rests = runs["status"].isin((*ENDED_STATUSES, *HELD))

@@ -67,9 +67,10 @@ def failure_streaks(runs: pd.DataFrame, acts: pd.DataFrame) -> pd.DataFrame:
         is_bad = is_troubled(mine)
         number = (~is_bad).cumsum()
         acted = acts[acts["automation_id"] == automation_id]["acted_at"].sort_values()
-        for _, streak in mine[is_bad].groupby(number[is_bad], sort=True):
-            if len(streak) >= LEAST_STREAK:
-                rows.append(_streak_row(str(automation_id), streak, mine, acted=acted))
+        length = is_bad.groupby(number).transform("sum")
+        is_long = is_bad & (length >= LEAST_STREAK)
+        for _, streak in mine[is_long].groupby(number[is_long], sort=True):
+            rows.append(_streak_row(str(automation_id), streak, mine, acted=acted))
     found = pd.DataFrame(rows, columns=list(STREAK_COLUMNS))
     return found.sort_values(
         ["troubled_run_count", "automation_id", "since_at"], ascending=[False, True, True], ignore_index=True

@@ -11,7 +11,7 @@ import pandas as pd
 from workbench.review.attributes import CHANCE, SIGNIFICANCE, Candidate, Counts, counts_of
 from workbench.review.causes import SIGNATURE, Evidence, Search, search_causes, why_not
 from workbench.review.changepoints import rate_segments
-from workbench.review.covering import touches
+from workbench.review.covering import touched_ids
 from workbench.review.ground import Ground, Section, counted, filled, listed, spoken
 from workbench.review.lead_times import touching
 from workbench.review.onset import is_troubled
@@ -61,7 +61,7 @@ def evidence_of(ground: Ground) -> Evidence:
 
 def _touched(ground: Ground, target: object) -> frozenset[str]:
     text = target if isinstance(target, str) else ""
-    return frozenset(i for i, one in ground.automations.items() if touches(text, {i: one}))
+    return frozenset(touched_ids(text, ground.automations))
 
 
 def conclusion(search: Search, evidence: Evidence) -> str:

@@ -14,7 +14,7 @@ from workbench.queries import Query, load_query, query_names
 from workbench.warehouse import connection as duck
 from workbench.warehouse.tables import table, table_names
 
-ASKING: Final = ("audit", "backtest", "engine", "load", "review", "sync", "triggers")
+ASKING: Final = ("audit", "backtest", "engine", "load", "month", "review", "sync", "triggers")
 """Folders of the queries that ask the warehouse; what the others hold makes tables, loads them or keeps the store."""
 
 _STAND_INS: Final[dict[str, Any]] = {
