@@ -2,7 +2,8 @@
 
 The review is of one category of 25 automations over seven days. It is asked in a process of its own, so that the
 memory it needs is seen, on two cores, of the warehouse as loads write it and of the same rows in one native DuckDB
-file; then again beside a loader, which `benchmarks.beside` measures on its own, too.
+file; then again beside a loader, which `benchmarks.beside` measures on its own, too. Last `benchmarks.month` puts more
+into a month of it and asks for a monthly review.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from benchmarks import beside
+from benchmarks import beside, month
 from benchmarks.made import HOLD, PAUSED_HOURS, REVIEWED, STORE, Size, make_warehouse
 from benchmarks.measure import Figure, Target, of_rounds
 from workbench.queries import load_query
@@ -83,6 +84,7 @@ def measure(root: Path) -> list[Figure]:
             note=f"{appended_count} files of {beside.LOADED_ROWS:,} runs were appended to the same warehouse",
         ),
         *beside.measure(root, home),
+        *month.measure(home),
     ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from benchmarks import beside, scale
+from benchmarks import beside, month, scale
 from benchmarks.made import AUTOMATION_COUNT, HOLD, REVIEWED, STEPS_PER_RUN, Size, make_warehouse
 from workbench.warehouse import Warehouse
 
@@ -41,6 +41,7 @@ def test_it_asks_both_forms_and_beside_a_loader(
     monkeypatch.setattr(beside, "LOADED_ROWS", 200)
     monkeypatch.setattr(beside, "READS", 12)
     monkeypatch.setattr(beside, "LOADS", 1)
+    monkeypatch.setattr(month, "measure", lambda home: [])
     whole, memory, disturbed, reads, worst, torn, loads = scale.measure(tmp_path)
     assert (whole.value or 0) > 0 and (whole.ratio or 0) > 0 and (disturbed.ratio or 0) > 0
     assert 0.05 < (memory.value or 0) < 4
@@ -67,3 +68,21 @@ def test_rows_that_differ_are_not_compared(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(scale, "native", losing)
     with pytest.raises(RuntimeError, match="not the same rows"):
         scale.measure(tmp_path)
+
+
+def test_the_month_has_what_a_review_looks_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two days as a month: holds leak, alerts are answered, budgets are spent, and both sides are measured."""
+    monkeypatch.setattr(month, "FIRST_DAY", 0)
+    monkeypatch.setattr(month, "DAYS", SMALL.day_count)
+    monkeypatch.setattr(month, "ROUNDS", 1)
+    monkeypatch.setattr(month, "COUNTS", dict.fromkeys(month.COUNTS, 100))
+    make_warehouse(tmp_path, SMALL)
+    seconds, memory = month.measure(tmp_path)
+    assert (seconds.value or 0) > 0 and (seconds.bare_value or 0) > 0 and seconds.is_reached
+    assert 0.05 < (memory.value or 0) < 4
+    assert (
+        "2,000 runs of 500 automations; 100 holds, 100 alerts, 100 affected records" in seconds.note
+    )
+    assert month.review(tmp_path) >= 20 * 15
