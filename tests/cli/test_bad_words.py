@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.ground import AGENTS, a_hold, a_store, events, run
+from tests.cli.ground import AGENTS, a_hold, a_store, events, run, usage
 from workbench.cli import main
 from workbench.settings import Settings
 
@@ -152,6 +152,13 @@ def test_more_runs_than_can_be_counted_are_refused(words: tuple[str, ...]) -> No
     a_store()
     a_hold()
     said_plainly(*words, "--break-glass", "x", "-y", code=2, parts=("at most 9007199254740991",))
+
+
+def test_an_event_that_no_log_has_is_out_of_range() -> None:
+    """`audit show --after` takes the numbers that an event can have, and no others."""
+    a_store()
+    for number in ("9" * 30, "-1"):
+        usage(run("audit", "show", "--after", number), "--after", "is not in the range")
 
 
 def test_what_is_quoted_does_not_fill_the_screen() -> None:

@@ -13,11 +13,11 @@ from workbench.control.grounds import entitled, grounds_of, reason_of
 from workbench.control.placing import next_id, standing_hold, storable
 from workbench.control.sharing import TicketOffice
 from workbench.errors import AuditBroken, NoMatch, Refused, UsageFault
-from workbench.records import Automation, Hold
+from workbench.records import LARGEST_INTEGER, Automation, Hold
 from workbench.restarts import Share
 from workbench.scope import Scope, values_under, why_no_match
 from workbench.store.descent import WAY_OUT
-from workbench.store.log import LARGEST_INTEGER, Draft
+from workbench.store.log import Draft
 from workbench.store.state import State
 from workbench.store.store import Change, Command
 
