@@ -198,6 +198,8 @@ def store_url(text: str) -> StoreUrl | None:
 
 def folder_named(text: str, name: str) -> Path:
     """Return the whole path that a setting or an option gives; raises BadSettings where there is none."""
+    if not text.strip():
+        raise BadSettings(f"{name} is empty, and no folder is meant by that.", next_step="name one")
     try:
         text.encode()
         return Path(text).expanduser().absolute()

@@ -198,3 +198,63 @@ def test_settings_that_are_none_are_named(
     is_pause = words[0] == "pause"
     said_plainly(*words, code=17, parts=(*named, why, *["NOTHING is paused"] * is_pause))
     assert "hunter2" not in run(*words).said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("resume", "H-1", "--only", "automation=ticket-reply", "--runs", "1", "--break-glass", "x", "-y"),
+        ("signoff", "request", "H-1", "--only", "automation=ticket-reply", "--runs", "1"),
+        ("key", "enrol", "0" * 64, "--person", "ann", "--role", "ops-lead", "-y"),
+        ("key", "request", "0" * 64, "--person", "ann", "--role", "ops-lead"),
+    ],
+)  # fmt: skip
+def test_an_empty_end_is_no_restart_and_no_key_without_end(words: tuple[str, ...]) -> None:
+    """`--until "$END"` with END unset is refused: what was meant to end would go on for ever."""
+    a_store()
+    a_hold()
+    before = len(events())
+    said_plainly(*words, "--until", "", code=2, parts=("--until: '' is no date and time", LIKE))
+    assert len(events()) == before
+
+
+@pytest.mark.parametrize("value", ["", " "])
+def test_a_store_is_not_moved_to_nowhere(value: str) -> None:
+    """`store migrate --to "$PLACE"` with PLACE unset does not move the store into the folder one stands in."""
+    a_store()
+    said_plainly("store", "migrate", "--to", value, code=17, parts=("--to is empty",))
+    assert run("status").code == 0
+
+
+def test_an_engine_that_nobody_named_has_no_backlog() -> None:
+    """A slip in an engine's name is not answered with "nothing was brought back"."""
+    a_store()
+    said_plainly("engine", "backlog", "prefekt", code=4, parts=("no engine 'prefekt'",))
+    assert run("engine", "backlog").code == 0
+
+
+def test_a_password_in_an_engines_address_is_not_listed() -> None:
+    """`engine list` shows where an engine is, without the name and password that somebody wrote into its address."""
+    a_store()
+    path = Settings.from_environment().engines_file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        '[engines.prefect]\nkind = "prefect"\nurl = "http://ann:hunter2@127.0.0.1:9/api"\n'
+    )
+    for words in (("engine", "list"), ("engine", "list", "--json"), ("engine", "probe", "prefect")):
+        said = run(*words).said
+        assert ("127.0.0.1:9" in said, "hunter2" in said, "ann:" in said) == (True, False, False), (
+            said
+        )
+
+
+def test_a_copy_that_is_no_text_is_refused_in_words(tmp_path: Path) -> None:
+    """`store restore` of something else says what it is not, in our words."""
+    (tmp_path / "copy.jsonl").write_bytes(b"\xff\xfe")
+    said_plainly(
+        "store",
+        "restore",
+        str(tmp_path / "copy.jsonl"),
+        code=14,
+        parts=("it is not text in UTF-8",),
+    )

@@ -195,7 +195,7 @@ def _say(message: str, next_step: str) -> None:
     with contextlib.suppress(OSError):  # the exit code says it where nobody can be told
         click.echo(f"workbench: {said}", err=True)
         if next_step:
-            click.echo(f"    next: {one_line(next_step)}", err=True)
+            click.echo(_cut(f"    next: {one_line(next_step)}"), err=True)
 
 
 def _show(exc: click.ClickException) -> None:

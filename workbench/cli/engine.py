@@ -36,7 +36,7 @@ def list_engines(is_json: bool) -> None:
     settings, fleet = _fleet()
     automations = fleet.store.state().automations.values()
     rows = [
-        (name, one.kind, one.url, str(sum(a.engine == name for a in automations)))
+        (name, one.kind, one.place, str(sum(a.engine == name for a in automations)))
         for name, one in sorted(fleet.addresses.items())
     ]
     if is_json:
