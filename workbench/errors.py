@@ -156,3 +156,8 @@ def why_unreadable(exc: OSError | UnicodeError) -> str:
     if isinstance(exc, IsADirectoryError):
         return "it is a folder, not a file"
     return exc.strerror or type(exc).__name__
+
+
+def in_words(exc: Exception) -> str:
+    """Return what went wrong without the number and the path that an error of the system has around it."""
+    return exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)

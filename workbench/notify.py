@@ -15,7 +15,6 @@ import functools
 import logging
 import re
 import threading
-import tomllib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from typing import Any
 from workbench.errors import BadSettings
 from workbench.private import read_private
 from workbench.slug import SLUG
+from workbench.toml_file import NotToml, parse_toml
 
 _LOGGER = "apprise"
 _EAR_LOCK = threading.Lock()
@@ -77,8 +77,8 @@ def read_book(path: Path) -> AddressBook:
     if content is None:
         return AddressBook()
     try:
-        body = tomllib.loads(content.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        body = parse_toml(content.decode("utf-8-sig"))
+    except (UnicodeDecodeError, NotToml) as exc:
         line = re.search(r"at line \d+", str(exc))  # the rest could quote an address
         where = f" {line.group()}" if line else ""
         raise BadSettings(f"{path} is no TOML{where}; see README, *Somebody notices*.") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from workbench.errors import BadSettings, why_unreadable
 from workbench.scope import SLUG
+from workbench.toml_file import NotToml, parse_toml, read_text
 
 PRODUCTION = "production"
 
@@ -131,9 +131,9 @@ def read_policy(path: Path, environment: str) -> Policy:
     Raises BadSettings naming file, line and what to mend.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        body = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+        text = read_text(path)
+        body = parse_toml(text)
+    except NotToml as exc:
         found = re.search(r"line (\d+)", str(exc))
         line = f":{found.group(1)}" if found else ""
         raise BadSettings(f"{path}{line}: not valid TOML: {exc}.") from exc

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from workbench.errors import BadSettings
 
+LARGEST_BYTES = 1_048_576
+"""Far more than a key or a list of addresses has; a device that never ends is cut off there."""
+
 
 def read_private(path: Path, *, name: str, instead: str, renew: str) -> bytes | None:
     """Return the bytes of a private file, None where there is none.
@@ -18,11 +21,13 @@ def read_private(path: Path, *, name: str, instead: str, renew: str) -> bytes | 
     try:
         with open(path, "rb") as file:
             found = os.fstat(file.fileno())
-            content = file.read()
+            content = file.read(LARGEST_BYTES + 1)
     except FileNotFoundError:
         return None
     except OSError as exc:
         raise BadSettings(f"{name} cannot be read: {exc.strerror}.") from exc
+    if len(content) > LARGEST_BYTES:
+        raise BadSettings(f"{name} cannot be read: it is larger than {LARGEST_BYTES} bytes.")
     mode = stat.S_IMODE(found.st_mode)
     if mode & 0o077 or found.st_uid != os.getuid():
         raise BadSettings(

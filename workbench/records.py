@@ -11,6 +11,9 @@ from typing import Any
 from workbench.answers import GateAnswer as GateAnswer
 from workbench.answers import GateState as GateState
 
+LARGEST_INTEGER = 2**53 - 1
+"""Of the audit log, so that every reader of JSON reads its numbers alike."""
+
 
 class Kind(StrEnum):
     """What sort of automation it is."""

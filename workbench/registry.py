@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from workbench.errors import BadSettings, why_unreadable
 from workbench.records import CHECKLIST, Automation, Category, Kind, Owner
 from workbench.registry_triggers import TriggerTables
 from workbench.scope import SLUG
+from workbench.toml_file import NotToml, parse_toml, read_text
 
 PRODUCTION = "production"
 _TABLES = ("owners", "categories", "automations", "triggers")
@@ -50,15 +50,15 @@ class Difference:
 def read_registry(path: Path) -> Registry:
     """Read and check a registry file; raises BadSettings naming file, line and what to mend for every fault."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as exc:
         raise BadSettings(
             f"{path} cannot be read: {why_unreadable(exc)}.",
             next_step="name the registry's file, a TOML file as workbench/demo/automations.toml is one",
         ) from exc
     try:
-        body = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+        body = parse_toml(text)
+    except NotToml as exc:
         found = re.search(r"line (\d+)", str(exc))
         line = found.group(1) if found else str(len(text.splitlines()))
         raise BadSettings(f"{path}:{line}: not valid TOML: {exc}.") from exc
@@ -151,8 +151,8 @@ def _headers(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
         if not line.lstrip().startswith("["):
             continue
         try:
-            body: Any = tomllib.loads(line)
-        except tomllib.TOMLDecodeError:  # a line of an array
+            body: Any = parse_toml(line)
+        except NotToml:  # a line of an array
             continue
         names = []
         while isinstance(body, dict) and body:

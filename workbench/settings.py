@@ -102,28 +102,27 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read the settings; raises BadSettings for a clock, a host name or a URL that is none."""
+        """Read the settings; raises BadSettings for a clock, host name, URL or path that is none."""
         env = os.environ if environ is None else environ
-        data_home = Path(
-            env.get("XDG_DATA_HOME") or Path(env.get("HOME") or "~").expanduser() / ".local/share"
-        )
-        root = data_home / "workbench"
         named = env.get("WORKBENCH_STORE") or ""
         url = store_url(named)
-        store = Path(root / "store" if url else named or root / "store").expanduser()
-        home = Path(env.get("WORKBENCH_HOME") or root).expanduser()
-        beside = home if url else store.parent
-        gate = Path(env.get("WORKBENCH_GATE") or beside / "gate").expanduser()
+        home = _folder(env, "WORKBENCH_HOME") or _beside_home(env)
+        if url:
+            store, beside = home / "store", home
+        else:
+            store = _folder(env, "WORKBENCH_STORE") or _beside_home(env) / "store"
+            beside = store.parent
+        gate = _folder(env, "WORKBENCH_GATE") or beside / "gate"
         return cls(
-            store=store.absolute(),
-            gate=gate.absolute(),
-            home=home.absolute(),
+            store=store,
+            gate=gate,
+            home=home,
             demo_clock_at=_instant(env.get("WORKBENCH_CLOCK")),
             is_unattended=env.get("WORKBENCH_UNATTENDED", "") == "1",
-            anchors=_folders(env.get("WORKBENCH_ANCHORS")),
+            anchors=_folders(env, "WORKBENCH_ANCHORS"),
             store_url=url,
-            spool=next(iter(_folders(env.get("WORKBENCH_SPOOL"))), None),
-            engines=next(iter(_folders(env.get("WORKBENCH_ENGINES"))), None),
+            spool=next(iter(_folders(env, "WORKBENCH_SPOOL")), None),
+            engines=next(iter(_folders(env, "WORKBENCH_ENGINES")), None),
             host=_host(env.get("WORKBENCH_HOST")),
         )
 
@@ -184,15 +183,61 @@ def store_url(text: str) -> StoreUrl | None:
         return None
     if scheme not in ("postgresql", "postgres"):
         raise BadSettings(
-            f"WORKBENCH_STORE is a URL that begins with {scheme!r}; a store is a folder or a PostgreSQL database.",
+            f"An address that begins with {scheme!r} names no store; a store is a folder or a PostgreSQL database.",
             next_step="write it like postgresql://host/database, the password in ~/.pgpass",
         )
+    try:
+        urlsplit(text)
+    except ValueError as exc:  # nothing of it is shown: it may hold a password
+        raise BadSettings(
+            "The address of the store cannot be read: its host is not written as one.",
+            next_step="write it like postgresql://host/database, the password in ~/.pgpass",
+        ) from exc
     return StoreUrl(text)
 
 
-def _folders(text: str | None) -> tuple[Path, ...]:
-    parts = [part for part in (text or "").split(os.pathsep) if part]
-    return tuple(Path(part).expanduser().absolute() for part in parts)
+def folder_named(text: str, name: str) -> Path:
+    """Return the whole path that a setting or an option gives; raises BadSettings where there is none."""
+    if not text.strip():
+        raise BadSettings(f"{name} is empty, and no folder is meant by that.", next_step="name one")
+    try:
+        text.encode()
+        return Path(text).expanduser().absolute()
+    except UnicodeError as exc:
+        why, then = "it is not text in UTF-8", "rename the folder, or name another"
+        raise BadSettings(f"{name} cannot be used: {why}.", next_step=then) from exc
+    except (RuntimeError, OSError) as exc:
+        is_home = isinstance(exc, RuntimeError)
+        why = (
+            "nobody's home folder is called so" if is_home else "the folder that you are in is gone"
+        )
+        raise BadSettings(
+            f"{name} is {text!r:.200}; {why}.", next_step="write the whole path, from / on"
+        ) from exc
+
+
+def _folder(env: Mapping[str, str], name: str) -> Path | None:
+    return folder_named(env[name], name) if env.get(name) else None
+
+
+def _folders(env: Mapping[str, str], name: str) -> tuple[Path, ...]:
+    parts = [part for part in (env.get(name) or "").split(os.pathsep) if part]
+    return tuple(folder_named(part, name) for part in parts)
+
+
+def _beside_home(env: Mapping[str, str]) -> Path:
+    """Return the folder in the user's data directory; raises BadSettings for an account that has no home."""
+    named = env.get("XDG_DATA_HOME")
+    if named:
+        return folder_named(named, "XDG_DATA_HOME") / "workbench"
+    try:
+        home = Path(env.get("HOME") or "~").expanduser()
+    except RuntimeError as exc:
+        raise BadSettings(
+            "This account has no home folder, and HOME is not set.",
+            next_step="set HOME, or WORKBENCH_STORE, WORKBENCH_GATE and WORKBENCH_HOME",
+        ) from exc
+    return (home / ".local/share/workbench").absolute()
 
 
 def _host(text: str | None) -> str:
@@ -209,13 +254,17 @@ def _host(text: str | None) -> str:
 def _instant(text: str | None) -> datetime | None:
     if not text:
         return None
+    then = "set it to a recorded instant, or `unset WORKBENCH_CLOCK` for the machine's clock"
     try:
-        return from_text(text)
+        instant = from_text(text)
     except ValueError as exc:
-        raise BadSettings(
-            f"WORKBENCH_CLOCK is not an instant: {exc}.",
-            next_step="set it to a recorded instant, or `unset WORKBENCH_CLOCK` for the machine's clock",
-        ) from exc
+        raise BadSettings(f"WORKBENCH_CLOCK is not an instant: {exc}.", next_step=then) from exc
+    if (
+        not 1970 <= instant.year < 2200
+    ):  # so that terms and windows before and after it are instants
+        said = f"WORKBENCH_CLOCK is {text!r:.80}, and nothing was recorded then: the years are 1970 to 2199."
+        raise BadSettings(said, next_step=then)
+    return instant
 
 
 def own_environment(**extra: str) -> dict[str, str]:

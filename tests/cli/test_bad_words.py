@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.ground import AGENTS, a_hold, a_store, events, run
+from tests.cli.ground import AGENTS, a_hold, a_store, events, run, usage
 from workbench.cli import main
 from workbench.settings import Settings
 
@@ -115,3 +116,145 @@ def test_a_gate_folder_that_is_not_there_is_named_in_words(
     said = capsys.readouterr().out
     assert (ended.value.code, "Errno" in said) == (21, False)
     assert f"{tmp_path / 'none'} cannot be read: no store has published there" in said
+
+
+def test_words_that_are_no_text_are_refused_and_stop_no_pause() -> None:
+    """What a shell of another encoding hands over is no defect of ours; a pause is recorded with marks for it."""
+    a_store()
+    a_hold()
+    parts = ("is not text in UTF-8", "rename it first")
+    said_plainly("load", "caf\udce9.jsonl", "--table", "run", code=2, parts=parts)
+    said_plainly("sql", "select '\udce9'", code=2, parts=parts)
+    said_plainly("decide", "R-1", "--command-id", "\udce9", "-y", code=2, parts=parts)
+    words = ("pause", "kind=workflow", "-r", "caf\udce9", "--command-id", "c-\udce9")
+    assert run(*words, "-y", "--no-wait").code == 10
+    assert events("hold.place")[-1].reason == "caf?"
+
+
+def test_what_a_gated_command_is_given_stays_as_it_is() -> None:
+    """Words behind `--` are another program's: a file name of another encoding reaches it."""
+    a_store()
+    code = "import os, sys; sys.exit(os.fsencode(sys.argv[1]) != b'caf\\xe9')"
+    words = ("gate", "order-sync", "--run", "r-1", "--", sys.executable, "-c", code, "caf\udce9")
+    assert run(*words).code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("resume", "H-1", "--only", "automation=ticket-reply", "--runs", "9" * 30),
+        ("resume", "H-1", "--only", "automation=ticket-reply", "--host", f"a={'9' * 30}"),
+        ("resume", "H-1", "--full", "--catch-up", "all", "--rate-per-minute", "9" * 30),
+    ],
+)
+def test_more_runs_than_can_be_counted_are_refused(words: tuple[str, ...]) -> None:
+    """A key that was held down too long is a usage fault, not a defect."""
+    a_store()
+    a_hold()
+    said_plainly(*words, "--break-glass", "x", "-y", code=2, parts=("at most 9007199254740991",))
+
+
+def test_an_event_that_no_log_has_is_out_of_range() -> None:
+    """`audit show --after` takes the numbers that an event can have, and no others."""
+    a_store()
+    for number in ("9" * 30, "-1"):
+        usage(run("audit", "show", "--after", number), "--after", "is not in the range")
+
+
+def test_what_is_quoted_does_not_fill_the_screen() -> None:
+    """However long a word is, its refusal fits a screen, and begins and ends as it should."""
+    a_store()
+    for words in (("status", "x" * 100_000), ("pause", "*", "--mode", "x" * 100_000)):
+        found = run(*words)
+        assert (found.code, len(found.err) < 3_000) == (2, True)
+        assert " ... " in found.err
+
+
+def test_reports_of_a_hold_that_there_is_not_are_not_none() -> None:
+    """A slip in the id of a hold is not answered with an empty list."""
+    a_store()
+    said_plainly("report", "list", "--hold", "H-9", code=4, parts=("There is no hold H-9",))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("WORKBENCH_STORE", "~nobody-here/store", "nobody's home folder is called so"),
+        ("WORKBENCH_GATE", "~nobody-here/gate", "nobody's home folder is called so"),
+        ("WORKBENCH_HOME", "/tmp/caf\udce9", "not text in UTF-8"),
+        ("WORKBENCH_ANCHORS", "/tmp:~nobody-here/a", "nobody's home folder is called so"),
+        ("WORKBENCH_STORE", "postgresql://ann:hunter2@[::1/db", "not written as one"),
+        ("WORKBENCH_CLOCK", "9999-12-31T23:59:59Z", "the years are 1970 to 2199"),
+    ],
+)
+@pytest.mark.parametrize("words", [("status",), ("pause", AGENTS, "-r", "x", "-y")], ids=" ".join)
+def test_settings_that_are_none_are_named(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], name: str, value: str, why: str
+) -> None:
+    """A setting that cannot be used is refused in words, a password in it not shown; a pause says it did nothing."""
+    a_store()
+    monkeypatch.setenv(name, value)
+    named = () if "postgresql" in value else (name,)
+    is_pause = words[0] == "pause"
+    said_plainly(*words, code=17, parts=(*named, why, *["NOTHING is paused"] * is_pause))
+    assert "hunter2" not in run(*words).said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("resume", "H-1", "--only", "automation=ticket-reply", "--runs", "1", "--break-glass", "x", "-y"),
+        ("signoff", "request", "H-1", "--only", "automation=ticket-reply", "--runs", "1"),
+        ("key", "enrol", "0" * 64, "--person", "ann", "--role", "ops-lead", "-y"),
+        ("key", "request", "0" * 64, "--person", "ann", "--role", "ops-lead"),
+    ],
+)  # fmt: skip
+def test_an_empty_end_is_no_restart_and_no_key_without_end(words: tuple[str, ...]) -> None:
+    """`--until "$END"` with END unset is refused: what was meant to end would go on for ever."""
+    a_store()
+    a_hold()
+    before = len(events())
+    said_plainly(*words, "--until", "", code=2, parts=("--until: '' is no date and time", LIKE))
+    assert len(events()) == before
+
+
+@pytest.mark.parametrize("value", ["", " "])
+def test_a_store_is_not_moved_to_nowhere(value: str) -> None:
+    """`store migrate --to "$PLACE"` with PLACE unset does not move the store into the folder one stands in."""
+    a_store()
+    said_plainly("store", "migrate", "--to", value, code=17, parts=("--to is empty",))
+    assert run("status").code == 0
+
+
+def test_an_engine_that_nobody_named_has_no_backlog() -> None:
+    """A slip in an engine's name is not answered with "nothing was brought back"."""
+    a_store()
+    said_plainly("engine", "backlog", "prefekt", code=4, parts=("no engine 'prefekt'",))
+    assert run("engine", "backlog").code == 0
+
+
+def test_a_password_in_an_engines_address_is_not_listed() -> None:
+    """`engine list` shows where an engine is, without the name and password that somebody wrote into its address."""
+    a_store()
+    path = Settings.from_environment().engines_file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        '[engines.prefect]\nkind = "prefect"\nurl = "http://ann:hunter2@127.0.0.1:9/api"\n'
+    )
+    for words in (("engine", "list"), ("engine", "list", "--json"), ("engine", "probe", "prefect")):
+        said = run(*words).said
+        assert ("127.0.0.1:9" in said, "hunter2" in said, "ann:" in said) == (True, False, False), (
+            said
+        )
+
+
+def test_a_copy_that_is_no_text_is_refused_in_words(tmp_path: Path) -> None:
+    """`store restore` of something else says what it is not, in our words."""
+    (tmp_path / "copy.jsonl").write_bytes(b"\xff\xfe")
+    said_plainly(
+        "store",
+        "restore",
+        str(tmp_path / "copy.jsonl"),
+        code=14,
+        parts=("it is not text in UTF-8",),
+    )

@@ -76,7 +76,9 @@ def test_a_wrong_token_is_nobody(hub: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert "unverified" in actor_text(None, {})
 
 
-@pytest.mark.parametrize("answer", ["", "[]", "{}", '{"name": 7}', '{"name": "a\\nb"}', "<html>"])
+@pytest.mark.parametrize(
+    "answer", ["", "[]", "{}", '{"name": 7}', '{"name": "a\\nb"}', "<html>", "[" * 60_000]
+)
 def test_an_answer_that_is_none_names_nobody(
     hub: str, answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,7 +87,17 @@ def test_an_answer_that_is_none_names_nobody(
     assert hub_user() is None
 
 
-@pytest.mark.parametrize("url", ["file:///etc", "http://127.0.0.1:1/hub/api", "nonsense"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc",
+        "http://127.0.0.1:1/hub/api",
+        "nonsense",
+        "http://[::1",
+        "http://127.0.0.1:99999",
+        "http://h\x01x/",
+    ],
+)
 def test_a_hub_that_cannot_be_asked_stops_no_pause(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,10 +86,11 @@ def test_without_newer_history_nothing_is_claimed(brought_back: int) -> None:
 
 
 def test_nothing_brought_back_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store without a resume in an engine has no rows."""
+    """A store without a resume in an engine has no rows; of an engine that nobody named nothing is said."""
     a_fleet(monkeypatch)
     assert "Nothing was brought back" in run("engine", "backlog").out
-    assert run("engine", "backlog", "other", "--json").document == []
+    assert run("engine", "backlog", "main", "--json").document == []
+    assert run("engine", "backlog", "other", "--json").code == 4
 
 
 def test_history_that_ends_early_claims_no_shortfall(brought_back: int) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import io
+import os
 import sys
 import traceback
 from typing import Any
 
 import click
 
+from workbench.cli.typed import readable
 from workbench.errors import StorageUnavailable, WorkbenchError
 
 VERBS: dict[str, tuple[str, str]] = {
@@ -91,6 +94,10 @@ MEANT: dict[str, str] = {
 """What people type in a hurry -> the command that they mean."""
 
 
+_LINE_CHARACTERS = 1_000
+"""Of one line of a refusal; the longest path that is usual fits."""
+
+
 class LazyGroup(click.Group):
     """Imports a command only when it is called, so that a pause starts quickly from a cold shell."""
 
@@ -132,48 +139,63 @@ def root() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit with its code; a failure is one sentence and what to do next."""
     _write_whatever_comes()
+    code = _run(arguments)
+    _let_go()
+    sys.exit(code)
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
-        words = sys.argv[1:] if arguments is None else arguments
+        words = readable(sys.argv[1:] if arguments is None else arguments)
         code = root.main(args=words, prog_name="workbench", standalone_mode=False, obj=list(words))
     except WorkbenchError as exc:
         _say(exc.message, exc.then)
-        sys.exit(exc.exit_code)
+        return exc.exit_code
     except click.ClickException as exc:
         _show(exc)
-        sys.exit(exc.exit_code)
+        return exc.exit_code
     except OSError as exc:
-        _say(
-            f"{exc.filename or 'A file'} cannot be used: {exc.strerror or exc}.",
-            "run `workbench doctor`",
-        )
-        sys.exit(StorageUnavailable.exit_code)
+        _say(*_what_cannot_be_used(exc))
+        return StorageUnavailable.exit_code
     except MemoryError:
         _say(
             "There was not enough memory; a command is recorded whole or not at all.",
             "free memory, and see with `workbench status` what was recorded; nothing else is",
         )
-        sys.exit(StorageUnavailable.exit_code)
+        return StorageUnavailable.exit_code
     except (click.Abort, KeyboardInterrupt):
         _say("Stopped at the keyboard; nothing further was done.", "")
-        sys.exit(130)
+        return 130
     except Exception as exc:  # noqa: BLE001  # whatever it is, the operator reads a sentence first
         _confess(exc)
-        sys.exit(WorkbenchError.exit_code)
-    sys.exit(_code(code))
+        return WorkbenchError.exit_code
+    return _code(code)
 
 
 def _code(returned: Any) -> int:
     return returned if isinstance(returned, int) else 0
 
 
+def _what_cannot_be_used(exc: OSError) -> tuple[str, str]:
+    """Return what failed, and the next step; a print-out that nobody takes says nothing of the command itself."""
+    why = exc.strerror or str(exc)
+    if any(
+        frame.f_code is click.echo.__code__ for frame, _ in traceback.walk_tb(exc.__traceback__)
+    ):
+        again = "before you give the command again look at `workbench status`: it may be recorded"
+        return f"What this command says cannot be written: {why}.", again
+    return f"{exc.filename or 'A file'} cannot be used: {why}.", "run `workbench doctor`"
+
+
 def _say(message: str, next_step: str) -> None:
     from workbench.cli.present import one_line, printable
 
     # Further lines of a message are marked, so that quoted text cannot pose as a line of ours.
-    said = printable(message).replace("\n", "\n    | ")
-    click.echo(f"workbench: {said}", err=True)
-    if next_step:
-        click.echo(f"    next: {one_line(next_step)}", err=True)
+    said = _cut(printable(message)).replace("\n", "\n    | ")
+    with contextlib.suppress(OSError):  # the exit code says it where nobody can be told
+        click.echo(f"workbench: {said}", err=True)
+        if next_step:
+            click.echo(_cut(f"    next: {one_line(next_step)}"), err=True)
 
 
 def _show(exc: click.ClickException) -> None:
@@ -182,7 +204,17 @@ def _show(exc: click.ClickException) -> None:
 
     out = io.StringIO()
     exc.show(out)
-    click.echo(printable(out.getvalue()), err=True, nl=False)
+    with contextlib.suppress(OSError):
+        click.echo(_cut(printable(out.getvalue())), err=True, nl=False)
+
+
+def _cut(text: str) -> str:
+    """Return text whose lines fit a screen: what somebody wrote is quoted in many a message, however long it is."""
+    half = _LINE_CHARACTERS // 2
+    return "\n".join(
+        line if len(line) <= _LINE_CHARACTERS else f"{line[:half]} ... {line[-half:]}"
+        for line in text.split("\n")
+    )
 
 
 def _confess(exc: Exception) -> None:
@@ -202,3 +234,16 @@ def _write_whatever_comes() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _let_go() -> None:
+    """Let no stream that cannot be written change the exit code, or add lines of Python's own, while this ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+        except (AttributeError, ValueError):
+            continue  # closed before this began

@@ -195,7 +195,13 @@ def _way_out(result: AuditResult) -> str | None:
 
 
 @command.command("show")
-@click.option("--after", "after_seq", type=int, default=0, help="Show events after this one.")
+@click.option(
+    "--after",
+    "after_seq",
+    type=click.IntRange(0, 2**53),
+    default=0,
+    help="Show events after this one.",
+)
 @click.option("--hold", "hold_id", default="", help="Show only events about this hold.")
 @click.option("--json", "is_json", is_flag=True, help="Machine-readable output, one event a line.")
 def show(after_seq: int, hold_id: str, is_json: bool) -> None:

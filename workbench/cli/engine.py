@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import click
 
@@ -18,7 +17,7 @@ from workbench.engines.interface import Engine
 from workbench.engines.switching import Capability
 from workbench.errors import EngineError, WorkbenchError
 from workbench.opening import open_control
-from workbench.settings import Settings, store_url
+from workbench.settings import Settings, folder_named, store_url
 from workbench.store.store import open_store, store_of
 
 
@@ -37,7 +36,7 @@ def list_engines(is_json: bool) -> None:
     settings, fleet = _fleet()
     automations = fleet.store.state().automations.values()
     rows = [
-        (name, one.kind, one.url, str(sum(a.engine == name for a in automations)))
+        (name, one.kind, one.place, str(sum(a.engine == name for a in automations)))
         for name, one in sorted(fleet.addresses.items())
     ]
     if is_json:
@@ -99,7 +98,7 @@ def certify(engine_id: str, origin: str, drilled_as: str, yes: bool) -> None:
     settings = Settings.from_environment()
     control = open_control(settings)
     url = store_url(origin)
-    folder = settings.store if url else Path(origin).expanduser().absolute()
+    folder = settings.store if url else folder_named(origin, "--from")
     # Opened to read alone: `open_store` would publish what it holds to the gates of this store.
     elsewhere = store_of(replace(settings, store=folder, store_url=url), settings.clock())
     elsewhere.backend.require()

@@ -10,6 +10,8 @@ import click
 
 from workbench.cli.present import as_json, one_line, store_line, table, when
 from workbench.delivery.backlog import Forecast, forecasts
+from workbench.engines.addresses import read_addresses
+from workbench.errors import NotFound
 from workbench.settings import Settings
 from workbench.store.store import open_store
 from workbench.warehouse import Warehouse, WarehouseSnapshot
@@ -56,7 +58,7 @@ class Compared:
 
 
 @click.command("backlog")
-@click.argument("engine_id", required=False, default="")
+@click.argument("engine_id", required=False, default=None)
 @click.option(
     "--within",
     type=click.IntRange(1, 10080),
@@ -65,12 +67,14 @@ class Compared:
     help="Minutes after a resume in which a start counts as fired by it.",
 )
 @click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
-def backlog(engine_id: str, within: int, is_json: bool) -> None:
+def backlog(engine_id: str | None, within: int, is_json: bool) -> None:
     """Compare what was forecast at each resume in ENGINE_ID with what then started, by the loaded history."""
     settings = Settings.from_environment()
     clock = settings.clock()
     store = open_store(settings, clock)
-    known = forecasts(store.events(), engine_id)
+    known = forecasts(store.events(), engine_id or "")
+    if engine_id is not None and not known:
+        _require(settings, engine_id)
     with Warehouse.open(settings.home, clock).snapshot() as snapshot:
         found = [_compared(snapshot, one, timedelta(minutes=within)) for one in known]
     if is_json:
@@ -85,6 +89,17 @@ def backlog(engine_id: str, within: int, is_json: bool) -> None:
             ["resumed", "engine", "workflow", "forecast", "fired", "went on", ""], map(_row, found)
         )
     )
+
+
+def _require(settings: Settings, engine_id: str) -> None:
+    """Raise NotFound for an engine that nobody named: its having no backlog would say nothing."""
+    there = read_addresses(settings.engines_file)
+    if engine_id not in there:
+        raise NotFound(
+            f"There is no engine {engine_id!r:.80} in {settings.engines_file}, and none of that name was "
+            f"resumed; there are {', '.join(sorted(there)) or 'none'}.",
+            next_step="see `workbench engine list`",
+        )
 
 
 def _compared(snapshot: WarehouseSnapshot, one: Forecast, within: timedelta) -> Compared:

@@ -42,7 +42,7 @@ def told_where(settings: Settings, address: EngineAddress) -> Iterator[None]:
             raise
         raise EngineError(
             f"{exc.message.rstrip('.')}; {settings.engines_file} names no {address.engine_id}, "
-            f"so {address.url} was tried.",
+            f"so {address.place} was tried.",
             next_step=f"start it there, or name its place in that file: `[engines.{address.engine_id}]` with "
             "`kind` and `url`",
         ) from exc

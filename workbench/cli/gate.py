@@ -12,6 +12,8 @@ from workbench.gate import Gate, GateAnswer, GateState, Paused, Unknown
 
 _EXIT = {GateState.CLEAR: 0, GateState.PAUSED: 20, GateState.UNKNOWN: 21}
 _CANNOT_RUN = 127
+_OLDEST_SECONDS = 31_536_000
+"""A year: whoever writes more made a slip, and no CLEAR is as old as that."""
 
 
 @click.command()
@@ -65,8 +67,9 @@ def command(
 
 
 def _check_age(max_age_seconds: float | None) -> None:
-    if max_age_seconds is not None and not max_age_seconds >= 0:  # nan is no age either
-        raise UsageFault("An age is 0 seconds or more.", next_step="`--max-age-seconds 10`")
+    if max_age_seconds is not None and not 0 <= max_age_seconds <= _OLDEST_SECONDS:  # nor nan
+        said = f"An age is 0 seconds or more, and at most {_OLDEST_SECONDS}; without the option it has no limit."
+        raise UsageFault(said, next_step="`--max-age-seconds 10`")
 
 
 def _check_run(

@@ -96,7 +96,7 @@ def list_holds(is_all: bool, is_json: bool) -> None:
 def take_over_hold(hold_id: str, reason: str, review_by: str | None, role: str | None) -> None:
     """Answer for HOLD_ID, which is overdue; it goes on pausing what it paused."""
     try:
-        due = from_text(review_by) if review_by else None
+        due = None if review_by is None else from_text(review_by)
     except ValueError as exc:
         raise UsageFault(f"--review-by: {exc}; nothing was done.") from exc
     settings = Settings.from_environment()
@@ -169,6 +169,6 @@ def release(ctx: click.Context, /, **options: object) -> int:
     """Release HOLD_ID: the same as `workbench resume HOLD_ID --full`."""
     from workbench.cli.resume import command as resume
 
-    unused = {"only": None, "runs": None, "until": "", "role": None, "command_id": None}
+    unused = {"only": None, "runs": None, "until": None, "role": None, "command_id": None}
     code: int = ctx.invoke(resume, full=True, hosts=(), **unused, **options)
     return code

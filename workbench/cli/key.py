@@ -74,9 +74,9 @@ def _holders(settings: Settings) -> str:
 @click.argument("public_hex")
 @click.option("--person", required=True, help="Who holds the key, as the role's members are named.")
 @click.option("--role", required=True, help="Owner role that the key acts for.")
-@click.option("--until", default="", metavar="INSTANT", help="From then on it signs nothing more.")
+@click.option("--until", metavar="INSTANT", help="From then on it signs nothing more.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-def enrol(public_hex: str, person: str, role: str, until: str, yes: bool) -> None:
+def enrol(public_hex: str, person: str, role: str, until: str | None, yes: bool) -> None:
     """Let PUBLIC_HEX count as a person's key, in a role."""
     wanted = Enrolment(public_hex, person, role, _instant(until))
     settings = Settings.from_environment()
@@ -104,8 +104,8 @@ def enrol(public_hex: str, person: str, role: str, until: str, yes: bool) -> Non
 @click.argument("public_hex")
 @click.option("--person", required=True, help="Who holds the key.")
 @click.option("--role", required=True, help="Owner role that the key acts for.")
-@click.option("--until", default="", metavar="INSTANT", help="From then on it signs nothing more.")
-def request(public_hex: str, person: str, role: str, until: str) -> None:
+@click.option("--until", metavar="INSTANT", help="From then on it signs nothing more.")
+def request(public_hex: str, person: str, role: str, until: str | None) -> None:
     """Ask another person to enrol PUBLIC_HEX in somebody's name, where policy asks two for it."""
     wanted = Enrolment(public_hex, person, role, _instant(until))
     settings = Settings.from_environment()
@@ -117,9 +117,10 @@ def request(public_hex: str, person: str, role: str, until: str) -> None:
     head_line(control.head_note())
 
 
-def _instant(text: str) -> datetime | None:
+def _instant(text: str | None) -> datetime | None:
+    """Return the end that was said; an empty one is a slip of a script's, and not a key without an end."""
     try:
-        return from_text(text) if text else None
+        return None if text is None else from_text(text)
     except ValueError as exc:
         raise UsageFault(f"--until: {exc}; nothing was done.") from exc
 

@@ -121,7 +121,8 @@ def _pause(settings: Settings, options: dict[str, object]) -> int:
             head_line(receipt.head)
     except OSError as exc:
         said = f"{receipt.hold.hold_id} is recorded; its receipt cannot be printed: {exc.strerror}."
-        click.echo(f"workbench: {said}\n    next: see `workbench status`", err=True)
+        with contextlib.suppress(OSError):
+            click.echo(f"workbench: {said}\n    next: see `workbench status`", err=True)
     return 0 if receipt.is_confirmed else NOT_CONFIRMED_EXIT_CODE
 
 

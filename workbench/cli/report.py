@@ -9,7 +9,7 @@ import click
 
 from workbench.cli.present import as_json, head_line, one_line, store_line, table, when
 from workbench.control import open_control
-from workbench.errors import ReportIncomplete
+from workbench.errors import NotFound, ReportIncomplete
 from workbench.records import ReportRef
 from workbench.settings import Settings
 
@@ -186,8 +186,11 @@ def list_reports(hold_id: str, is_json: bool) -> None:
 
     settings = Settings.from_environment()
     control = open_control(settings)
-    shelf = Shelf(settings.home, control.state().store_id)
-    known = reversed(control.state().reports.values())
+    state = control.state()
+    if hold_id and hold_id not in state.holds:
+        raise NotFound(f"There is no hold {hold_id}.", next_step="try `workbench hold list --all`")
+    shelf = Shelf(settings.home, state.store_id)
+    known = reversed(state.reports.values())
     rows = [_row(ref, shelf) for ref in known if not hold_id or ref.hold_id == hold_id]
     if is_json:
         click.echo(as_json(rows))

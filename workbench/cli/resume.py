@@ -41,7 +41,7 @@ LIMITS = ("--runs N", "--until INSTANT", "--host HOST", "--reads-only")
 @click.option(
     "--runs", type=int, default=None, help="Number of runs that the narrow restart lets through."
 )
-@click.option("--until", default="", help="Instant at which the narrow restart ends.")
+@click.option("--until", default=None, help="Instant at which the narrow restart ends.")
 @click.option(
     "--host",
     "hosts",
@@ -140,7 +140,7 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
             "A resume is either a narrow restart (`--only`) or a release (`--full`).",
             next_step=f"{_narrow(only)}, or {_full()}",
         )
-    until, hosts = str(options["until"]), _hosts(options.get("hosts"))
+    until, hosts = _instant(options["until"]), _hosts(options.get("hosts"))
     reads_only, rate = bool(options.get("reads_only")), options.get("rate_per_minute")
     runs = _runs(options["runs"], hosts)
     if is_full and (runs is not None or until or reads_only or hosts):
@@ -160,7 +160,7 @@ def request_from(control: Control, hold_id: str, *, options: dict[str, object]) 
         hold_id=hold_id,
         only=str(only) if only is not None else None,
         runs=runs,
-        until=_instant(until),
+        until=until,
         decision_id=str(options["decision_id"]) or newest,
         break_glass_reason=break_glass,
         effects="read" if reads_only else "write",
@@ -207,10 +207,11 @@ def _hosts(given: object) -> str:
     return ",".join(str(part) for part in given) if isinstance(given, tuple | list) else ""
 
 
-def _instant(text: str) -> datetime | None:
-    if not text:
+def _instant(given: object) -> datetime | None:
+    """Return the end that was said; an empty one is a slip of a script's, and not a restart without an end."""
+    if given is None:
         return None
     try:
-        return from_text(text)
+        return from_text(str(given))
     except ValueError as exc:
         raise UsageFault(f"--until: {exc}; nothing was done.") from exc

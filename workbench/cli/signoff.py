@@ -36,7 +36,7 @@ def command() -> None:
 @click.argument("hold_id")
 @click.option("--only", default=None, help="Scope of a narrow restart.")
 @click.option("--runs", type=int, default=None, help="Number of runs that it lets through.")
-@click.option("--until", default="", help="Instant at which the narrow restart ends.")
+@click.option("--until", default=None, help="Instant at which the narrow restart ends.")
 @click.option("--reads-only", is_flag=True, help="Let reads through alone.")
 @click.option("--host", "hosts", multiple=True, help="Host whose gates let the runs through.")
 @click.option("--full", is_flag=True, help="Release the hold.")

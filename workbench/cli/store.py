@@ -16,7 +16,7 @@ from workbench.control.flagging import ENROL_ANOTHER, why_alone, why_unsigned
 from workbench.errors import UsageFault
 from workbench.policy import PRODUCTION
 from workbench.scope import SLUG
-from workbench.settings import KEY_FILE, Settings, store_url
+from workbench.settings import KEY_FILE, Settings, folder_named, store_url
 from workbench.store import init_store, open_store, restore_store
 from workbench.store.copies import read_lines
 from workbench.store.migrations import SCHEMA_VERSION
@@ -138,7 +138,7 @@ def migrate(target: str | None) -> None:
         _upgrade(settings)
         return
     url = store_url(target)
-    folder = settings.store if url else Path(target).expanduser().absolute()
+    folder = settings.store if url else folder_named(target, "--to")
     clock = settings.clock()
     store = open_store(settings, clock)
     moved = move_store(store, replace(settings, store=folder, store_url=url), clock=clock)

@@ -23,17 +23,17 @@ def _asked(url: str, token: str) -> str | None:
     """Ask once a process: GET /user of the Hub's REST interface, with the token that the Hub itself gave."""
     if not url.startswith(("http://", "https://")):
         return None
-    import json  # only where a Hub is: a cold pause is not to wait for an HTTP client
-    import urllib.error
+    import http.client  # only where a Hub is: a cold pause is not to wait for an HTTP client
+    import json
     import urllib.request
 
-    request = urllib.request.Request(
-        f"{url.rstrip('/')}/user", headers={"Authorization": f"token {token}"}
-    )
     try:
+        request = urllib.request.Request(
+            f"{url.rstrip('/')}/user", headers={"Authorization": f"token {token}"}
+        )
         with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as answer:
             body = json.loads(answer.read(_LARGEST_ANSWER_BYTES))
-    except (OSError, ValueError, urllib.error.URLError):
+    except (OSError, ValueError, RecursionError, http.client.HTTPException):
         return None
     name = body.get("name") if isinstance(body, dict) else None
     return name if isinstance(name, str) and name and name.isprintable() else None

@@ -13,7 +13,7 @@ from workbench.control.grounds import entitled, grounds_of, reason_of
 from workbench.control.placing import next_id, standing_hold, storable
 from workbench.control.sharing import TicketOffice
 from workbench.errors import AuditBroken, NoMatch, Refused, UsageFault
-from workbench.records import Automation, Hold
+from workbench.records import LARGEST_INTEGER, Automation, Hold
 from workbench.restarts import Share
 from workbench.scope import Scope, values_under, why_no_match
 from workbench.store.descent import WAY_OUT
@@ -74,6 +74,8 @@ def _choices(request: ResumeRequest) -> dict[str, Any]:
     rate = request.rate_per_minute
     if rate is not None and rate < 1:
         raise UsageFault("A rate is a number of runs a minute above 0; add `--rate-per-minute N`.")
+    if max(request.runs or 0, rate or 0) > LARGEST_INTEGER:
+        raise UsageFault(f"A number of runs is at most {LARGEST_INTEGER}; nothing was done.")
     return {
         **({"effects": "read"} if request.effects == "read" else {}),
         **({"catch_up": request.catch_up} if request.catch_up else {}),

@@ -10,7 +10,6 @@ The name of a table is what an automation's `engine` says in the registry. Secre
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from workbench.drills import GATE
 from workbench.engines.interface import EngineAddress
 from workbench.errors import BadSettings, why_unreadable
 from workbench.scope import SLUG
+from workbench.toml_file import NotToml, parse_toml, read_text
 
 _FILE = "let WORKBENCH_ENGINES name the file of engines, TOML in UTF-8 that you may read"
 _TEXTS = ("kind", "url", "user", "password_file", "token_file")
@@ -29,12 +29,12 @@ def read_addresses(path: Path) -> Mapping[str, EngineAddress]:
     if not path.exists():
         return {}
     try:
-        body = tomllib.loads(path.read_text(encoding="utf-8"))
+        body = parse_toml(read_text(path))
     except (OSError, UnicodeDecodeError) as exc:
         raise BadSettings(
             f"{path} cannot be read: {why_unreadable(exc)}.", next_step=_FILE
         ) from exc
-    except tomllib.TOMLDecodeError as exc:
+    except NotToml as exc:
         raise BadSettings(f"{path} cannot be read: not valid TOML: {exc}.") from exc
     if unknown := sorted(set(body) - {"engines"}):
         raise BadSettings(f"{path}: unknown table [{unknown[0]}]; there is [engines.NAME].")

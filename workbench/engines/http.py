@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -84,14 +85,9 @@ class JsonClient:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """Use the engine at this address, with credentials in `headers`; nothing is asked yet."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise EngineError(
-                "the engine's address must begin with http:// or https:// and name a host"
-            )
-        self.place = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
+        self.place, password = _parts_of(url)
         self._sleep, self._max_answer_bytes = sleep, max_answer_bytes
-        self._secrets = {secret for secret in (parts.password, *_secrets_of(headers)) if secret}
+        self._secrets = {secret for secret in (password, *_secrets_of(headers)) if secret}
         self._client = httpx.Client(
             base_url=url.rstrip("/"),
             timeout=TIMEOUT,
@@ -117,7 +113,7 @@ class JsonClient:
         try:
             status, content_type, content = self._read(method, path, query={}, body=body)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
-            raise EngineError(f"{self.place} cannot be reached: {exc}") from exc
+            raise EngineError(f"{self.place} cannot be reached: {_why(exc)}") from exc
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             why = type(exc).__name__
             raise Unanswered(f"{self.place} did not answer {method} {path} ({why})") from exc
@@ -158,7 +154,7 @@ class JsonClient:
                 if wait is None:
                     raise EngineError(f"{self.place} did not answer {path} in time") from exc
             except httpx.ConnectError as exc:
-                raise EngineError(f"{self.place} cannot be reached: {exc}") from exc
+                raise EngineError(f"{self.place} cannot be reached: {_why(exc)}") from exc
             except (httpx.HTTPError, httpx.InvalidURL) as exc:
                 raise EngineError(f"{self.place} broke off while answering {path}: {exc}") from exc
             else:
@@ -212,6 +208,25 @@ class JsonClient:
             return json.loads(content)
         except (ValueError, RecursionError) as exc:
             raise EngineError(f"{self.place} answers {path} with broken or cut JSON") from exc
+
+
+def _parts_of(url: str) -> tuple[str, str | None]:
+    """Return host and port of an address, and its password; raises EngineError, which shows nothing of it."""
+    form = "the engine's address must begin with http:// or https:// and name a host"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        httpx.URL(url)  # stricter, about control characters for one
+    except (ValueError, httpx.InvalidURL) as exc:
+        raise EngineError(f"{form}, perhaps with a port from 0 to 65535") from exc
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise EngineError(form)
+    return parts.hostname if port is None else f"{parts.hostname}:{port}", parts.password
+
+
+def _why(exc: Exception) -> str:
+    """Return what the system said of a connection, without the number that it begins with."""
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(exc))
 
 
 def _secrets_of(headers: Mapping[str, str] | None) -> set[str]:

@@ -50,6 +50,7 @@ class EngineAddress:
     Attributes:
         engine_id: name in our registry, as an automation's `engine` gives it.
         kind: which adapter: `prefect`, `airflow`, `temporal`.
+        url: whole address; never shown, for it may hold a password.
         token: bearer token, or empty; never shown.
         password: with `user`; never shown.
         options: what only this kind of engine needs, such as a namespace.
@@ -57,11 +58,17 @@ class EngineAddress:
 
     engine_id: str
     kind: str
-    url: str
+    url: str = field(repr=False)
     user: str = ""
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
     options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """The address as screens show it: a name and a password that somebody wrote into it are left out."""
+        scheme, is_url, rest = self.url.partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2]}" if is_url else self.url
 
 
 class Binding(Protocol):

@@ -14,6 +14,7 @@ from typing import Any
 
 from workbench.answers import GateAnswer, GateState
 from workbench.clock import Clock, SystemClock, from_text
+from workbench.errors import in_words
 from workbench.gate.view import SPOOLED, View
 from workbench.identity import boot_id, folder_id
 from workbench.settings import Settings
@@ -103,7 +104,7 @@ class Source:
                 )
                 self._read_spools()
             except (OSError, SnapshotFault, ValueError) as exc:
-                found = f"the gate folder {self.folder} cannot be read: {exc}"
+                found = f"the gate folder {self.folder} cannot be read: {in_words(exc)}"
                 self._read_spools()
             self._view = None if isinstance(found, str) else found
             self._last_view = self._view or self._last_view

@@ -21,7 +21,7 @@ import pandas as pd
 
 from workbench.clock import to_text
 from workbench.control.commands import Control
-from workbench.errors import NotFound, WorkbenchError
+from workbench.errors import NotFound, WorkbenchError, in_words
 from workbench.records import Check, Decision, ReportRef, Verdict
 from workbench.reports.opened import Frozen, freeze
 from workbench.reports.parameters import ReportParameters, check_parameters
@@ -141,7 +141,9 @@ def _sealed(shelf: Shelf, report: ReportRef) -> Sealed:
             )
         parameters = check_parameters(report.name, seal["parameters"])
     except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise NotHad(f"The report {report.report_id} cannot be read in {folder} ({exc}).") from exc
+        raise NotHad(
+            f"The report {report.report_id} cannot be read in {folder} ({in_words(exc)})."
+        ) from exc
     return Sealed(document, seal, parameters)
 
 

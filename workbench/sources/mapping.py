@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping as MappingType
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from workbench.errors import BadSettings, why_unreadable
 from workbench.sources.bodies import instant_of, parts_of
 from workbench.sources.strict import NotStrict, parse_object
+from workbench.toml_file import NotToml, parse_toml, read_text
 
 _FOLDER = Path(__file__).resolve().parent / "mappings"
 
@@ -190,14 +190,14 @@ def load_mapping(name_or_file: str) -> Mapping:
                 next_step="give `--mapping` one of these names or a file that is there",
             )
     try:
-        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        said = parse_toml(read_text(path))
         return Mapping(**{"name": path.stem, **said})
-    except UnicodeDecodeError as exc:
+    except (OSError, UnicodeDecodeError) as exc:
         raise BadSettings(
-            f"mapping {path.name} is not TOML: {why_unreadable(exc)}.",
+            f"mapping {path.name} cannot be read: {why_unreadable(exc)}.",
             next_step="name a mapping's file, as those in workbench/sources/mappings/",
         ) from exc
-    except tomllib.TOMLDecodeError as exc:
+    except NotToml as exc:
         raise BadSettings(f"mapping {path.name} is not TOML: {exc}") from exc
     except ValidationError as exc:
         first = exc.errors()[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.durable import write_durably
-from workbench.errors import AuditBroken, NotFound, StorageUnavailable
+from workbench.errors import AuditBroken, NotFound, StorageUnavailable, why_unreadable
 from workbench.records import Event
 from workbench.store.backend import Session
 
@@ -45,10 +45,11 @@ def read_lines(path: Path) -> list[Mapping[str, Any]]:
         text = path.read_text(encoding="utf-8")
     except OSError as exc:
         raise NotFound(
-            f"{path} cannot be read: {exc.strerror}.", next_step="name the file of the copy"
+            f"{path} cannot be read: {why_unreadable(exc)}.",
+            next_step="name the file of the copy",
         ) from exc
     except UnicodeDecodeError as exc:
-        raise AuditBroken(f"{path} is not a copy of a log: {exc}.") from exc
+        raise AuditBroken(f"{path} is not a copy of a log: {why_unreadable(exc)}.") from exc
     found: list[Mapping[str, Any]] = []
     for number, line in enumerate(text.splitlines(), start=1):
         try:

@@ -16,9 +16,8 @@ from typing import Any
 import orjson
 
 from workbench.clock import from_text, to_text
-from workbench.records import Event
+from workbench.records import LARGEST_INTEGER, Event
 
-LARGEST_INTEGER = 2**53 - 1
 UNREADABLE = "event.unreadable"
 """Action given to a row whose body is not an event; nothing ever records it."""
 

@@ -12,6 +12,7 @@ import orjson
 
 from workbench.clock import Clock
 from workbench.durable import Beside, Draft
+from workbench.errors import in_words
 from workbench.identity import source_of
 from workbench.snapshot import Publisher, SnapshotFault, read_snapshot
 from workbench.store.backend import Session
@@ -139,7 +140,7 @@ class GateFolder:
         except (OSError, SnapshotFault) as exc:
             if begun is not None:
                 begun.drop()
-            return f"the gate folder {self.folder} cannot be written: {exc}"
+            return f"the gate folder {self.folder} cannot be written: {in_words(exc)}"
         return ""
 
     def clocks_then(self) -> Mapping[str, Any]:
@@ -178,7 +179,7 @@ class GateFolder:
         try:
             self._publisher(state).beat(self.clock.now())
         except (OSError, SnapshotFault) as exc:
-            return f"the gate folder {self.folder} cannot be written: {exc}"
+            return f"the gate folder {self.folder} cannot be written: {in_words(exc)}"
         return ""
 
     def identity(self, state: State) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 import apsw
 
 from workbench.durable import fsync_folder
-from workbench.errors import Refused, StorageUnavailable, StoreMissing
+from workbench.errors import Refused, StorageUnavailable, StoreMissing, in_words
 from workbench.records import Event
 from workbench.store import log
 from workbench.store.backend import NOTHING_RECORDED, WAIT_SECONDS, Changer, Upgrade
@@ -262,7 +262,7 @@ class SqliteBackend:
                     _remove(temporary)
         except (OSError, apsw.Error) as exc:
             raise StorageUnavailable(
-                f"No store can be made in {self.folder}: {exc}.",
+                f"No store can be made in {self.folder}: {in_words(exc)}.",
                 next_step="point WORKBENCH_STORE at a folder that you may write to",
             ) from exc
 
