@@ -92,6 +92,7 @@ def _on_init(state: State, event: Event) -> None:
     state.environment = event.payload["environment"]
     state.asks_drills = bool(event.payload.get("asks_drills"))
     state.asks_verifiers = bool(event.payload.get("asks_verifiers"))
+    state.asks_deeds = bool(event.payload.get("asks_deeds"))
 
 
 def _on_automation(state: State, event: Event) -> None:

@@ -41,6 +41,7 @@ class State:
         asks_drills: made when drills were asked for without a policy, and sign-offs without any key; older logs
             were not.
         asks_verifiers: likewise of two persons who verify what cannot be undone.
+        asks_deeds: likewise of a signature over each event, besides the one over the command that it came from.
         observed: (hold id, automation id) -> instants recorded of the pause at that automation.
         let_through: probation id -> ids that it still lets through; shrinks when an automation is edited
             out of its scope or retired and never grows, so that no later edit opens it again.
@@ -75,6 +76,7 @@ class State:
     environment: str = ""
     asks_drills: bool = False
     asks_verifiers: bool = False
+    asks_deeds: bool = False
     seq: int = 0
     head_hash: str = ""
     event_count: int = 0
