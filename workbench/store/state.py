@@ -51,6 +51,7 @@ class State:
         decision_keys: decision id -> enrolled key that signed it; unsigned ones are not in it.
         kept_ready: first-run hold -> newest decision about it that its readiness does not answer: that is a person's
             word against its release, which what was lacking before is not.
+        broken_by: break-glass resume -> person who did it with a key: none of their keys reviews it.
         reviewers: break-glass resume -> persons who reviewed it afterwards.
         requests: id -> what one person asked another to do; `policy_seq` is where the policy last changed.
         run_reviews: `source_id/run_id` -> review of that run before a first run in production.
@@ -101,6 +102,7 @@ class State:
     signoffs: dict[str, SignOff] = field(default_factory=dict)
     decision_keys: dict[str, str] = field(default_factory=dict)
     kept_ready: dict[str, str] = field(default_factory=dict)
+    broken_by: dict[str, str] = field(default_factory=dict)
     reviewers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     requests: dict[str, TwoPersonRequest] = field(default_factory=dict)
     policy_seq: int = 0
