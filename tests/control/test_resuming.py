@@ -169,6 +169,19 @@ def test_the_newest_report_counts(tmp_path: Path) -> None:
     assert control.resume_full(ResumeRequest("H-1", decision_id="D-1")).released_seq
 
 
+@pytest.mark.parametrize("more", [{"runs": 10**20}, {"runs": 3, "rate_per_minute": 10**20}])
+def test_a_number_that_no_log_can_hold_is_refused_in_words(
+    tmp_path: Path, more: dict[str, int]
+) -> None:
+    """Too many runs, or too high a rate, is a usage fault that records nothing, and no broken program."""
+    control = a_control(tmp_path)
+    pause(control)
+    before = control.head_note()
+    with pytest.raises(UsageFault, match="up to 1,000,000,000"):
+        control.resume_narrow(break_glass("H-1", "automation=ticket-reply", **more))
+    assert control.head_note() == before
+
+
 def test_a_decision_covers_only_the_automations_it_is_about(tmp_path: Path) -> None:
     """An automation that came under the hold after the review supersedes the decision for a full restart."""
     control = a_control(tmp_path)

@@ -21,6 +21,9 @@ from workbench.store.log import Draft
 from workbench.store.state import State
 from workbench.store.store import Change, Command
 
+MOST_RUNS = 1_000_000_000
+"""Largest number of runs that is taken: the log holds no number beyond 2**53, and nobody means one near it."""
+
 
 @dataclass(frozen=True)
 class ResumeRequest:
@@ -74,6 +77,10 @@ def _choices(request: ResumeRequest) -> dict[str, Any]:
     rate = request.rate_per_minute
     if rate is not None and rate < 1:
         raise UsageFault("A rate is a number of runs a minute above 0; add `--rate-per-minute N`.")
+    if max(request.runs or 0, rate or 0) > MOST_RUNS:
+        raise UsageFault(
+            f"Runs are let through and counted up to {MOST_RUNS:,}; name a smaller number."
+        )
     return {
         **({"effects": "read"} if request.effects == "read" else {}),
         **({"catch_up": request.catch_up} if request.catch_up else {}),
