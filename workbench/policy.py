@@ -67,6 +67,8 @@ MEANING: Mapping[str, str] = {
 """Setting -> what it says; roles that are not named mean everybody, and named ones need an enrolled key."""
 
 ROLES = tuple(name for name in MEANING if name.startswith("may_"))
+_MOST = 1_000_000_000
+"""Largest number that is taken, some thirty years of seconds: with a larger one no end of a sign-off has a date."""
 _LEAST = {"signoffs_required": 0, "reviewed_runs": 0}
 _NAMES = set(MEANING)
 _FIRST = {name for name in ROLES if name != "may_decide"} | {
@@ -170,8 +172,8 @@ def _why_wrong(key: str, value: Any) -> str:
     if key.startswith("is_"):
         return "" if isinstance(value, bool) else f"{key} must be true or false"
     least = _LEAST.get(key, 1)
-    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= least
-    return "" if is_count else f"{key} must be a whole number, {least} or more"
+    is_count = isinstance(value, int) and not isinstance(value, bool) and least <= value <= _MOST
+    return "" if is_count else f"{key} must be a whole number from {least} to {_MOST}"
 
 
 def _fault(

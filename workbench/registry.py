@@ -21,6 +21,8 @@ _KEYS: dict[str, frozenset[str]] = {
     "categories": frozenset({"owner", "restart_owner", "triggers"}),
     "automations": frozenset(f.name for f in fields(Automation)) - {"automation_id", "is_retired"},
 }
+MOST_SECONDS = 1_000_000_000
+"""Longest interval that is taken, some thirty years: with a longer one no next start has a date."""
 _LISTS = frozenset({"members", "tools", "cleanup"})
 _TEXTS = frozenset({"kind", "title", "engine_ref", "alert_match", "contact"})
 _SLUGS = frozenset(
@@ -138,8 +140,8 @@ def _why_wrong(name: str, value: Any, allowed: frozenset[str]) -> str:
     if name == "tools" and not all(SLUG.fullmatch(v) for v in value):
         return f"{value!r} holds a tool name that is not valid"
     is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if name == "expected_interval_seconds" and not (is_whole and value > 0):
-        return f"{name} must be a whole number of seconds above 0"
+    if name == "expected_interval_seconds" and not (is_whole and 0 < value <= MOST_SECONDS):
+        return f"{name} must be a whole number of seconds above 0, and {MOST_SECONDS} at most"
     if name == "asks_gate" and not isinstance(value, bool):
         return f"{name} must be true or false"
     return ""

@@ -160,10 +160,14 @@ class Spool(NamedTuple):
             _put_mark(descriptor, mark, place)
 
     def free(self, command_id: str) -> None:
-        """Free the slots of a pause that the store has taken in and published."""
+        """Free the slots of a pause that the store has taken in and published.
+
+        The change is counted before as well: whoever sees it gone sees by the count that somebody freed it.
+        """
         with self._locked() as descriptor:
             for first, _, pause in self._slots(os.pread(descriptor, _FILE_BYTES, 0)).found:
                 if pause.command_id == command_id:
+                    _count_change(descriptor)
                     os.pwrite(descriptor, bytes(_SLOT.size), SLOT_BYTES * (1 + first))
                     _count_change(descriptor)
             os.fdatasync(descriptor)
@@ -176,6 +180,14 @@ class Spool(NamedTuple):
         except OSError:
             return 0
         return int(_HEADER.unpack(header)[2]) if len(header) == _HEADER.size else -1
+
+    def identity(self) -> tuple[int, int, int] | None:
+        """Return device, inode and time of the last change of the file, or None where none can be looked at."""
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, found.st_mtime_ns
 
     def read(self) -> Spooled:
         """Return the pauses that wait, with a doubt where some may not be readable."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -291,7 +292,8 @@ def check_the_fold_takes_nothing_of_an_expired_key(root: Path) -> None:
     }
     seal = bo.signer(command, told)
     assert seal is not None
-    ann.store.transact(command, lambda _: Change([draft], seal=mark_of(seal)))
+    sign = functools.partial(signing._deed_signed, command, bo.signer, told)
+    ann.store.transact(command, lambda _: Change([draft], seal=mark_of(seal), sign=sign))
     assert "feed" not in ann.state().keys
     assert any("NOT OBEYED" in flag for flag in ann.status().flags)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -125,6 +126,60 @@ def test_only_the_newest_decision_counts(tmp_path: Path) -> None:
     a_decision(control, "H-1", VerdictKind.KEEP_PAUSED)
     with pytest.raises(Refused, match=r"D-1 was superseded by D-2 \(keep_paused\)"):
         control.resume_full(ResumeRequest("H-1", decision_id="D-1"))
+
+
+@pytest.mark.parametrize("verdict", [VerdictKind.ESCALATE, VerdictKind.KEEP_PAUSED, NARROW])
+def test_a_newer_report_that_allows_less_is_decided_on_first(
+    tmp_path: Path, verdict: VerdictKind
+) -> None:
+    """What a narrow restart brought to light is not passed over on the full decision from before it."""
+    control = a_control(tmp_path, SetClock())
+    pause(control)
+    a_decision(control, "H-1", FULL)
+    control.resume_narrow(ResumeRequest("H-1", "automation=ticket-reply", 3, decision_id="D-1"))
+    a_report(control, "H-1", verdict)
+    full = ResumeRequest("H-1", decision_id="D-1")
+    with pytest.raises(Refused, match=f"R-2, which is newer than D-1, says {verdict}") as caught:
+        control.resume_full(full)
+    assert "workbench decide R-2 --override restart_full" in caught.value.then
+    control.decide(DecideRequest("R-2", FULL, "the failures were of the test data"))
+    assert control.resume_full(replace(full, decision_id="D-2")).released_seq
+
+
+def test_a_newer_report_that_says_nothing_new_is_in_no_way(tmp_path: Path) -> None:
+    """The same verdict again, one that allows enough, of other automations, of another kind, or not whole."""
+    control = a_control(tmp_path, SetClock())
+    pause(control)
+    a_report(control, "H-1", VerdictKind.KEEP_PAUSED)
+    control.decide(DecideRequest("R-1", FULL, "the provider confirmed"))
+    a_report(control, "H-1", VerdictKind.KEEP_PAUSED)
+    a_report(control, "H-1", VerdictKind.ESCALATE, ids=("stock-watch",))
+    a_report(control, "H-1", VerdictKind.ESCALATE, name="post-incident-review")
+    a_report(control, "H-1", VerdictKind.ESCALATE, is_complete=False)
+    assert control.resume_full(ResumeRequest("H-1", decision_id="D-1")).released_seq
+
+
+def test_the_newest_report_counts(tmp_path: Path) -> None:
+    """A report that allowed less and was itself overtaken by one that allows it is no reason any more."""
+    control = a_control(tmp_path, SetClock())
+    pause(control)
+    a_decision(control, "H-1", FULL)
+    a_report(control, "H-1", VerdictKind.ESCALATE)
+    a_report(control, "H-1", FULL)
+    assert control.resume_full(ResumeRequest("H-1", decision_id="D-1")).released_seq
+
+
+@pytest.mark.parametrize("more", [{"runs": 10**20}, {"runs": 3, "rate_per_minute": 10**20}])
+def test_a_number_that_no_log_can_hold_is_refused_in_words(
+    tmp_path: Path, more: dict[str, int]
+) -> None:
+    """Too many runs, or too high a rate, is a usage fault that records nothing, and no broken program."""
+    control = a_control(tmp_path)
+    pause(control)
+    before = control.head_note()
+    with pytest.raises(UsageFault, match="up to 1,000,000,000"):
+        control.resume_narrow(break_glass("H-1", "automation=ticket-reply", **more))
+    assert control.head_note() == before
 
 
 def test_a_decision_covers_only_the_automations_it_is_about(tmp_path: Path) -> None:

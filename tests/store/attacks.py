@@ -167,6 +167,13 @@ def _edited(bodies: list[str]) -> list[str]:
     return [body.replace("wrong amounts", "planned work") for body in bodies]
 
 
+def _under_a_signature(bodies: list[str]) -> list[str]:
+    """Put a release at the end with the mark of the command that placed a hold."""
+    place, body = next((n, b) for n, b in enumerate(bodies, 1) if '"action":"hold.place"' in b)
+    said = body.replace(f'"seq":{place},', f'"seq":{len(bodies) + 1},')
+    return [*bodies, said.replace('"action":"hold.place"', '"action":"hold.release"')]
+
+
 def _inserted(bodies: list[str]) -> list[str]:
     size = len(bodies)
     said = bodies[-1].replace(f'"seq":{size}', f'"seq":{size + 1}')
@@ -383,9 +390,10 @@ ON_THE_SCHEMA = [
 """Somebody with a SQLite shell changes what guards the rows, and no row."""
 
 WITH_A_PROGRAM = [
-    Attack("edit", "F76", _rewrite(_edited), (MISSED, POINT, POINT, POINT)),
-    Attack("reorder", "F76", _rewrite(_reordered), (MISSED, POINT, POINT, POINT)),
+    Attack("edit", "F76", _rewrite(_edited), (MISSED, POINT, SIGNATURE, SIGNATURE)),
+    Attack("reorder", "F76", _rewrite(_reordered), (MISSED, POINT, SIGNATURE, SIGNATURE)),
     Attack("insert at the end", "F76", _rewrite(_inserted), (MISSED, SAID, SAID, SAID)),
+    Attack("another event at the end, under the signature of a command in the log", "F70", _rewrite(_under_a_signature), (MISSED, SAID, SIGNATURE, SIGNATURE)),
     Attack("cut the tail (also: restore a backup)", "F76", _restore_backup, (MISSED, POINT, POINT, POINT)),
     Attack("wipe down to the first event", "F76", _rewrite(lambda bodies: bodies[:1]), (MISSED, POINT, POINT, POINT)),
     Attack("fork: an older copy goes on by itself", "F76", _fork, (MISSED, POINT, POINT, POINT)),
@@ -407,7 +415,7 @@ ON_BOTH = [
     Attack("own note, unsigned", "F77", _own_unsigned_note, (MISSED, MISSED, SAID, SAID)),
     Attack("own note, signed by a key that nobody enrolled", "F77", _own_foreign_key, (MISSED, MISSED, SAID, SAID)),
     Attack("own note, forged signature of an enrolled key", "F77", _forged_signature, (MISSED, MISSED, POINT, POINT)),
-    Attack("own note, signed by a stolen key that was revoked", "F77", _revoked_key, (MISSED, MISSED, SAID, SAID)),
+    Attack("own note, signed by a stolen key that was revoked", "F77", _revoked_key, (MISSED, MISSED, SIGNATURE, SIGNATURE)),
     Attack("log begun anew with the attacker's key as its first", "F77", _own_first_key, (MISSED, MISSED, MISSED, SAID)),
     Attack("newest checkpoints cut off together with the tail", "F77", _cut_log_and_notes, (MISSED, MISSED, MISSED, MISSED)),
     Attack("own note, signed by a stolen key that still counts", "F77", _with_the_key, (MISSED, MISSED, MISSED, MISSED)),
@@ -415,12 +423,12 @@ ON_BOTH = [
 """Somebody who rewrites the store and may write the anchor folder as well."""
 
 ON_COPIES = [
-    Attack("the store rewritten behind a copy", "F76", _rewritten_behind_a_copy, (MISSED, WITNESS, WITNESS, WITNESS)),
+    Attack("the store rewritten behind a copy", "F76", _rewritten_behind_a_copy, (MISSED, WITNESS, SIGNATURE, SIGNATURE)),
     Attack("the note in a copy edited", "F77", _in_copies(_with_another_root), (NOTHING, POINT, POINT, POINT), False),
     Attack("the note in a copy exchanged for another log's", "F77", _in_copies(_with_another_log), (NOTHING, POINT, POINT, POINT), False),
     Attack("the head note in a copy edited", "F77", _in_copies(_with_another_head), (NOTHING, WITNESS, WITNESS, WITNESS), False),
     Attack("note and head note cut out of a copy", "F77", _in_copies(_without_witnesses), (NOTHING, SAID, SAID, SAID), False),
-    Attack("the store rewritten and its copies with it, unsigned", "F77", _rewritten_with_its_copies, (MISSED, MISSED, SAID, SAID)),
+    Attack("the store rewritten and its copies with it, unsigned", "F77", _rewritten_with_its_copies, (MISSED, MISSED, SIGNATURE, SIGNATURE)),
 ]  # fmt: skip
 """Somebody who meets nothing elsewhere but notebook and page of one report that was mailed."""
 

@@ -75,6 +75,12 @@ def test_a_good_file_is_read_with_what_is_inherited(tmp_path: Path) -> None:
         ('tools = ["stripe"]', 'tools = ["Stripe "]', 16, "tool name that is not valid"),
         ("expected_interval_seconds = 300", "expected_interval_seconds = 0", 17, "above 0"),
         ("expected_interval_seconds = 300", "expected_interval_seconds = 1.5", 17, "whole number"),
+        (
+            "expected_interval_seconds = 300",
+            "expected_interval_seconds = 900000000000000",
+            17,
+            "above 0, and 1000000000 at most",
+        ),
         ("expected_interval_seconds = 300", "expected_interval_seconds = true", 17, "whole"),
         ("asks_gate = true", 'asks_gate = "yes"', 18, "must be true or false"),
         ("asks_gate = true", "ask_gate = true", 18, "unknown key 'ask_gate'"),

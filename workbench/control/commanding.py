@@ -70,7 +70,7 @@ class Commander:
         def decided(state: State) -> Change:
             who = identify(command, state, signer=self.signer, role=self.role, now=now)
             change = with_endings(state, decide(state, who), store=self.store, now=now)
-            return replace(change, seal=who.seal)
+            return replace(change, seal=who.seal, sign=who.sign)
 
         return self.store.transact(command, decided, after_commit=self.anchor)
 

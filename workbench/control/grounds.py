@@ -97,6 +97,7 @@ def _check_decision(
             f"{decision.decision_id} was superseded by {newer[-1].decision_id} ({newer[-1].decision}).",
             next_step=f"use {newer[-1].decision_id}, or {again}",
         )
+    _refuse_contradicted(state, decision, wanted, ids)
     if why := withdrawn_fault(state, decision, hold_id=hold.hold_id):
         raise Refused(f"{why[0].upper()}{why[1:]}.", next_step=again)
     outside = sorted(set(ids) - set(decision.automation_ids))
@@ -104,6 +105,44 @@ def _check_decision(
         raise Refused(
             f"{decision.decision_id} is not about {', '.join(outside)}, which this resume would let run.",
             next_step=again,
+        )
+
+
+_ALLOWS = (
+    VerdictKind.ESCALATE,
+    VerdictKind.KEEP_PAUSED,
+    VerdictKind.RESTART_NARROW,
+    VerdictKind.RESTART_FULL,
+)
+"""Verdicts, each allowing more than the one before."""
+
+
+def _refuse_contradicted(
+    state: State, decision: Decision, wanted: VerdictKind, ids: list[str]
+) -> None:
+    """Refuse a resume where a newer report about what it opens allows less than it, and less than its own did.
+
+    What a narrow restart brought to light since the decision is not passed over on the decision from before it. Who
+    decided against a report knew its verdict: the same one again says nothing new.
+    """
+    own = state.reports.get(decision.report_id)
+    newer = [
+        report
+        for report in state.reports.values()
+        if report.hold_id == decision.hold_id
+        and report.is_complete
+        and report.recorded_seq > decision.decided_seq
+        and (own is None or report.name == own.name)
+        and set(ids) & set(report.automation_ids)
+    ]
+    least = min(_ALLOWS.index(wanted), _ALLOWS.index(decision.verdict))
+    if newer and _ALLOWS.index(newer[-1].verdict) < least:
+        report_id = newer[-1].report_id
+        raise Refused(
+            f"{report_id}, which is newer than {decision.decision_id}, says {newer[-1].verdict}; that does not allow "
+            f"{wanted}.",
+            next_step=f"read it and decide: `workbench decide {report_id}`, or against it "
+            f'`workbench decide {report_id} --override {wanted} --reason "TEXT"`, which stays flagged',
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+import itertools
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from shlex import quote
@@ -53,9 +54,13 @@ def covered_by(scope: Scope, state: State) -> tuple[Automation, ...]:
     return scope.select(state.automations.values())
 
 
-def next_id(prefix: str, known: Sized) -> str:
-    """Return the next short id of a kind: ids count the log's events and are never used again."""
-    return f"{prefix}-{len(known) + 1}"
+def next_id(prefix: str, known: Collection[str]) -> str:
+    """Return the next short id of a kind: ids count the log's events and are never used again.
+
+    One that is known already, in a log that was written past the command path, is passed over.
+    """
+    numbers = itertools.count(len(known) + 1)
+    return next(own for number in numbers if (own := f"{prefix}-{number}") not in known)
 
 
 def decide_pause(

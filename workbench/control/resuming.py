@@ -13,13 +13,16 @@ from workbench.control.grounds import entitled, grounds_of, reason_of
 from workbench.control.placing import next_id, standing_hold, storable
 from workbench.control.sharing import TicketOffice
 from workbench.errors import AuditBroken, NoMatch, Refused, UsageFault
-from workbench.records import LARGEST_INTEGER, Automation, Hold
+from workbench.records import Automation, Hold
 from workbench.restarts import Share
 from workbench.scope import Scope, values_under, why_no_match
 from workbench.store.descent import WAY_OUT
 from workbench.store.log import Draft
 from workbench.store.state import State
 from workbench.store.store import Change, Command
+
+MOST_RUNS = 1_000_000_000
+"""Largest number of runs that is taken: the log holds no number beyond 2**53, and nobody means one near it."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,10 @@ def _choices(request: ResumeRequest) -> dict[str, Any]:
     rate = request.rate_per_minute
     if rate is not None and rate < 1:
         raise UsageFault("A rate is a number of runs a minute above 0; add `--rate-per-minute N`.")
-    if max(request.runs or 0, rate or 0) > LARGEST_INTEGER:
-        raise UsageFault(f"A number of runs is at most {LARGEST_INTEGER}; nothing was done.")
+    if max(request.runs or 0, rate or 0) > MOST_RUNS:
+        raise UsageFault(
+            f"Runs are let through and counted up to {MOST_RUNS:,}; name a smaller number."
+        )
     return {
         **({"effects": "read"} if request.effects == "read" else {}),
         **({"catch_up": request.catch_up} if request.catch_up else {}),

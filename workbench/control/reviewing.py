@@ -47,7 +47,7 @@ def _decide_review(state: State, who: Who, content: dict[str, str], *, now: date
     key = key_of(who, "A review of a break-glass resume")
     doer = probation.started_by if probation else state.holds[target].released_by
     why = ""
-    if who.text == doer:
+    if who.text == doer or key.person == state.broken_by.get(target):
         why = f"{key.person} did {target} and does not review it"
     elif not holds_role(state, key, roles=()):
         why = f"{key.person} is not a member of {key.role} in the registry"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +15,7 @@ from workbench.control.actor import actor_text, operating_system_user
 from workbench.errors import BadSettings, Refused
 from workbench.records import EnrolledKey
 from workbench.settings import KEY_FILE
-from workbench.store.signatures import Seal, mark_of, seal_fault, statement
+from workbench.store.signatures import Seal, deed_command, is_deed, mark_of, seal_fault, statement
 from workbench.store.state import State
 from workbench.store.store import Command
 
@@ -36,11 +37,13 @@ class Who:
         text: how the log names the person.
         key: enrolled key that signed the command; None for an unsigned one.
         seal: what each event of the command keeps of the signature.
+        sign: gives the signature of an event of the command from its digest; None for an unsigned one.
     """
 
     text: str
     key: EnrolledKey | None = None
     seal: Mapping[str, str] = field(default_factory=dict)
+    sign: Callable[[str], str] | None = None
 
 
 def is_there(path: Path) -> bool:
@@ -52,21 +55,29 @@ def is_there(path: Path) -> bool:
 
 
 def file_signer(home: Path) -> Signer:
-    """Return what signs with the key file of a private folder; without one nothing is imported."""
+    """Return what signs with the key file of a private folder; without one nothing is imported.
+
+    The events of a command are signed with the key that signed it, whatever became of the file meanwhile.
+    """
+    used: list[SigningKey] = []
 
     def sign(command: Command, told: Mapping[str, str]) -> Seal | None:
-        path = home / KEY_FILE
-        if not is_there(path):
-            return None
-        from workbench.store.keys import load_key
-
-        key = load_key(path)
+        key = used[-1] if used and is_deed(command.content) else _key_in(home / KEY_FILE)
         if key is None:
             return None
+        used[:] = [key]
         said = statement(command.command_id, command.digest, **told)
         return {**told, "key_id": key.key_id, "signature": key.sign(said)}
 
     return sign
+
+
+def _key_in(path: Path) -> SigningKey | None:
+    if not is_there(path):
+        return None
+    from workbench.store.keys import load_key
+
+    return load_key(path)
 
 
 def own_key(path: Path | None) -> SigningKey | None:
@@ -129,7 +140,20 @@ def identify(
     if fault:
         return Who(actor_text(role, state.owners, note=fault))
     text = f"{key.role} ({key.person}, key {key.key_id}, os:{operating_system_user()})"
-    return Who(text, key, mark_of(seal))
+    return Who(text, key, mark_of(seal), functools.partial(_deed_signed, command, signer, told))
+
+
+def _deed_signed(
+    command: Command, signer: Signer, told: Mapping[str, str], deed_digest: str
+) -> str:
+    """Return the signature of an event of a command; raises Refused where the key went away in between."""
+    seal = signer(Command(command.command_id, deed_command(deed_digest)), told)
+    if seal is None:
+        raise Refused(
+            "Nothing was done: the key went away while it signed.",
+            next_step="see `workbench key list`, and give the command again",
+        )
+    return seal["signature"]
 
 
 def _way_out(seal: Seal, fault: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from workbench.answers import GateAnswer, GateState
 from workbench.clock import Clock, SystemClock, from_text
 from workbench.errors import in_words
+from workbench.gate.spools import KnownSpools
 from workbench.gate.view import SPOOLED, View
 from workbench.identity import boot_id, folder_id
 from workbench.settings import Settings
@@ -32,7 +33,7 @@ from workbench.snapshot import (
     read_snapshot,
     store_digest,
 )
-from workbench.spool import NOTHING, Spool, Spooled
+from workbench.spool import NOTHING, Spool
 
 ODD_WAIT_SECONDS = 0.05
 """How long a publication in progress is waited for (SEMANTICS 4)."""
@@ -63,7 +64,7 @@ class Source:
         self._view: View | None = None
         self._last_view: View | None = None
         self._spooled = NOTHING
-        self._spool_counts: tuple[int, ...] = ()
+        self._spools = KnownSpools()
         self._digest: bytes | None = None
         self._restat_at = 0.0
 
@@ -128,15 +129,9 @@ class Source:
         """Look at each spool, reading again only what has changed since the last look."""
         if self._digest is None:
             return
-        spools = [Spool(folder, self._digest) for folder in self._spool_folders]
-        counts = tuple(spool.change_count() for spool in spools)
-        if counts == self._spool_counts and not self._spooled.doubt:
-            return
-        read = [spool.read() for spool in spools]
-        doubts = [found.doubt for found in read if found.doubt]
-        pauses = {p.command_id: p for found in read for p in found.pauses}
-        self._spooled = Spooled(tuple(pauses.values()), doubts[0] if doubts else "")
-        self._spool_counts = counts
+        self._spooled = self._spools.read(
+            [Spool(folder, self._digest) for folder in self._spool_folders]
+        )
 
     def _load(self, words: memoryview[int], spool_word: int, deadline: float) -> View | str:
         while True:
@@ -155,8 +150,28 @@ class Source:
     def _accept(self, view: View) -> View | str:
         if published_by(view.words) != store_digest(view.published.store_id):
             return f"epoch and snapshot in {self.folder} are of different stores"
+        if why := self._why_older(view.published):
+            return why
         self._restat_at = time.monotonic() + RESTAT_SECONDS
         return view
+
+    def _why_older(self, published: Published) -> str:
+        """Say that this process knows a later position of the store, or another history, or return an empty text.
+
+        A backup of the folder that is put back under running automations would open what was held since.
+        """
+        if self._last_view is None or self._last_view.published.store_id != published.store_id:
+            return ""
+        known = self._last_view.published
+        if published.seq > known.seq or (published.seq, published.head_hash) == (
+            known.seq,
+            known.head_hash,
+        ):
+            return ""
+        return (
+            f"the gate folder {self.folder} is an older or forked copy: it told of event {known.seq} before, and now "
+            f"of event {published.seq}; run a command on the newest store, or start this process again"
+        )
 
     def _view_of(
         self, words: memoryview[int], epoch: int, published: Published, spool_word: int = 0
@@ -176,7 +191,8 @@ class Source:
         """Remember what the older snapshot says: a process that just began must not go on over a hold."""
         with contextlib.suppress(SnapshotFault):
             published = read_snapshot(self.folder)
-            if published_by(words) == store_digest(published.store_id):
+            is_ours = published_by(words) == store_digest(published.store_id)
+            if is_ours and not self._why_older(published):
                 self._last_view = self._view_of(words, words[EPOCH_WORD], published)
 
 

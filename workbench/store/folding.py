@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from workbench.clock import from_text
-from workbench.errors import ScopeError
 from workbench.records import (
     Automation,
     Category,
@@ -34,6 +33,7 @@ from workbench.store.engine_events import (
 )
 from workbench.store.merkle import grown
 from workbench.store.none_events import ON_NONE
+from workbench.store.once import NOT_TAKEN_IN, is_said_once
 from workbench.store.readiness import keep_or_free
 from workbench.store.record_events import ON_RECORDS
 from workbench.store.signatures import signer_of
@@ -65,7 +65,7 @@ def fold(events: Iterable[Event], state: State | None = None) -> State:
     for event in events:
         try:
             apply(found, event)
-        except (KeyError, ValueError, TypeError, AttributeError, ScopeError) as exc:
+        except NOT_TAKEN_IN as exc:
             found.doubts[event.seq] = f"its content cannot be taken in ({exc!r})"
     return found
 
@@ -84,7 +84,7 @@ def apply(state: State, event: Event) -> None:
         state.commands[command["id"]] = (command["digest"], event.seq)
         state.touched.add(("command", command["id"]))
     handler = _HANDLERS.get(event.action)
-    if handler is not None:
+    if handler is not None and is_said_once(state, event):
         handler(state, event)
 
 
@@ -92,6 +92,7 @@ def _on_init(state: State, event: Event) -> None:
     state.environment = event.payload["environment"]
     state.asks_drills = bool(event.payload.get("asks_drills"))
     state.asks_verifiers = bool(event.payload.get("asks_verifiers"))
+    state.asks_deeds = bool(event.payload.get("asks_deeds"))
 
 
 def _on_automation(state: State, event: Event) -> None:

@@ -78,6 +78,14 @@ def body_of(draft: Draft, *, seq: int, store_id: str) -> str:
     )
 
 
+def deed_digest(event: Event) -> str:
+    """Return the digest of all that an event says, but for the signature of just that; raises ValueError for none."""
+    mark = event.payload["command"]
+    said = {name: getattr(event, name) for name in ("seq", *_TEXTS)}
+    signed = {**event.payload, "command": {k: v for k, v in mark.items() if k != "deed"}}
+    return digest({**said, "occurred_at": to_text(event.occurred_at), "payload": signed})
+
+
 def parse_event(body: str, *, prev_hash: str, hash_text: str) -> Event:
     """Read a stored event; raises ValueError or KeyError when the body is not one."""
     found = orjson.loads(body)

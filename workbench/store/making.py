@@ -26,9 +26,10 @@ def init_store(settings: Settings, clock: Clock, *, environment: str, actor: str
     store_id = f"st-{uuid.uuid4().hex[:12]}"
     content = {"name": "store init", "environment": environment}
     mark = {"id": f"init-{store_id}", "digest": log.digest(content)}
+    # Logs from before these rules are read by the rules that they had.
     payload: dict[str, Any] = {"environment": environment, "schema": SCHEMA_VERSION}
+    payload["asks_deeds"] = True
     if environment == PRODUCTION:
-        # Logs from before these rules are read by the rules that they had.
         payload |= {"asks_drills": True, "asks_verifiers": True}
     payload["command"] = mark
     draft = log.Draft(clock.now(), actor, "store.init", store_id, payload=payload)

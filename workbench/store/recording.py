@@ -38,11 +38,13 @@ class Change:
     Attributes:
         before_commit: called in the transaction, before the commit (makes a ticket file durable).
         seal: key_id, signed_at and signature of the command, kept in each event; empty when unsigned.
+        sign: gives the signature of an event from its digest; None when unsigned.
     """
 
     drafts: Sequence[log.Draft]
     before_commit: Callable[[], None] | None = None
     seal: Mapping[str, str] = field(default_factory=dict)
+    sign: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,22 @@ def take_in(
     events: list[Event] = []
     outbox: list[OutboxRow] = []
     for draft in change.drafts:
-        signed = replace(draft, payload={**(draft.payload or {}), "command": mark})
-        body = log.body_of(signed, seq=state.seq + 1, store_id=store_id)
-        prev_hash = state.head_hash or log.genesis(store_id)
-        own_hash = log.chain_hash(prev_hash, body)
-        event = log.parse_event(body, prev_hash=prev_hash, hash_text=own_hash)
+        event = _event_of(state, draft, mark=mark, store_id=store_id)
+        if change.sign is not None:
+            signed = {**mark, "deed": change.sign(log.deed_digest(event))}
+            event = _event_of(state, draft, mark=signed, store_id=store_id)
         apply(state, event)
         events.append(event)
         outbox += outbox_rows(state, event)
     return events, outbox
+
+
+def _event_of(state: State, draft: log.Draft, *, mark: Mapping[str, str], store_id: str) -> Event:
+    """Return a draft as the next event, with the mark of its command."""
+    marked = replace(draft, payload={**(draft.payload or {}), "command": mark})
+    body = log.body_of(marked, seq=state.seq + 1, store_id=store_id)
+    prev_hash = state.head_hash or log.genesis(store_id)
+    return log.parse_event(body, prev_hash=prev_hash, hash_text=log.chain_hash(prev_hash, body))
 
 
 def outbox_rows(state: State, event: Event) -> list[OutboxRow]:

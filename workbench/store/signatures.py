@@ -1,7 +1,9 @@
-"""Signed commands: what a signature covers, and whose it is. The log verifies it again at every fold.
+"""Signed commands and events: what a signature covers, and whose it is. The log verifies it again at every fold.
 
 A signature covers the store, its environment, the command's id and the digest of its content, and the
-instant of signing. Nothing of it can be used for another command, in another store or much later.
+instant of signing. Nothing of it can be used for another command, in another store or much later. What a command
+decided is not its content, so each of its events has a signature of its own over all that it says, its place in the log
+with it: else whoever may write the log could put another event under a command that somebody signed.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.clock import from_text
 from workbench.records import EnrolledKey, Event
@@ -72,8 +74,21 @@ def seal_fault(state: State, seal: Seal, *, command_id: str, digest: str, now: d
     return ""
 
 
+def deed_command(digest: str) -> dict[str, str]:
+    """Return what is signed for an event as the content of a command, which no command that people give has."""
+    return {"deed": digest}
+
+
+def is_deed(content: Mapping[str, Any]) -> bool:
+    """Tell whether a content is what is signed for an event."""
+    return set(content) == {"deed"}
+
+
 def signer_of(state: State, event: Event) -> EnrolledKey | None:
-    """Return the enrolled key that signed an event's command, as of the state before it; else None."""
+    """Return the enrolled key that signed an event and its command, as of the state before it; else None.
+
+    In a log from before events were signed, that of its command.
+    """
     mark = event.payload.get("command") or {}
     if not mark.get("signature"):
         return None
@@ -85,7 +100,25 @@ def signer_of(state: State, event: Event) -> EnrolledKey | None:
     fault = seal_fault(
         state, seal, command_id=mark["id"], digest=mark["digest"], now=event.occurred_at
     )
-    return None if fault else state.keys[seal["key_id"]]
+    if fault or (state.asks_deeds and not _is_deed_signed(state, event, seal)):
+        return None
+    return state.keys[seal["key_id"]]
+
+
+def _is_deed_signed(state: State, event: Event, seal: Seal) -> bool:
+    mark = event.payload["command"]
+    try:
+        digest = log.digest(deed_command(log.deed_digest(event)))
+    except ValueError:  # nobody signs what has no canonical bytes
+        return False
+    said = statement(
+        mark["id"],
+        digest,
+        store_id=state.store_id,
+        environment=state.environment,
+        signed_at=seal["signed_at"],
+    )
+    return _is_signed(state.keys[seal["key_id"]].public_hex, said, str(mark.get("deed", "")))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -41,6 +41,7 @@ class State:
         asks_drills: made when drills were asked for without a policy, and sign-offs without any key; older logs
             were not.
         asks_verifiers: likewise of two persons who verify what cannot be undone.
+        asks_deeds: likewise of a signature over each event, besides the one over the command that it came from.
         observed: (hold id, automation id) -> instants recorded of the pause at that automation.
         let_through: probation id -> ids that it still lets through; shrinks when an automation is edited
             out of its scope or retired and never grows, so that no later edit opens it again.
@@ -50,6 +51,7 @@ class State:
         decision_keys: decision id -> enrolled key that signed it; unsigned ones are not in it.
         kept_ready: first-run hold -> newest decision about it that its readiness does not answer: that is a person's
             word against its release, which what was lacking before is not.
+        broken_by: break-glass resume -> person who did it with a key: none of their keys reviews it.
         reviewers: break-glass resume -> persons who reviewed it afterwards.
         requests: id -> what one person asked another to do; `policy_seq` is where the policy last changed.
         run_reviews: `source_id/run_id` -> review of that run before a first run in production.
@@ -75,6 +77,7 @@ class State:
     environment: str = ""
     asks_drills: bool = False
     asks_verifiers: bool = False
+    asks_deeds: bool = False
     seq: int = 0
     head_hash: str = ""
     event_count: int = 0
@@ -99,6 +102,7 @@ class State:
     signoffs: dict[str, SignOff] = field(default_factory=dict)
     decision_keys: dict[str, str] = field(default_factory=dict)
     kept_ready: dict[str, str] = field(default_factory=dict)
+    broken_by: dict[str, str] = field(default_factory=dict)
     reviewers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     requests: dict[str, TwoPersonRequest] = field(default_factory=dict)
     policy_seq: int = 0

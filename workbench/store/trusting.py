@@ -176,6 +176,9 @@ def may_open(state: State, event: Event) -> bool:
     if why := _fault_of(state, event):
         refuse(state, event, why=why)
         return False
+    signer = signer_of(state, event)
+    if signer is not None and event.payload["break_glass_reason"]:
+        state.broken_by[event.target] = signer.person
     found = state.signoffs.get(event.payload.get("signoff_id", ""))
     if found is not None:
         state.signoffs[found.signoff_id] = replace(found, used_seq=event.seq)
@@ -215,6 +218,8 @@ def on_review(state: State, event: Event) -> None:
     doer = probation.started_by if probation else hold.released_by if hold else ""
     if signer is None or not holds_role(state, signer, roles=()) or event.actor == doer:
         return
+    if not doer or signer.person == state.broken_by.get(event.target):
+        return  # it is not there yet, or it is their own, whichever of their keys signs
     known = state.reviewers.get(event.target, ())
     if signer.person not in known:
         state.reviewers[event.target] = (*known, signer.person)
