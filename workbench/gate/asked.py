@@ -47,6 +47,21 @@ class AskedRun(NamedTuple):
     is_in_flight: bool = False
 
 
+class Inside:
+    """A run as its code finds it in its context; tasks that it began carry it along, also when it is over.
+
+    Attributes:
+        is_over: it was left, and nobody counts it in flight any more: whatever still asks in its name starts anew.
+    """
+
+    __slots__ = ("is_over", "run")
+
+    def __init__(self, run: AskedRun) -> None:
+        """Be inside of a run; the largest age counted for its start alone."""
+        self.run = run._replace(max_age_seconds=None)
+        self.is_over = False
+
+
 class Bearing(NamedTuple):
     """How a run stands to the holds: whether it is inside already, and whether it may take tickets now."""
 
