@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,34 @@ def test_a_task_that_outlives_its_run_goes_on_where_nothing_is_held(tmp_path: Pa
         return await task
 
     assert asyncio.run(both()) == "CLEAR"
+
+
+@pytest.mark.parametrize("is_left", [False, True])
+def test_a_forked_child_goes_on_for_as_long_as_its_run(tmp_path: Path, is_left: bool) -> None:
+    """Under a drain a child of a run in flight finishes its part; once the run was left, it is held."""
+    control = a_control(tmp_path)
+    gate = Gate(settings_in(tmp_path).gate)
+    reads, writes = os.pipe()
+    says, asks = os.pipe()
+
+    def child() -> str:
+        os.read(says, 1)
+        try:
+            return str(gate.pause_point().state)
+        except Paused:
+            return "held"
+
+    with gate.run("ticket-reply", "r-1"):
+        pid = os.fork()
+        if pid == 0:
+            os.write(writes, child().encode())
+            os._exit(0)
+        if not is_left:
+            pause(control, mode=Mode.DRAIN)
+            os.write(asks, b".")
+            assert os.read(reads, 100) == b"CLEAR"
+    if is_left:
+        pause(control, mode=Mode.DRAIN)
+        os.write(asks, b".")
+        assert os.read(reads, 100) == b"held"
+    os.waitpid(pid, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal, NamedTuple
 
 from workbench.answers import GateAnswer
@@ -52,14 +53,16 @@ class Inside:
 
     Attributes:
         is_over: it was left, and nobody counts it in flight any more: whatever still asks in its name starts anew.
+        pid: process that is inside of it; a forked child finds it as it was, and is not told when it is left.
     """
 
-    __slots__ = ("is_over", "run")
+    __slots__ = ("is_over", "pid", "run")
 
     def __init__(self, run: AskedRun) -> None:
         """Be inside of a run; the largest age counted for its start alone."""
         self.run = run._replace(max_age_seconds=None)
         self.is_over = False
+        self.pid = os.getpid()
 
 
 class Bearing(NamedTuple):

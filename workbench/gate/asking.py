@@ -87,8 +87,8 @@ class Gate(Source):
         current = _current.get()
         if (
             current is not None
-            and not current.is_over
             and current.run.automation_id == automation_id
+            and not self._is_over(current)
         ):
             asked = current.run._replace(effect=effect, max_age_seconds=max_age_seconds)
             answer = self._admit(asked, ONLY_ASKS)
@@ -265,8 +265,16 @@ class Gate(Source):
             )
         if effect is not None:
             refuse_other_effects(effect)
-        run, bearing = current.run, STARTS if current.is_over else GOES_ON
+        run, bearing = current.run, STARTS if self._is_over(current) else GOES_ON
         return run._replace(effect=effect or run.effect, max_age_seconds=max_age_seconds), bearing
+
+    def _is_over(self, inside: Inside) -> bool:
+        """Tell whether a run was left; a forked child looks whether a living process is inside of it still."""
+        if inside.is_over or inside.pid == os.getpid():
+            return inside.is_over
+        run_id, said = inside.run.run_id, presence.read_presences(self.folder)
+        known = said.get(inside.run.automation_id, ())
+        return not any(one.is_alive and run_id in one.in_flight for one in known)
 
     def _quick_inside(self) -> GateAnswer | None:
         """Return the CLEAR that was given lately to this run's automation, where nothing has changed since."""
