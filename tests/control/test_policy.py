@@ -180,7 +180,7 @@ def test_a_limit_of_nothing_is_refused(tmp_path: Path, line: str) -> None:
     """A limit of 0 would never hold, and is named with its line."""
     path = tmp_path / "policy.toml"
     path.write_text(f"[production]\n{line}\n")
-    with pytest.raises(BadSettings, match=r":2: production: .* from 1 to"):
+    with pytest.raises(BadSettings, match=r":2: production: .* number from 1 to"):
         read_policy(path, "production")
 
 

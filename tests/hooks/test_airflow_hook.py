@@ -67,7 +67,7 @@ def gate(tmp_path: Path, settings: Settings) -> Path:
 
 def step(
     *, upstream: tuple[str, ...] = (), tries: int = 1, others: dict[str, str] | None = None,
-    method: str | None = None,
+    method: str | None = None, rule: str = "all_success",
 ) -> Any:  # fmt: skip
     """Return a task attempt as Airflow gives it, with the states of the other tasks of its run."""
     return types.SimpleNamespace(
@@ -75,16 +75,23 @@ def step(
         run_id="r1",
         task_id="write",
         try_number=tries,
-        task=types.SimpleNamespace(upstream_task_ids=set(upstream)),
+        task=types.SimpleNamespace(upstream_task_ids=set(upstream), trigger_rule=rule),
         get_task_states=lambda dag_id, run_ids: {"r1": {"write": "running", **(others or {})}},
         _ti_context_from_server=types.SimpleNamespace(next_method=method),
     )
 
 
+TASKS = {
+    "begin": types.SimpleNamespace(inherits_from_empty_operator=True),
+    "first": types.SimpleNamespace(inherits_from_empty_operator=False),
+}
+"""Tasks of the dag: the first does nothing, so that Airflow ends it without a worker."""
+
+
 def context(dag_id: str = "orders", tags: tuple[str, ...] = (), **about: Any) -> dict[str, Any]:
     """Return what Airflow gives a task to know."""
     return {
-        "dag": types.SimpleNamespace(dag_id=dag_id, tags=set(tags)),
+        "dag": types.SimpleNamespace(dag_id=dag_id, tags=set(tags), task_dict=TASKS),
         "run_id": "r1",
         "ti": step(**about),
     }
@@ -126,6 +133,13 @@ def test_a_process_that_asked_is_seen(gate: Path) -> None:
         ({"others": {"first": "up_for_reschedule"}}, False),
         ({"others": {"first": "success"}}, True),
         ({"upstream": ("first",)}, True),
+        ({"upstream": ("begin",), "others": {"begin": "success"}}, False),
+        ({"upstream": ("begin", "first"), "others": {"begin": "success"}}, True),
+        ({"upstream": ("begin",), "others": {"begin": "success", "first": "running"}}, True),
+        ({"others": {"begin": "success", "first": "up_for_reschedule"}}, False),
+        ({"upstream": ("first",), "rule": "always", "others": {"first": "queued"}}, False),
+        ({"upstream": ("first",), "rule": "all_done", "others": {"first": "skipped"}}, False),
+        ({"upstream": ("first",), "rule": "all_done", "others": {"first": "failed"}}, True),
         ({"tries": 2}, True),
         ({"method": "execute_complete"}, True),
     ],
@@ -133,7 +147,10 @@ def test_a_process_that_asked_is_seen(gate: Path) -> None:
 def test_under_a_drain_a_run_in_flight_goes_on(
     gate: Path, about: dict[str, Any], goes_on: bool
 ) -> None:
-    """What has begun ends: a later task, a retry, one that was deferred. A first task is held, also beside held ones."""
+    """What has begun ends: a later task, a retry, one that was deferred. A first task is held, also beside held ones.
+
+    So is one after tasks that no worker carried out: that an EmptyOperator is over lets no new run start.
+    """
     publish(gate, seq=2, automations={"orders": [a_hold(mode="drain")]})
     assert is_let_in(**about) is goes_on
 

@@ -23,6 +23,7 @@ from tests.unit.published import a_hold, publish
 from workbench.gate import Gate
 from workbench.hooks.prefect import GateHook
 from workbench.presence import read_presences
+from workbench.snapshot import EPOCH_FILE, SNAPSHOT_FILE, Publisher
 
 
 class Suspended(BaseException):
@@ -255,6 +256,35 @@ def test_a_tagged_run_waits_while_the_gate_cannot_tell(own: SimpleNamespace) -> 
         publish(own.folder, 2, automations={"orders": [], "parts": [], "new-one": []})
 
     assert while_it_waits(act, register) == []
+
+
+def _epoch_is_odd(folder: Path) -> None:
+    Publisher(folder, "st-1").begin(1)
+
+
+def _log_is_in_doubt(folder: Path) -> None:
+    hold(folder, 1, doubt="event 7 of the log: its content cannot be read")
+
+
+def _folder_is_gone(folder: Path) -> None:
+    (folder / SNAPSHOT_FILE).unlink()
+    (folder / EPOCH_FILE).unlink()
+
+
+@pytest.mark.parametrize("make_unknown", [_epoch_is_odd, _log_is_in_doubt, _folder_is_gone])
+def test_a_registered_run_without_a_tag_waits_while_the_gate_cannot_tell(
+    own: SimpleNamespace, make_unknown: Callable[[Path], None]
+) -> None:
+    """That nobody can tell is no sign that nobody registered it: a pause may be on its way, or its folder gone."""
+    make_unknown(own.folder)
+    run = own.flow("orders")
+
+    def act() -> None:
+        with run.start():
+            pass
+
+    assert while_it_waits(act, lambda: hold(own.folder, 3)) == []
+    assert run.began
 
 
 def test_a_part_that_is_not_registered_belongs_to_its_caller(own: SimpleNamespace) -> None:

@@ -92,6 +92,26 @@ def test_an_older_folder_under_an_odd_epoch_is_not_remembered(tmp_path: Path) ->
     assert asked_anew(gate, "a").state is GateState.PAUSED
 
 
+def test_the_folder_of_another_store_opens_nothing(tmp_path: Path) -> None:
+    """A link that is turned to a store in which nothing is held lets nothing go in a process that knows of the hold."""
+    held, free = a_control(tmp_path / "held"), a_control(tmp_path / "free")
+    pause(held)
+    link = tmp_path / "gate"
+    link.symlink_to(held.store.gate_folder)
+    gate = Gate(link)
+    assert gate.check("ticket-reply").state is GateState.PAUSED
+    link.unlink()
+    link.symlink_to(free.store.gate_folder)
+    assert asked_anew(gate).state is GateState.PAUSED
+    other = asked_anew(gate, "order-sync")
+    assert other.state is GateState.UNKNOWN
+    assert f"is of store {free.state().store_id} now" in other.reason
+    assert Gate(link).check("ticket-reply").state is GateState.CLEAR
+    link.unlink()
+    link.symlink_to(held.store.gate_folder)
+    assert asked_anew(gate, "order-sync").state is GateState.CLEAR
+
+
 def a_spooled(control: Control) -> Spool:
     """Put a pause of two agents into the spool of a store and return it."""
     spool = Spool(control.store.gate_folder, store_digest(control.state().store_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -59,13 +60,14 @@ def file_signer(home: Path) -> Signer:
 
     The events of a command are signed with the key that signed it, whatever became of the file meanwhile.
     """
-    used: list[SigningKey] = []
+    used = threading.local()  # another thread's command may be signed with a newer key meanwhile
 
     def sign(command: Command, told: Mapping[str, str]) -> Seal | None:
-        key = used[-1] if used and is_deed(command.content) else _key_in(home / KEY_FILE)
+        own: SigningKey | None = getattr(used, "key", None)
+        key = own if own and is_deed(command.content) else _key_in(home / KEY_FILE)
         if key is None:
             return None
-        used[:] = [key]
+        used.key = key
         said = statement(command.command_id, command.digest, **told)
         return {**told, "key_id": key.key_id, "signature": key.sign(said)}
 

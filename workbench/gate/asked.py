@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal, NamedTuple
 
 from workbench.answers import GateAnswer
@@ -45,6 +46,23 @@ class AskedRun(NamedTuple):
     on_unknown: OnUnknown = "stop"
     max_age_seconds: float | None = None
     is_in_flight: bool = False
+
+
+class Inside:
+    """A run as its code finds it in its context; tasks that it began carry it along, also when it is over.
+
+    Attributes:
+        is_over: it was left, and nobody counts it in flight any more: whatever still asks in its name starts anew.
+        pid: process that is inside of it; a forked child finds it as it was, and is not told when it is left.
+    """
+
+    __slots__ = ("is_over", "pid", "run")
+
+    def __init__(self, run: AskedRun) -> None:
+        """Be inside of a run; the largest age counted for its start alone."""
+        self.run = run._replace(max_age_seconds=None)
+        self.is_over = False
+        self.pid = os.getpid()
 
 
 class Bearing(NamedTuple):

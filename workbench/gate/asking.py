@@ -23,6 +23,7 @@ from workbench.gate.asked import (
     AskedRun,
     Bearing,
     Effect,
+    Inside,
     OnUnknown,
     Paused,
     Unknown,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from workbench.gate.admission import Admission
     from workbench.gate.around import Function
 
-_current: contextvars.ContextVar[AskedRun | None] = contextvars.ContextVar(
+_current: contextvars.ContextVar[Inside | None] = contextvars.ContextVar(
     "workbench_gate_run", default=None
 )
 
@@ -84,8 +85,12 @@ class Gate(Source):
                     return answer
         refuse_other_effects(effect)
         current = _current.get()
-        if current is not None and current.automation_id == automation_id:
-            asked = current._replace(effect=effect, max_age_seconds=max_age_seconds)
+        if (
+            current is not None
+            and current.run.automation_id == automation_id
+            and not self._is_over(current)
+        ):
+            asked = current.run._replace(effect=effect, max_age_seconds=max_age_seconds)
             answer = self._admit(asked, ONLY_ASKS)
         else:
             found = self.current_view()
@@ -116,10 +121,12 @@ class Gate(Source):
         refuse_other_effects(effect)
         run = AskedRun(automation_id, str(run_id), effect, on_unknown, max_age_seconds)
         answer = self.enter(run)
-        token = _current.set(run._replace(max_age_seconds=None))
+        inside = Inside(run)
+        token = _current.set(inside)
         try:
             yield answer
         finally:
+            inside.is_over = True
             _current.reset(token)
             self.leave(run)
 
@@ -128,13 +135,14 @@ class Gate(Source):
     ) -> GateAnswer:
         """Ask again inside a run; raises Paused or Unknown so that the run stops at this step.
 
-        Without an effect the next step has that of the run.
+        Without an effect the next step has that of the run. A task that outlives its run is in flight no more: a
+        drain holds it.
         """
         quick = self._quick_inside() if effect is None and max_age_seconds is None else None
         if quick is not None:
             return quick
-        asked = self._inside(effect, max_age_seconds)
-        answer = self._admit(asked, GOES_ON)
+        asked, bearing = self._inside(effect, max_age_seconds)
+        answer = self._admit(asked, bearing)
         self._note(asked.automation_id, answer)
         self._raise_unless_clear(asked, answer)
         return answer
@@ -182,10 +190,12 @@ class Gate(Source):
             automation_id, str(run_id), effect, on_unknown, max_age_seconds, is_in_flight
         )
         answer = await enter_async(self, run)
-        token = _current.set(run._replace(max_age_seconds=None))
+        inside = Inside(run)
+        token = _current.set(inside)
         try:
             yield answer
         finally:
+            inside.is_over = True
             _current.reset(token)
             await leave_async(self, run)
 
@@ -245,7 +255,9 @@ class Gate(Source):
         """Note another process that carries out this one's run: the run is in flight while either lives."""
         self._presence.carried_out_by(automation_id, pid)
 
-    def _inside(self, effect: Effect | None, max_age_seconds: float | None) -> AskedRun:
+    def _inside(
+        self, effect: Effect | None, max_age_seconds: float | None
+    ) -> tuple[AskedRun, Bearing]:
         current = _current.get()
         if current is None:
             raise RuntimeError(
@@ -253,15 +265,23 @@ class Gate(Source):
             )
         if effect is not None:
             refuse_other_effects(effect)
-        asked = effect or current.effect
-        return current._replace(effect=asked, max_age_seconds=max_age_seconds)
+        run, bearing = current.run, STARTS if self._is_over(current) else GOES_ON
+        return run._replace(effect=effect or run.effect, max_age_seconds=max_age_seconds), bearing
+
+    def _is_over(self, inside: Inside) -> bool:
+        """Tell whether a run was left; a forked child looks whether a living process is inside of it still."""
+        if inside.is_over or inside.pid == os.getpid():
+            return inside.is_over
+        run_id, said = inside.run.run_id, presence.read_presences(self.folder)
+        known = said.get(inside.run.automation_id, ())
+        return not any(one.is_alive and run_id in one.in_flight for one in known)
 
     def _quick_inside(self) -> GateAnswer | None:
         """Return the CLEAR that was given lately to this run's automation, where nothing has changed since."""
         view, current = self._view, _current.get()
         if view is None or current is None or time.monotonic() >= self._restat_at:
             return None
-        return view.quick.get(current.automation_id) if view.is_current else None
+        return view.quick.get(current.run.automation_id) if view.is_current else None
 
     def _note(self, automation_id: str, answer: GateAnswer) -> None:
         """Report what was seen; a CLEAR of the state itself needs no further note within this second."""

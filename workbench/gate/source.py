@@ -156,21 +156,25 @@ class Source:
         return view
 
     def _why_older(self, published: Published) -> str:
-        """Say that this process knows a later position of the store, or another history, or return an empty text.
+        """Say that this process knows a later position, another history or another store, or return an empty text.
 
-        A backup of the folder that is put back under running automations would open what was held since.
+        A backup of the folder that is put back under running automations would open what was held since, and so
+        would the folder of a store that nobody told of the hold.
         """
-        if self._last_view is None or self._last_view.published.store_id != published.store_id:
+        if self._last_view is None:
             return ""
-        known = self._last_view.published
-        if published.seq > known.seq or (published.seq, published.head_hash) == (
-            known.seq,
-            known.head_hash,
-        ):
+        known, again = self._last_view.published, "start this process again if that is right"
+        if published.store_id != known.store_id:
+            return (
+                f"the gate folder {self.folder} is of store {published.store_id} now, and was of {known.store_id} when "
+                f"this process began; {again}"
+            )
+        is_same = (published.seq, published.head_hash) == (known.seq, known.head_hash)
+        if published.seq > known.seq or is_same:
             return ""
         return (
             f"the gate folder {self.folder} is an older or forked copy: it told of event {known.seq} before, and now "
-            f"of event {published.seq}; run a command on the newest store, or start this process again"
+            f"of event {published.seq}; run a command on the newest store, or {again}"
         )
 
     def _view_of(

@@ -30,6 +30,7 @@ RECHECK_SECONDS = 15
 """How long a held task rests before it asks again, unless `[workbench] recheck_seconds` says otherwise."""
 
 _BEGUN = ("running", "success", "failed", "up_for_retry", "deferred", "awaiting_input")
+_ALL_SUCCESS = "all_success"
 _log = logging.getLogger(__name__)
 _gates: dict[str, Gate] = {}
 
@@ -91,14 +92,29 @@ def automation_of(dag_id: str, tags: Any) -> str:
 
 
 def _has_begun(context: Mapping[str, Any]) -> bool:
-    """Tell whether the run is in flight: some task of it was let in before this one, or this one was."""
-    step = context["ti"]
-    if step.try_number > 1 or step.task.upstream_task_ids or _is_resumed(step):
+    """Tell whether the run is in flight: some task of it was let in before this one, or this one was.
+
+    What Airflow ends without a worker never asked: a run that begins with an EmptyOperator has not begun by it.
+    """
+    step, tasks = context["ti"], getattr(context["dag"], "task_dict", {})
+    if step.try_number > 1 or _is_resumed(step):
+        return True
+    rule = getattr(step.task, "trigger_rule", _ALL_SUCCESS)
+    before = step.task.upstream_task_ids
+    # Else Airflow is asked, for with other rules the tasks before may have been skipped, or not have run at all.
+    if getattr(rule, "value", rule) == _ALL_SUCCESS and not all(
+        _is_empty(tasks, t) for t in before
+    ):
         return True
     states = step.get_task_states(dag_id=step.dag_id, run_ids=[step.run_id])
     others = dict(states.get(step.run_id) or {})
     others.pop(step.task_id, None)
-    return any(str(state) in _BEGUN for state in others.values())
+    begun = [task_id for task_id, state in others.items() if str(state) in _BEGUN]
+    return not all(_is_empty(tasks, task_id) for task_id in begun)
+
+
+def _is_empty(tasks: Mapping[str, Any], task_id: str) -> bool:
+    return bool(getattr(tasks.get(task_id), "inherits_from_empty_operator", False))
 
 
 def _is_resumed(step: Any) -> bool:

@@ -10,8 +10,9 @@ program of your own, before it runs a flow:
 
 While its automation is held a run waits where it is, before its first or its next step, and goes on by itself, so no
 step is done twice. Under a drain what has begun goes on. The automation is that of the run's or deployment's tag
-`automation:<id>`, else of the flow's name. A flow that has neither in the registry is let go on; one with the tag waits
-while the gate cannot tell. A flow's time-out goes on running while it waits, and its worker's slot is taken.
+`automation:<id>`, else of the flow's name. A flow without the tag whose name is not in the registry is let go on; every
+other one waits while the gate cannot tell. A flow's time-out goes on running while it waits, and its worker's slot is
+taken.
 
 Steps that a task runner sends to other processes or machines are not asked for. Needs Prefect 3, which this package
 does not bring, and of this package the standard library part only.
@@ -26,7 +27,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from workbench.gate import Gate, GateState, OnUnknown, Paused, Unknown
+from workbench.gate import Gate, GateAnswer, GateState, OnUnknown, Paused, Unknown
 from workbench.gated import shared_gate
 
 LOOK_SECONDS = 1.0
@@ -103,12 +104,13 @@ class GateHook:
         tagged = next((tag for tag in run.flow_run.tags if tag.startswith(TAG)), "")
         name = tagged.removeprefix(TAG) or run.flow.name
         is_inside = contextlib.suppress(RuntimeError)
-        if not tagged and self.gate.check(name).state is GateState.UNKNOWN:
+        on_unknown: OnUnknown = "stop"
+        if not tagged and _is_unregistered(name, self.gate.check(name)):
             with is_inside:
                 # A flow that is not registered is a part of the run that calls it.
                 self.gate.pause_point()
                 return
-        on_unknown: OnUnknown = "stop" if tagged else "continue"
+            on_unknown = "continue"
         entering = self.gate.run(name, str(run.flow_run.id), on_unknown=on_unknown)
         _stack_of(run).enter_context(entering)
 
@@ -116,6 +118,11 @@ class GateHook:
         # Outside of a flow run nobody was let in, so there is nothing to hold.
         with contextlib.suppress(RuntimeError):
             self.gate.pause_point()
+
+
+def _is_unregistered(name: str, answer: GateAnswer) -> bool:
+    """Tell whether the gate knows that it does not know a flow; not being able to tell is something else."""
+    return answer.state is GateState.UNKNOWN and answer.reason == f"{name} is not registered"
 
 
 def _stack_of(run: Any) -> contextlib.ExitStack:
