@@ -18,7 +18,13 @@ from workbench.errors import NotFound, UsageFault
 from workbench.plots import back_test as plots
 from workbench.plots.drawing import to_svg
 from workbench.reports.back_test import back_test, check_back_test, make_back_test
-from workbench.reports.back_test_place import Place, own_place, placed_again, replay_holds
+from workbench.reports.back_test_place import (
+    Place,
+    cell_seconds,
+    own_place,
+    placed_again,
+    replay_holds,
+)
 from workbench.review.backtest import compare_rules
 from workbench.review.relapse import relapse_shares
 from workbench.review.replay import HoldReplay
@@ -210,3 +216,9 @@ def test_before_the_first_hold_there_is_none() -> None:
     report = back_test({"as_of": to_text(story.at(story.PAUSE_MINUTE - 5))})
     assert not report.found.replays
     assert "cannot tell" in report.gate.text
+
+
+def test_many_holds_may_take_longer() -> None:
+    """A hundred holds, each looked at 26 times for two seconds, end within the limit of a cell; few have the old one."""
+    assert cell_seconds(0) == cell_seconds(10) == 900
+    assert cell_seconds(100) > 100 * 26 * 2

@@ -23,7 +23,7 @@ from workbench.errors import NotFound, ReportIncomplete, UsageFault
 from workbench.plots import back_test as plots
 from workbench.plots.drawing import to_svg
 from workbench.recordings import Recording
-from workbench.reports.back_test_place import own_place, recorded_place, replay_holds
+from workbench.reports.back_test_place import cell_seconds, own_place, recorded_place, replay_holds
 from workbench.reports.make import notebooks_folder
 from workbench.reports.markup import (
     Fragment,
@@ -52,9 +52,6 @@ from workbench.warehouse import Warehouse
 
 NAME = "back-test"
 NOTEBOOK = "back_test"
-CELL_SECONDS = 900
-"""A look of the gate takes about a second, and a hold may be looked at 26 times."""
-
 NOTHING = "There is nothing to test back: no incident history is loaded, and no hold was placed."
 LOAD_FIRST = (
     "`workbench load --mapping status-page-incidents --constant provider=NAME FILE`, or "
@@ -323,7 +320,7 @@ def make_back_test(settings: Settings, given: Mapping[str, Any]) -> MadePage:
         parameters={**asked.model_dump(), "run_ticket": ticket},
         sentinel=sentinel_of(ticket),
         settings=settings,
-        limits=RunLimits(cell_seconds=CELL_SECONDS),
+        limits=RunLimits(cell_seconds(asked.hold_count)),
     )
     why = done.incomplete_because
     stamp(done.notebook, title=asked.title, incomplete_because=why)

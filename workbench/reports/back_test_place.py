@@ -39,6 +39,9 @@ from workbench.warehouse import LoadOptions, Warehouse
 MOST_HOLDS = 1_000
 """Holds that are looked through for one that followed."""
 
+LEAST_SECONDS, HOLD_SECONDS = 900, 90
+"""A look of the gate takes a second or two, and a hold may be looked at 26 times."""
+
 REPLAYED = (Purpose.INCIDENT, Purpose.GUARD)
 """Holds that were placed for trouble; a drill or maintenance waits for no alert."""
 
@@ -101,6 +104,11 @@ def recorded_place(name: str) -> Iterator[Place]:
         events = tuple(store.events())
         version = load_store_rows(warehouse, store_rows(fold(events)))
         yield Place(store, events, settings.home, version, pd.Timestamp(at))
+
+
+def cell_seconds(hold_count: int) -> int:
+    """Return how many seconds a cell may take that replays so many holds."""
+    return max(LEAST_SECONDS, hold_count * HOLD_SECONDS)
 
 
 def replay_holds(place: Place, *, most: int) -> list[HoldReplay]:

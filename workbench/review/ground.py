@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from workbench.records import Automation, Check, CheckStatus
@@ -160,14 +161,23 @@ class Ground:
         return self._shaped[name]
 
     def _made(self, name: str) -> pd.DataFrame:
-        found = shaped(name, self.tables.get(name))
-        if "automation_id" in found.columns and name != "review.audit_events":
-            found = found[found["automation_id"].isin(self.request.automation_ids)]
+        found = self._shaped_rows(name)
         if name != RECORDS:
             return found
         known = without_withdrawn(found, self._known(WITHDRAWN), as_of=self.as_of)
         words, needed = self._known(VERIFICATIONS), self.verifier_count
         return with_verifications(known, words, as_of=self.as_of, needed=needed)
+
+    def _shaped_rows(self, name: str) -> pd.DataFrame:
+        """Shape only what is about the automations: a ground may be one of many over the same tables."""
+        rows = self.tables.get(name)
+        if "automation_id" not in COLUMNS[name].split() or name == "review.audit_events":
+            return shaped(name, rows)
+        if rows is None or "automation_id" not in rows.columns:
+            return shaped(name, None)
+        is_mine = rows["automation_id"].isin(self.request.automation_ids).to_numpy()
+        found = shaped(name, rows[is_mine])
+        return found.set_axis(np.flatnonzero(is_mine))
 
     @cached_property
     def automations(self) -> dict[str, Automation]:

@@ -90,12 +90,12 @@ class History:
         Columns: unit, began_at, ended_at, lasted_hours, gap_hours to the unit's next trouble (inf where none was
         seen), watched_hours after the end, rate and local_rate per quiet hour (local NaN where it is not known).
         """
-        parts = [self._of_unit(unit) for unit in self.units]
+        by_unit = dict(iter(self.trouble.groupby("unit")))
+        parts = [self._of_unit(unit, by_unit[unit]) for unit in self.units]
         found = pd.concat([p for p in parts if len(p)] or [_no_resolutions()])
         return found.sort_values(["ended_at", "unit"], kind="stable").reset_index(drop=True)
 
-    def _of_unit(self, unit: str) -> pd.DataFrame:
-        mine = self.trouble[self.trouble["unit"] == unit]
+    def _of_unit(self, unit: str, mine: pd.DataFrame) -> pd.DataFrame:
         began, ended = hours(mine["began_at"]), hours(mine["ended_at"])
         until = (self.until - EPOCH) / HOUR
         clock = QuietClock(began, ended, until=until)
@@ -248,7 +248,8 @@ def relapse_shares(history: History, *, horizon_hours: float) -> pd.DataFrame:
     that can be told) and finding. Shares are None, and the finding `cannot tell`, below `MIN_RESOLUTIONS`.
     """
     known = judged(history.resolutions, horizon_hours)
-    rows = [_share_row(unit, known[known["unit"] == unit]) for unit in history.units]
+    by_unit = dict(iter(known.groupby("unit")))
+    rows = [_share_row(unit, by_unit.get(unit, known.iloc[:0])) for unit in history.units]
     names = "unit resolution_count relapse_count relapse_share low_share high_share chance_share local_share p"
     found = pd.DataFrame(rows, columns=names.split())
     return found.assign(p=(corrected := holm(found["p"])), finding=[_finding(p) for p in corrected])
