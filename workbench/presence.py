@@ -229,13 +229,21 @@ def is_alive(pid: int, started: str) -> bool:
 def read_presences(folder: Path) -> dict[str, list[Presence]]:
     """Return what all processes said, by automation; files that are not well-formed are left out."""
     found: dict[str, list[Presence]] = {}
-    for path in sorted((folder / SEEN_FOLDER).glob("*.json")):
+    for path in _files_in(folder / SEEN_FOLDER):
         try:
             entry = _presence(json.loads(path.read_bytes()))
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
         found.setdefault(entry.automation_id, []).append(entry)
     return found
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Return what processes wrote; a folder that cannot be looked into confirms nothing, and stops no pause."""
+    try:
+        return sorted(folder.glob("*.json"))
+    except OSError:
+        return []
 
 
 def cut_off_runs(said: Iterable[Presence]) -> tuple[str, ...]:

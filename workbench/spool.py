@@ -115,10 +115,10 @@ class Spool(NamedTuple):
 
     def make(self) -> None:
         """Make the file where there is none, at its full size; raises SpoolFault where that fails."""
-        if self.path.exists():
-            return
         temporary = self.folder / f".spool.{os.getpid()}.{threading.get_ident()}"
         try:
+            if self.path.exists():
+                return
             self.folder.mkdir(parents=True, exist_ok=True)
             with open(temporary, "wb") as file:
                 os.posix_fallocate(file.fileno(), 0, _FILE_BYTES)

@@ -9,12 +9,12 @@ import io
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from workbench.cli.typed import readable
-from workbench.errors import StorageUnavailable, WorkbenchError
+from workbench.errors import StorageUnavailable, UsageFault, WorkbenchError
 
 VERBS: dict[str, tuple[str, str]] = {
     "demo": (
@@ -146,7 +146,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(arguments: list[str] | None) -> int:
     try:
-        words = readable(sys.argv[1:] if arguments is None else arguments)
+        words = _readable(sys.argv[1:] if arguments is None else arguments)
         code = root.main(args=words, prog_name="workbench", standalone_mode=False, obj=list(words))
     except WorkbenchError as exc:
         _say(exc.message, exc.then)
@@ -170,6 +170,28 @@ def _run(arguments: list[str] | None) -> int:
         _confess(exc)
         return WorkbenchError.exit_code
     return _code(code)
+
+
+def _readable(words: Sequence[str]) -> list[str]:
+    """Return the words of a command; raises UsageFault for one that is not text in UTF-8.
+
+    A shell or a file system of another encoding hands over bytes that are no text: neither the log nor the warehouse
+    can hold them. A pause is not stopped by them. What stands behind `--` is another program's and stays as it is.
+    """
+    end = words.index("--") if "--" in words else len(words)
+    if words and words[0] == "pause":
+        return [_marked(word) for word in words]
+    for word in words[:end]:
+        if _marked(word) != word:
+            raise UsageFault(
+                f"{_marked(word)!r:.200} is not text in UTF-8, and nothing else can be recorded; nothing was done.",
+                next_step="type it in a terminal that is set to UTF-8; a file, rename it first",
+            )
+    return list(words)
+
+
+def _marked(word: str) -> str:
+    return word.encode("utf-8", "replace").decode()
 
 
 def _code(returned: Any) -> int:

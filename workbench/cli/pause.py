@@ -42,6 +42,7 @@ from workbench.errors import (
     Spooled,
     StorageUnavailable,
     UsageFault,
+    in_words,
 )
 from workbench.records import Automation, Mode, Purpose, TargetState
 from workbench.settings import Settings
@@ -95,6 +96,11 @@ def command(**options: object) -> int:
         raise
     except StorageUnavailable as exc:
         return _spool(settings, options, exc)
+    except OSError as exc:
+        if exc.filename is None:  # a print-out that nobody takes, before anybody was sure
+            raise
+        why = f"{exc.filename} cannot be used: {in_words(exc)}."
+        return _spool(settings, options, StorageUnavailable(why))
     except MemoryError:
         return _spool(settings, options, StorageUnavailable(NO_MEMORY))
 

@@ -6,7 +6,13 @@ import click
 
 from workbench.cli.present import as_json, ask, one_line, scope_words
 from workbench.control.placing import PauseRequest
-from workbench.control.spooling import Asker, Emergency, published_automations, spooled
+from workbench.control.spooling import (
+    Asker,
+    Emergency,
+    nothing_paused,
+    published_automations,
+    spooled,
+)
 from workbench.errors import Spooled, StorageUnavailable, WorkbenchError
 from workbench.scope import Scope
 from workbench.settings import Settings
@@ -29,7 +35,7 @@ def show_what_is_known(settings: Settings, scope_text: str, *, cause: StorageUna
     """Print what a pause would cover by what gates were told last, and ask; raises NoMatch for nothing."""
     store_id, known = published_automations(settings.gate)
     if not store_id:
-        raise cause
+        raise nothing_paused(cause) from cause
     click.echo(f"{one_line(cause.message)}", err=True)
     scope = Scope.parse(scope_text, known)
     ids = [a.automation_id for a in scope.select(known)]

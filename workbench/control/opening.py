@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from workbench.clock import Clock
 from workbench.control.commands import Control
 from workbench.control.signing import file_signer
@@ -22,7 +24,7 @@ def open_control(
         signer=file_signer(settings.home),
     )
     control.anchor_key = settings.home / KEY_FILE
-    if settings.engines_file.exists():
+    if _may_be_there(settings.engines_file):
         # Only here: what speaks HTTP is loaded where engines are switched, not for every pause.
         from workbench.control.engine_fleet import open_fleet
 
@@ -30,3 +32,11 @@ def open_control(
     control.intake = Intake(control.store, (settings.gate, *settings.spool_folders))
     control.take_in_spooled()
     return control
+
+
+def _may_be_there(path: Path) -> bool:
+    """Tell whether a file may be there: what cannot be looked at is not taken for absent, and its reader says so."""
+    try:
+        return path.exists()
+    except OSError:
+        return True

@@ -71,7 +71,7 @@ def spooled(asked: Emergency, cause: StorageUnavailable) -> WorkbenchError:
     store_id, told = published_automations(gate_folder)
     known = told if asked.automations is None else asked.automations
     if not store_id:
-        return cause  # nothing was ever published here, so no gate would read a spool
+        return nothing_paused(cause)  # nothing can be read here, so no gate would read a spool
     pause = _pause_of(asked, known)
     faults = []
     for folder in asked.folders:
@@ -89,8 +89,13 @@ def spooled(asked: Emergency, cause: StorageUnavailable) -> WorkbenchError:
             next_step=f"{cause.then}; the next command that works records it as a hold. "
             "What does not ask a gate of this folder is NOT stopped",
         )
+    return nothing_paused(cause, f" No spool took it either: {'; '.join(faults)}.")
+
+
+def nothing_paused(cause: StorageUnavailable, more: str = "") -> NothingPaused:
+    """Return what is said where neither the store nor a spool took a pause."""
     return NothingPaused(
-        f"NOTHING is paused: {cause.message} No spool took it either: {'; '.join(faults)}.",
+        f"NOTHING is paused: {cause.message}{more}",
         next_step=f"stop by hand what must not run, then {cause.then}",
     )
 

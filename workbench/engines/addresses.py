@@ -26,10 +26,10 @@ _TEXTS = ("kind", "url", "user", "password_file", "token_file")
 
 def read_addresses(path: Path) -> Mapping[str, EngineAddress]:
     """Return the engines of a file by id, none where there is no file; raises BadSettings naming what to mend."""
-    if not path.exists():
-        return {}
     try:
         body = parse_toml(read_text(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
     except (OSError, UnicodeDecodeError) as exc:
         raise BadSettings(
             f"{path} cannot be read: {why_unreadable(exc)}.", next_step=_FILE

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from workbench.errors import StorageUnavailable, in_words
 from workbench.store.chain import roots_at
 from workbench.store.checkpoint import Checkpoint, read_note
 
@@ -46,7 +47,12 @@ def anchor_file(folder: Path, store_id: str) -> Path:
 
 
 def anchor_files(folders: Sequence[Path], store_id: str) -> list[Path]:
-    """Return the files with notes of a store that are there: those of reports lie one folder deeper."""
+    """Return the files with notes of a store that are there: those of reports lie one folder deeper.
+
+    Raises StorageUnavailable for a folder that cannot be looked into: that it vouches for nothing cannot be told.
+    """
+    for folder in folders:
+        look_into(folder)
     name = anchor_file(Path(), store_id).name
     found = [
         path
@@ -54,6 +60,20 @@ def anchor_files(folders: Sequence[Path], store_id: str) -> list[Path]:
         for path in (folder / name, *sorted(folder.glob(f"[!.]*/{name}")))
     ]
     return [path for path in dict.fromkeys(found) if path.is_file()]
+
+
+def look_into(folder: Path) -> None:
+    """Raise StorageUnavailable for a folder of checkpoints that cannot be looked into; one that is absent is none."""
+    try:
+        os.stat(os.path.join(folder, "."))  # the dot asks for the right to search it
+        next(folder.iterdir(), None)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as exc:
+        raise StorageUnavailable(
+            f"The checkpoints in {folder} cannot be looked at: {in_words(exc)}.",
+            next_step="let WORKBENCH_HOME and WORKBENCH_ANCHORS name folders that you may read",
+        ) from exc
 
 
 def append_note(folders: Sequence[Path], store_id: str, *, note: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workbench.errors import Refused
+from workbench.errors import Refused, StorageUnavailable, in_words
 
 _NETWORK_TYPES = frozenset(
     {
@@ -40,6 +40,17 @@ def filesystem_type(path: Path, mounts: str | None = None) -> str:
         if is_above and len(mount) >= len(best):
             best, found = mount, right.split()[0]
     return found
+
+
+def size_of(path: Path) -> int | None:
+    """Return the bytes of a file, None where there is none; raises StorageUnavailable where that cannot be told."""
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except OSError as exc:
+        raise StorageUnavailable(
+            f"{path} cannot be looked at: {in_words(exc)}.",
+            next_step="let whoever owns the folder give you the right to read and write it, or set WORKBENCH_STORE",
+        ) from exc
 
 
 def refuse_network_place(folder: Path) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.store.anchors import look_into
 from workbench.store.witness import Witness, read_witness
 
 NOTE_CLASS = "wb-note"
@@ -49,7 +50,8 @@ class Reported:
 def read_reports(folders: Sequence[Path], store_id: str) -> Reported:
     """Read every notebook and page in folders, and in the folders right under them, that names a store.
 
-    One that names it and cannot be read gives a note that is none, so that verification says so.
+    One that names it and cannot be read gives a note that is none, so that verification says so. Raises
+    StorageUnavailable for a folder that cannot be looked into.
     """
     notes: list[Noted] = []
     witnesses: list[Witness] = []
@@ -69,6 +71,7 @@ def read_reports(folders: Sequence[Path], store_id: str) -> Reported:
 def _files(folders: Sequence[Path]) -> Iterator[Path]:
     """Give the files by name; a hidden folder holds what an editor or a maker of reports left there."""
     for folder in folders:
+        look_into(folder)
         for pattern in ("*", "[!.]*/*"):
             for path in sorted(folder.glob(pattern)):
                 if path.suffix in _SUFFIXES and path.is_file():

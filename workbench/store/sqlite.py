@@ -30,7 +30,7 @@ from workbench.store.connection import (
 )
 from workbench.store.lock import lease, store_lock
 from workbench.store.migrations import SCHEMA_VERSION, refuse_other_version
-from workbench.store.place import refuse_network_place
+from workbench.store.place import refuse_network_place, size_of
 from workbench.store.schema import Drift, Part, differences
 
 
@@ -201,9 +201,10 @@ class SqliteBackend:
 
     def require(self) -> None:
         """Raise StoreMissing where no file is, StorageUnavailable for an empty one, Refused on a network."""
-        if not self.path.is_file():
+        size = size_of(self.path)
+        if size is None:
             raise StoreMissing(f"There is no store in {self.folder}.")
-        if self.path.stat().st_size == 0:
+        if size == 0:
             raise StorageUnavailable(
                 f"{self.path} is empty; a store never is. Nothing was created in its place.",
                 next_step="put the file back from a copy, and check it with `workbench audit verify`",

@@ -135,9 +135,10 @@ class Manifest:
 def read_manifest(folder: Path, version: int | None = None) -> Manifest:
     """Return the present manifest of a warehouse folder, or an old version; an absent warehouse is an empty one."""
     path = folder / "manifest.json" if version is None else folder / "manifests" / f"{version}.json"
-    # Looked at first: a manifest stands before its first version, so what was published before has one now.
-    was_published = version is None and _has_versions(folder)
+    was_published = False
     try:
+        # Looked at first: a manifest stands before its first version, so what was published before has one now.
+        was_published = version is None and _has_versions(folder)
         return Manifest.from_text(path.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         if version is None:
