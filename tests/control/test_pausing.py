@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ from tests.store.ground import (
     an_automation,
     break_glass,
     pause,
+    settings_in,
     start_asking,
     stop_asking,
     wait_until,
 )
 from workbench.clock import SystemClock
-from workbench.control import Control
+from workbench.control import Control, open_control
 from workbench.control.placing import PauseRequest
 from workbench.errors import NoMatch, NotFound, Refused, ScopeError, StorageUnavailable, UsageFault
 from workbench.gate import Gate, GateState
@@ -163,6 +165,16 @@ def test_a_deaf_automation_is_told_as_not_stopped(tmp_path: Path) -> None:
     assert (str(deaf.state), deaf.delivered_at, deaf.confirmed_at) == ("UNCONFIRMED", None, None)
     assert deaf.note == "does not ask the gate and no engine is bound: NOT stopped"
     assert not receipt.is_confirmed
+
+
+def test_a_file_of_engines_that_is_not_there_is_said(tmp_path: Path) -> None:
+    """Named and missing, by a slip of the finger, is not the same as no engines: the preview says that none is told."""
+    a_control(tmp_path)
+    settings = settings_in(tmp_path)
+    assert not any("engine" in note for note in open_control(settings).preview("*").notes)
+    named = replace(settings, engines=tmp_path / "engine.toml")
+    notes = open_control(named).preview("*").notes
+    assert any(f"WORKBENCH_ENGINES names {named.engines}" in note for note in notes)
 
 
 def test_who_never_asked_stays_unconfirmed(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from workbench.clock import Clock
 from workbench.control.commands import Control
+from workbench.control.engine_port import NoEngines
 from workbench.control.signing import file_signer
 from workbench.control.spooling import Intake
 from workbench.settings import KEY_FILE, Settings
@@ -24,7 +25,10 @@ def open_control(
         signer=file_signer(settings.home),
     )
     control.anchor_key = settings.home / KEY_FILE
-    if _may_be_there(settings.engines_file):
+    if settings.engines is not None and not _may_be_there(settings.engines):
+        why = f"WORKBENCH_ENGINES names {settings.engines}, and nothing is there"
+        control.fleet = NoEngines(why)
+    elif _may_be_there(settings.engines_file):
         # Only here: what speaks HTTP is loaded where engines are switched, not for every pause.
         from workbench.control.engine_fleet import open_fleet
 
