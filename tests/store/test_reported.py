@@ -42,8 +42,8 @@ def test_a_mailed_copy_vouches_for_the_log(tmp_path: Path, how: str, suffix: str
 
 
 def test_a_log_rewritten_behind_a_report_is_found(tmp_path: Path) -> None:
-    """Everything beside the store exchanged with it, a copy that somebody kept still tells, and is named."""
-    control, _, _ = anchored(tmp_path, "signed")
+    """Where nobody signed, with all beside the store exchanged too, a copy that somebody kept still tells, and is named."""
+    control, _, _ = anchored(tmp_path, "unsigned")
     _, page = a_copy(control, tmp_path / MAIL)
     rewritten(control, lambda bodies: [b.replace("wrong amounts", "planned work") for b in bodies])
     found = said_of(control, tmp_path / MAIL)
