@@ -62,3 +62,6 @@ def test_rows_of_the_help_show_the_incident(has_end: bool, own_folders: Path) ->
     found = run("affected", "list", "H-1")
     assert "30 changes loaded since the onset" in found.out, found.said
     assert "30 of them block a restart" in found.out
+    onset = to_text(now - timedelta(minutes=11))
+    asked = run("affected", "list", "H-1", "--onset", onset)
+    assert "5 changes loaded since the onset" in asked.out, asked.said
