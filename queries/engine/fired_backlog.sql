@@ -21,7 +21,11 @@ where source_id = $source_id
     and first_seen_at >= $since
     and first_seen_at < $until
     and started_at < $until
-    and (started_at >= $resumed_at or finished_at is null or finished_at >= $resumed_at)
+    and (
+        started_at >= $resumed_at
+        or finished_at >= $resumed_at
+        or (finished_at is null and status not in ('succeeded', 'failed', 'crashed', 'cancelled', 'skipped'))
+    )
     and (started_at >= $resumed_at or vanished_at is null or vanished_at >= $resumed_at)
 group by automation_id
 order by automation_id

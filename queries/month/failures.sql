@@ -5,7 +5,26 @@
 -- $since: timestamptz, UTC, inclusive, over first_seen_at
 -- $ended_since: timestamptz, UTC, inclusive, over finished_at
 -- $as_of: timestamptz, UTC, exclusive
-with ended as (
+-- > finished_at: instant at which it ended, or the latest that its source tells of it where it does not say that
+with told as (
+    select
+        source_id,
+        run_id,
+        automation_id,
+        status,
+        first_seen_at,
+        started_at,
+        coalesce(finished_at, greatest(first_seen_at, scheduled_at, queued_at, started_at)) as finished_at,
+        coalesce(attempt_count, 1) as attempt_count
+    from run
+    where list_contains($automation_ids, automation_id)
+        and ($environment is null or environment is null or environment = $environment)
+        and first_seen_at >= $since
+        and first_seen_at < $as_of
+        and (started_at is null or started_at < $as_of)
+        and status in ('succeeded', 'failed', 'crashed')
+),
+ended as (
     select
         source_id,
         run_id,
@@ -14,17 +33,11 @@ with ended as (
         first_seen_at,
         started_at,
         finished_at,
-        coalesce(attempt_count, 1) as attempt_count,
+        attempt_count,
         dense_rank() over (partition by automation_id order by started_at nulls last) as place
-    from run
-    where list_contains($automation_ids, automation_id)
-        and ($environment is null or environment is null or environment = $environment)
-        and first_seen_at >= $since
-        and first_seen_at < $as_of
-        and finished_at >= $ended_since
+    from told
+    where finished_at >= $ended_since
         and finished_at < $as_of
-        and (started_at is null or started_at < $as_of)
-        and status in ('succeeded', 'failed', 'crashed')
 ),
 troubled as (
     select distinct

@@ -7,7 +7,7 @@
 -- $ended_since: timestamptz, UTC, inclusive, over finished_at
 -- $as_of: timestamptz, UTC, exclusive, over finished_at
 -- > started_at: instant at which the last of them began, or was first seen where that is not known
--- > finished_at: instant at which the last of them ended
+-- > finished_at: instant at which the last of them ended, or the latest that is told of it where that is not said
 -- > error_message: shows which of them the gate refused: those spend nothing; null where it does not look like that
 -- > run_count: runs that are alike in all that
 with standing as (
@@ -24,12 +24,12 @@ with standing as (
         and hold.placed_at < $as_of
         and (hold.released_at is null or hold.released_at >= $since)
 ),
-ended as (
+told as (
     select
         run.automation_id,
         run.status,
         coalesce(run.started_at, run.first_seen_at) as started_at,
-        run.finished_at,
+        coalesce(run.finished_at, greatest(run.first_seen_at, run.scheduled_at, run.queued_at, run.started_at)) as finished_at,
         case
             when run.error_message like '%paused by %' or run.error_message like '%cannot tell whether %'
                 then run.error_message
@@ -39,8 +39,18 @@ ended as (
         and ($environment is null or run.environment is null or run.environment = $environment)
         and run.first_seen_at >= $since
         and run.first_seen_at < $as_of
-        and run.finished_at >= $ended_since
-        and run.finished_at < $as_of
+        and (run.finished_at is not null or run.status in ('succeeded', 'failed', 'crashed', 'cancelled', 'skipped'))
+),
+ended as (
+    select
+        automation_id,
+        status,
+        started_at,
+        finished_at,
+        error_message
+    from told
+    where finished_at >= $ended_since
+        and finished_at < $as_of
 ),
 placed as (
     select

@@ -4,10 +4,17 @@
 -- $environment: varchar, null for every environment; a run that does not say its own counts in each
 -- $since: timestamptz, UTC, inclusive
 -- $as_of: timestamptz, UTC, exclusive
--- > failed_at: instant at which the attempt ended, or began where its end is not known
+-- > failed_at: instant at which the attempt ended, or began where its end is not known; of a run, ended or last told of
 -- > run_status: how the run ended, whatever became of the attempt
 with seen_run as (
-    select source_id, run_id, automation_id, status, started_at, finished_at, error_signature, error_message
+    select
+        source_id,
+        run_id,
+        automation_id,
+        status,
+        coalesce(finished_at, greatest(first_seen_at, scheduled_at, queued_at, started_at)) as ended_at,
+        error_signature,
+        error_message
     from run
     where list_contains($automation_ids, automation_id)
         and ($environment is null or environment is null or environment = $environment)
@@ -39,7 +46,7 @@ failed_run as (
         '' as step_id,
         1 as attempt,
         seen_run.automation_id,
-        coalesce(seen_run.finished_at, seen_run.started_at) as failed_at,
+        seen_run.ended_at as failed_at,
         seen_run.error_signature,
         seen_run.error_message,
         seen_run.status as run_status
@@ -48,7 +55,7 @@ failed_run as (
         on failed_attempt.source_id = seen_run.source_id and failed_attempt.run_id = seen_run.run_id
     where seen_run.status in ('failed', 'crashed')
         and failed_attempt.run_id is null
-        and coalesce(seen_run.finished_at, seen_run.started_at) < $as_of
+        and seen_run.ended_at < $as_of
 )
 select
     source_id,

@@ -3,7 +3,7 @@
 -- $automation_ids: varchar[], the automations that are looked at
 -- $since: timestamptz, UTC, inclusive, over first_seen_at of the runs
 -- $hour_since: timestamptz, UTC, inclusive, over changed_at
--- $as_of: timestamptz, UTC, exclusive, over changed_at; a run that ended later is still at work
+-- $as_of: timestamptz, UTC, exclusive, over changed_at; a run that ended later is still at work, one that does not say when is not
 -- > change_count: changes within the hour that customers see or may see
 -- > newest_at: instant of the last of them
 with changed as (
@@ -23,7 +23,13 @@ known as (
     select
         automation_id,
         run_id,
-        max(case when finished_at < $as_of then status else 'running' end) as status,
+        max(
+            case
+                when finished_at < $as_of then status
+                when finished_at is null and status in ('succeeded', 'failed', 'crashed', 'cancelled', 'skipped') then status
+                else 'running'
+            end
+        ) as status,
         max(started_at) as started_at,
         max(context_as_of) as context_as_of
     from run

@@ -131,6 +131,18 @@ def test_a_summary_of_a_report_is_inert(how: str) -> None:
     assert "workbench decide R-1" in "\n".join(lines)
 
 
+def test_what_the_guardrail_says_of_a_narrow_restart_has_a_line_of_its_own() -> None:
+    """Where runs went through, the command says abort, stay narrow or clean; where none did, no line."""
+    says = {"sentence": "The alert is green", "restart_says": "stay narrow (0 of 3 runs failed)."}
+    document = {"verdict": "keep_paused", "headline": says}
+    made = SimpleNamespace(
+        report_id="R-6", name="restart-decision", html="page.html", document=document
+    )
+    assert "  narrow restart: stay narrow (0 of 3 runs failed)." in report.lines_of(made)
+    del says["restart_says"]
+    assert "narrow restart" not in "".join(report.lines_of(made))
+
+
 def test_a_resume_is_named_after_the_decision_that_it_needs() -> None:
     """A review that would restart asks for a person's decision first, and names the resume on it second."""
     document = {"verdict": "restart_narrow", "next_command": "workbench resume H-1 --full"}

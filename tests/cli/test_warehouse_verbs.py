@@ -286,14 +286,14 @@ def test_the_tables_mark_what_a_row_must_have_and_say_all_words() -> None:
 
 @pytest.mark.parametrize("table", ["run", "affected_record"])
 def test_the_rows_that_the_help_shows_can_be_loaded(table: str, own_folders: Path) -> None:
-    """What `load --help` shows as a row is one, with no column besides those that it must have and two more."""
+    """What `load --help` shows as a row is one, with no column besides those that it must have and three more."""
     text = run("load", "--help").out.split(f"--table {table}:", 1)[1]
     row = json.loads(text[text.index("{") : text.index("}") + 1])
     (own_folders / "row.jsonl").write_text(json.dumps(row))
     found = run("load", "--table", table, "--source", "mine", str(own_folders / "row.jsonl"))
     assert (found.code, "1 accepted" in found.out) == (0, True), found.said
     must = set(tables.table(table).required)
-    assert must <= set(row) <= must | {"started_at", "change"}
+    assert must <= set(row) <= must | {"started_at", "finished_at", "change"}
 
 
 def test_the_queries_are_listed_with_what_they_ask_and_give() -> None:

@@ -34,6 +34,7 @@ UNPORTABLE = (
 
 UNBOUNDED = {
     "audit.chain_fault": "it is given its rows",
+    "load.endless_run": "a batch is bounded by itself",
     "load.named_run": "it is asked by name",
     "load.unknown_status": "a batch is bounded by itself",
     "load.unknown_step_status": "a batch is bounded by itself",

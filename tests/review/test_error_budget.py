@@ -245,3 +245,11 @@ def test_the_query_gives_what_ended_in_four_weeks_before_the_pause() -> None:
     asked = {**TRIAGE, "environment": None, "since": DAY, "as_of": AS_OF}
     assert len(given.ask("review.outcomes", **asked)) == 4
     assert len(RULES) == 3
+
+
+def test_a_run_of_a_narrow_restart_that_does_not_say_when_it_ended_counts() -> None:
+    """It ends where it starts, at the last instant of the narrow restart, and spends the budget all the same."""
+    row = outcomes(("10:55", 1, 1))
+    row["finished_at"] = row["started_at"]
+    found = with_ages(ground(with_rows(with_probation(calm_tables()), "review.outcomes", row)))
+    assert list(found["run_id"]) == ["10:55-0"]

@@ -143,3 +143,27 @@ def test_the_one_nearest_to_its_abort_stands_first() -> None:
     check = check_run_history(ground(tables, automation_ids=("triage", "other"))).check
     assert check.status is CheckStatus.FAIL
     assert check.sentence.startswith("Of other: The guardrail says abort")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        ("..fff", "abort (3 of 5 runs of triage failed). The guardrail says abort: "),
+        ("...f", "stay narrow (1 of 4 runs of triage failed). The guardrail says stay narrow: "),
+        ("." * 40, "clean (0 of 40 runs of triage failed). The guardrail is clean: "),
+    ],
+)
+def test_the_headline_says_abort_stay_narrow_or_clean(outcomes: str, said: str) -> None:
+    """One of the three words and the reading, whenever something went through; nothing where nothing did."""
+    tables = let_through(outcomes, calm_tables() if len(outcomes) < 9 else usually_failing())
+    assert assess_restart(ground().request, tables).headline.restart_says.startswith(said)
+    assert assess_restart(ground().request, calm_tables()).headline.restart_says == ""
+
+
+def test_runs_that_have_not_ended_stay_narrow() -> None:
+    """What was let through and is in flight shows nothing yet, and the headline says so."""
+    busy = with_rows(
+        calm_tables(), "review.runs", runs_of("triage", [("10:59:55", "running", "n0")])
+    )
+    said = assess_restart(ground().request, with_probation(busy)).headline.restart_says
+    assert said.startswith("stay narrow (0 of 0 runs of triage failed). None of the runs")

@@ -15,6 +15,7 @@ from workbench.review import check_records as judging
 from workbench.review import ledger
 from workbench.review.check_records import check_records, records_since_onset
 from workbench.review.ground import VERIFICATIONS, WITHDRAWN
+from workbench.review.request import ONSET_GIVEN
 from workbench.review.restart import assess_restart
 
 Tables = dict[str, pd.DataFrame]
@@ -72,6 +73,8 @@ def test_what_nobody_can_take_back_blocks_until_verified(
     assert found.verdict.kind is VerdictKind.KEEP_PAUSED
     assert "the first to look at is invoice/INV-9" in found.verdict.first_blocker
     assert found.verdict.next_command == "workbench affected list H-1"
+    given = assess_restart(request(onset_rule=ONSET_GIVEN), with_changes(one)).verdict.next_command
+    assert given == "workbench affected list H-1 --onset 2026-11-20T10:00:00.000000Z"
     told = with_rows(
         with_changes(one),
         VERIFICATIONS,

@@ -39,12 +39,13 @@ def command() -> None:
 @click.option(
     "--open", "is_open", is_flag=True, help="Only what nobody verified: the clean-up list."
 )
+@click.option("--onset", default="", help="When the trouble began; default: found in the data.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--csv", "is_csv", is_flag=True, help="CSV whose cells no spreadsheet runs as a formula."
 )
 def list_affected(
-    subject: str, of_class: str | None, is_open: bool, is_json: bool, is_csv: bool
+    subject: str, of_class: str | None, is_open: bool, onset: str, is_json: bool, is_csv: bool
 ) -> None:
     """List what was written under HOLD-OR-SCOPE since the onset: what blocks first, then by class.
 
@@ -59,7 +60,7 @@ def list_affected(
     from workbench.reports.affected import read_ledger
     from workbench.review.ledger import shown
 
-    ledger = read_ledger(control, settings, subject=subject)
+    ledger = read_ledger(control, settings, subject=subject, onset=onset)
     changes = _chosen(ledger.changes, of_class, is_open)
     if is_json:
         click.echo(as_json(_document(ledger, changes)))
@@ -68,7 +69,7 @@ def list_affected(
         _say_gaps(ledger)
     else:
         click.echo(store_line(control.head_note(), settings))
-        _show(ledger, changes)
+        _show(ledger, changes, onset)
 
 
 def _chosen(changes: pd.DataFrame, of_class: str | None, is_open: bool) -> pd.DataFrame:
@@ -98,7 +99,7 @@ def _document(ledger: Ledger, changes: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _show(ledger: Ledger, changes: pd.DataFrame) -> None:
+def _show(ledger: Ledger, changes: pd.DataFrame, onset: str) -> None:
     from workbench.review.ledger import CLASSES as RANKED
     from workbench.review.ledger import clean_up, shown
 
@@ -128,7 +129,11 @@ def _show(ledger: Ledger, changes: pd.DataFrame) -> None:
         verify = f"workbench affected mark-verified {record} --based-on {ledger.version}"
         click.echo(one_line(f"Next: {verify} --reason TEXT"))
     elif ledger.is_whole:
-        click.echo(f"Next: workbench review {asked.hold_id}")
+        click.echo(one_line(f"Next: workbench review {asked.hold_id}{_again(onset)}"))
+
+
+def _again(onset: str) -> str:
+    return f" --onset {quote(onset)}" if onset else ""
 
 
 _HEADERS = [

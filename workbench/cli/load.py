@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.present import as_json, demo_words, one_line
+from workbench.cli.present import as_json, counted, demo_words, one_line
 from workbench.clock import from_text
 from workbench.errors import SourceError
 from workbench.records import RunStatus
@@ -74,13 +74,15 @@ def command(
 
     Loading a file again changes nothing. All files of one call are loaded together or, after an error, not at all.
 
-    A row of each of two tables, with what it must have and one instant more; `workbench sql --list-tables`
-    marks the columns that a row must have, and names the words that stand in some of them.
+    A row of each of two tables, with what it must have and the instants that reviews count by;
+    `workbench sql --list-tables` marks the columns that a row must have, and names the words that stand in
+    some of them.
 
     \b
     --table run:
       {"run_id": "r1", "automation_id": "invoice-triage",
-       "status": "succeeded", "started_at": "2026-11-23T21:00:00Z"}
+       "status": "succeeded", "started_at": "2026-11-23T21:00:00Z",
+       "finished_at": "2026-11-23T21:00:04Z"}
     --table affected_record:
       {"run_id": "r1", "automation_id": "invoice-triage",
        "record_type": "invoice", "record_id": "4711", "change_seq": 0,
@@ -171,7 +173,31 @@ def _unknown_words(
 
 def _remarks(warehouse: Warehouse, reports: list[LoadReport], mapping: Mapping | None) -> list[str]:
     """Say what was accepted and counts for less than its sender may think."""
-    return [*_unknown_words(warehouse, reports, mapping), *_unnamed(warehouse, reports)]
+    return [
+        *_unknown_words(warehouse, reports, mapping),
+        *_unnamed(warehouse, reports),
+        *_endless(warehouse, reports),
+    ]
+
+
+def _endless(warehouse: Warehouse, reports: list[LoadReport]) -> list[str]:
+    """Say how many ended runs do not tell their end, or their start: reviews know less of them."""
+    batches = [r.batch_id for r in reports if r.table == "run" and r.accepted_count]
+    if not batches:
+        return []
+    with warehouse.snapshot() as snapshot:
+        rows = [snapshot.query("load.endless_run", batch_id=batch_id) for batch_id in batches]
+    endless, startless = (
+        sum(int(found[name].sum()) for found in rows)
+        for name in ("endless_count", "startless_count")
+    )
+    how = "each counts from its start, and how long it took is unknown; `finished_at` says it"
+    said = [f"    no end told by {counted(endless, 'ended run')}: {how}"] * (endless > 0)
+    why = "no review counts those; `started_at` says it"
+    return [
+        *said,
+        *[f"    no start told by {counted(startless, 'ended run')}: {why}"] * (startless > 0),
+    ]
 
 
 def _unnamed(warehouse: Warehouse, reports: list[LoadReport]) -> list[str]:

@@ -108,6 +108,11 @@ def when(instant: datetime | None) -> str:
     return f"{instant:%Y-%m-%d %H:%M:%S} UTC" if instant else "-"
 
 
+def counted(count: int, noun: str, *, plural: str = "") -> str:
+    """Write a count with its noun: `1 run`, `1,204 runs`."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return an aligned table as text."""
     cells = [[one_line(str(c)) for c in row] for row in rows]

@@ -159,6 +159,8 @@ def lines_of(made: MadeReport, *, is_over: bool = False) -> list[str]:
     says = document.get("headline", {})
     if says.get("sentence"):
         found.append(f"  {one_line(says['sentence'])}")
+    if says.get("restart_says"):
+        found.append(f"  narrow restart: {one_line(says['restart_says'])}")
     blocker = str(document.get("first_blocker", ""))
     if blocker and blocker not in str(document.get("reason", "")):
         found.append(f"  first blocker: {one_line(blocker)}")

@@ -66,9 +66,9 @@ class NoneLook:
     unheard: str
 
 
-def read_ledger(control: Control, settings: Settings, *, subject: str) -> Ledger:
+def read_ledger(control: Control, settings: Settings, *, subject: str, onset: str = "") -> Ledger:
     """Return the ledger of a hold, or of the newest hold on a scope, standing or over; raises NotFound or NoMatch."""
-    ground, version = _ground(control, settings, _wish(control.state(), subject))
+    ground, version = _ground(control, settings, _wish(control.state(), subject, onset))
     stale = stale_tables(ground)
     changes = records_since_onset(ground)
     return Ledger(
@@ -111,8 +111,8 @@ def _ground(control: Control, settings: Settings, wish: ReviewWish) -> tuple[Gro
     return Ground(found.request, found.tables), found.manifest_version
 
 
-def _wish(state: State, subject: str) -> ReviewWish:
+def _wish(state: State, subject: str, onset: str) -> ReviewWish:
     if re.fullmatch(r"H-\d+", subject):
-        return ReviewWish(subject)
+        return ReviewWish(subject, onset=onset)
     hold = hold_for_scope(state, subject, since=EVER, is_over_too=True)
-    return ReviewWish(hold.hold_id, only=subject)
+    return ReviewWish(hold.hold_id, only=subject, onset=onset)

@@ -121,7 +121,10 @@ def headline(says: Headline) -> Fragment:
 
 def headline_document(says: Headline) -> dict[str, str]:
     """Return the contrast as plain values."""
+    # Only where there is one: most reports are of a hold under which nothing ran.
+    restart = {"restart_says": says.restart_says} if says.restart_says else {}
     return {
+        **restart,
         "alert_says": says.alert_says,
         "evidence_says": says.evidence_says,
         "sentence": says.sentence,

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.records import Check, CheckStatus
+from workbench.review.endings import ended_at
 from workbench.review.ground import (
     Finding,
     Ground,
@@ -222,6 +223,7 @@ def gantt(ground: Ground) -> dict[str, pd.DataFrame]:
     runs = ground.table("runs")
     since = ground.onset_at - (ground.as_of - ground.onset_at) * 0.15
     runs = runs[runs["started_at"].notna() & (runs["started_at"] >= since)].copy()
+    runs["finished_at"] = ended_at(runs)
     runs["what"] = runs["status"].map({"failed": "failed", "crashed": "failed"}).fillna("clean")
     leaked: dict[str, pd.Timestamp] = {}
     for _, hold in ground.chain.iterrows():

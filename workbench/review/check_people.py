@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from workbench.records import Check, CheckStatus
+from workbench.review.endings import ended_at
 from workbench.review.ground import (
     Finding,
     Ground,
@@ -195,9 +196,7 @@ def failure_streaks(ground: Ground) -> pd.DataFrame:
         (runs["started_at"] >= ground.onset_at) & (runs["started_at"] < ground.first_paused_at)
     ]
     rows = []
-    for automation_id, mine in runs[runs["finished_at"].notna()].groupby(
-        "automation_id", sort=True
-    ):
+    for automation_id, mine in runs[ended_at(runs).notna()].groupby("automation_id", sort=True):
         bad = is_troubled(mine.sort_values("started_at", kind="stable")).reset_index(drop=True)
         lengths = bad.groupby((~bad).cumsum()).sum()
         rows.append((automation_id, len(mine), int(bad.sum()), int(lengths.max())))

@@ -33,6 +33,7 @@ from workbench.review.request import QueryCall, ReviewRequest
 
 Stretch = tuple[float, float]
 """A stretch of time by its ages at the end of the window, in seconds: the newer end, then the older one."""
+JUST_AFTER = pd.Timedelta(microseconds=1)
 POLICY = "error budget policy of the Site Reliability Workbook"
 
 
@@ -192,8 +193,10 @@ def _let_through(
     for _, row in probations.iterrows():
         until = row["ended_at"]
         if pd.isna(until):
-            ran = outcomes[outcomes["started_at"] >= row["started_at"]]["finished_at"]
-            until = ran.max() if len(ran) else row["started_at"]
+            ran = outcomes[outcomes["started_at"] >= row["started_at"]]
+            # What does not say when it ended counts as ended at its start, and that is still in it.
+            last = max(ran["finished_at"].max(), ran["started_at"].max() + JUST_AFTER)
+            until = last if len(ran) else row["started_at"]
         yield _aged(ground, row["started_at"], until)
 
 

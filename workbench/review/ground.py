@@ -116,11 +116,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Headline:
-    """The contrast in plain words: what the alert says, what the evidence says."""
+    """The contrast in plain words: what the alert says, what the evidence says.
+
+    `restart_says`: what the guardrail says of the narrow restart; empty where it let nothing through.
+    """
 
     alert_says: str
     evidence_says: str
     sentence: str
+    restart_says: str = ""
 
 
 def shaped(name: str, rows: pd.DataFrame | None) -> pd.DataFrame:

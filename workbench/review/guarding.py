@@ -74,7 +74,7 @@ def guarded(ground: Ground, automation_ids: Sequence[str] = ()) -> list[Guarded]
 def _guarded(limits: ReviewThresholds, automation_id: str, runs: pd.DataFrame) -> Guarded:
     counted = runs[runs["is_counted"]]
     before = counted[counted["period"] == BASELINE]
-    since = counted[counted["period"] == SINCE].sort_values(["finished_at", "run_id"])
+    since = counted[counted["period"] == SINCE].sort_values(["ended_at", "run_id"])
     guardrail = guardrail_of(
         (int(before["is_failed"].sum()), len(before)),
         tolerated=tolerated(limits),

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from workbench.records import CheckStatus, Verdict, VerdictKind
 from workbench.review.ground import Finding, Ground, Headline, clock, counted, listed, spoken
+from workbench.review.guarding import guarded
 from workbench.review.periods import SINCE, with_period
+from workbench.review.sequential import GuardState, spoken_reading
 
+STATES = {GuardState.ABORT: "abort", GuardState.CONTINUE: "stay narrow", GuardState.CLEAN: "clean"}
 WORDS = {
     VerdictKind.ESCALATE: "escalate",
     VerdictKind.KEEP_PAUSED: "keep paused",
@@ -31,7 +36,34 @@ def contrast(ground: Ground, findings: Sequence[Finding], *, verdict: Verdict) -
     else:
         said = "The alert is green, but nothing was let through since the pause, so it could not be anything else"
     sentence = f"{said}; the evidence says: {WORDS[verdict.kind]}."
-    return Headline(alert_says, evidence_says, sentence)
+    return Headline(alert_says, evidence_says, sentence, restart_says=_restart_side(ground))
+
+
+def _restart_side(ground: Ground) -> str:
+    """Return abort, stay narrow or clean for what a narrow restart let through, with the worst reading; empty for none.
+
+    Any that aborts makes it *abort*; only where each that ran is clean is it *clean*.
+    """
+    through = with_period(ground)
+    ids = set(through[through["period"] == SINCE]["automation_id"])
+    if not ids or pd.notna(ground.hold["released_at"]):
+        return ""
+    found = [one for one in guarded(ground) if one.automation_id in ids]
+    states = {one.reading.state for one in found}
+    state = next(
+        (s for s in (GuardState.ABORT, GuardState.CONTINUE) if s in states), GuardState.CLEAN
+    )
+    worst = next(one for one in found if one.reading.state is state)
+    count = worst.reading.run_count
+    told = (
+        spoken_reading(worst.reading, worst.guardrail)
+        if count
+        else "None of the runs that it let through has ended yet."
+    )
+    counts = (
+        f"{worst.reading.failure_count} of {counted(count, 'run')} of {worst.automation_id} failed"
+    )
+    return f"{STATES[state]} ({counts}). {told}"
 
 
 def _alert_side(ground: Ground) -> tuple[str, bool | None]:

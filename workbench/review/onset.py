@@ -22,6 +22,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from workbench.review.endings import ended_at
+
 MIN_TROUBLED_RUNS = 3
 TROUBLE = ("failed", "crashed")
 FALSE_ALARM = 0.01
@@ -77,7 +79,7 @@ def is_troubled(runs: pd.DataFrame) -> pd.Series[bool]:
 
 def _ended_before(runs: pd.DataFrame, paused_at: datetime) -> pd.DataFrame:
     seen = runs[runs["started_at"].notna() & (runs["started_at"] < paused_at)]
-    ended = seen[seen["finished_at"].notna() & seen["status"].isin((*TROUBLE, "succeeded"))]
+    ended = seen[ended_at(seen).notna() & seen["status"].isin((*TROUBLE, "succeeded"))]
     return ended.sort_values(["started_at", "run_id"], kind="stable", ignore_index=True)
 
 

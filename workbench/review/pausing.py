@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.records import Mode
+from workbench.review.endings import ENDED_STATUSES
 from workbench.review.ground import PROBATION, TICKETS, Ground, seconds_from
 
 GATE_REFUSAL = re.compile(r"paused by (H-\d+|a hold)|cannot tell whether .+ is paused")
@@ -28,7 +29,6 @@ LEAK = "leak"
 IN_FLIGHT = "in flight, drains"
 STOPPED_STATUSES = ("cancelled", "held", "skipped", "waiting", "failed", "crashed")
 """What engines make of a refused start; some report the exception of the gate as a failure."""
-ENDED_STATUSES = ("succeeded", "failed", "crashed", "cancelled", "skipped")
 
 
 @dataclass(frozen=True)
@@ -132,11 +132,13 @@ def audit_of(ground: Ground, hold: pd.Series[Any], *, automation_ids: Sequence[s
     crossing = crossing[
         crossing["finished_at"].isna() | (crossing["finished_at"] > crossing["receipt_at"])
     ]
+    in_flight = set(crossing["run_id"])
+    # What ended and does not say when may have crossed: only what it wrote afterwards can tell.
     crossing = crossing[
         ~crossing["status"].isin(ENDED_STATUSES) | crossing["finished_at"].notna()
     ].copy()
     crossing["after_seconds"] = seconds_from(crossing["finished_at"], hold["placed_at"])
-    writes = _writes(later, hold, let_through, limit=limit, in_flight=set(crossing["run_id"]))
+    writes = _writes(later, hold, let_through, limit=limit, in_flight=in_flight)
     return PauseAudit(hold, starts, writes, crossing, receipts, targets)
 
 

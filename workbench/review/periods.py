@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.review import money
+from workbench.review.endings import ended_at
 from workbench.review.ground import Ground
 from workbench.review.onset import TROUBLE
 from workbench.review.pausing import LET_THROUGH, audit_pause
@@ -29,7 +30,7 @@ REHEARSED = ("read_only", "dry_run", "staging")
 
 
 def with_period(ground: Ground) -> pd.DataFrame:
-    """Return the started runs with their period; runs under a hold have none."""
+    """Return the started runs with their period, and from when each counts as ended; runs under a hold have none."""
     if "periods" not in ground.memo:
         ground.memo["periods"] = _with_period(ground)
     found: pd.DataFrame = ground.memo["periods"]
@@ -49,7 +50,8 @@ def _with_period(ground: Ground) -> pd.DataFrame:
     ids = let_through[let_through["kind"] == LET_THROUGH]["run_id"]
     runs.loc[runs["run_id"].isin(ids), "period"] = SINCE
     runs["is_failed"] = runs["status"].isin(TROUBLE)
-    runs["is_counted"] = runs["status"].isin(COUNTED) & runs["finished_at"].notna()
+    runs["ended_at"] = ended_at(runs)
+    runs["is_counted"] = runs["status"].isin(COUNTED) & runs["ended_at"].notna()
     return _without_rehearsals(_with_hung(ground, runs))
 
 
@@ -79,7 +81,7 @@ def _with_hung(ground: Ground, runs: pd.DataFrame) -> pd.DataFrame:
     seconds = (usual["finished_at"] - usual["started_at"]).dt.total_seconds()
     longest = seconds.groupby(usual["automation_id"]).max()
     limit = runs["automation_id"].map(longest).astype("float64").fillna(seconds.max())
-    is_open = (runs["period"] == SINCE) & runs["finished_at"].isna()
+    is_open = (runs["period"] == SINCE) & runs["ended_at"].isna()
     is_hung = is_open & ((ground.as_of - runs["started_at"]).dt.total_seconds() > limit)
     runs["is_open"] = is_open & ~is_hung
     runs["is_failed"] |= is_hung

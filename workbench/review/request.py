@@ -46,6 +46,9 @@ def of_store(call: QueryCall, store_id: str) -> QueryCall:
     return call._replace(parameters={**call.parameters, "store_id": store_id})
 
 
+ONSET_GIVEN = "given by the person who asked"
+
+
 @dataclass(frozen=True)
 class ReviewRequest:
     """The frozen question of a review.
@@ -169,7 +172,7 @@ def _onset(
     given: datetime | None,
 ) -> Onset:
     if given is not None:
-        return Onset(min(given, anchor), "given by the person who asked")
+        return Onset(min(given, anchor), ONSET_GIVEN)
     return find_onset(
         tables["review.runs"],
         tables["review.alerts"],

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pandas as pd
 
+from workbench.clock import to_text
 from workbench.records import Check, Verdict, VerdictKind
 from workbench.review.check_audit import check_approvals, check_audit_chain
 from workbench.review.check_freshness import (
@@ -32,7 +33,7 @@ from workbench.review.ground import PROBATION, Finding, Ground, Headline, Sectio
 from workbench.review.guarding import guarded
 from workbench.review.headline import contrast
 from workbench.review.periods import standings
-from workbench.review.request import QueryCall, ReviewRequest
+from workbench.review.request import ONSET_GIVEN, QueryCall, ReviewRequest
 from workbench.review.said_none import TABLE, answer_of, with_words_short
 from workbench.review.verdict import ENGINE_TABLES, Proposal, conclude, decide_kind
 from workbench.review.why import why_section
@@ -171,6 +172,7 @@ def propose(ground: Ground, checks: tuple[Check, ...], *, escalations: tuple[str
         caught_rate=guard.caught_rate(run_count) if ids else None,
         aborted_scope=_aborted_scope(ground),
         escalate_to=_restart_owners(ground),
+        onset=to_text(request.onset_at) if request.onset_rule == ONSET_GIVEN else "",
     )
 
 

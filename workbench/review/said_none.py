@@ -11,8 +11,9 @@ import pandas as pd
 
 from workbench.evidence import NothingLoaded
 from workbench.records import RunStatus
+from workbench.review.endings import ENDED_STATUSES
 from workbench.review.ground import NONE_SAID, TICKETS, Ground, counted, listed
-from workbench.review.pausing import ENDED_STATUSES, was_refused
+from workbench.review.pausing import was_refused
 
 TABLE = "affected_record"
 HELD = (RunStatus.HELD, RunStatus.WAITING)

@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.review.endings import ENDED_STATUSES
 from workbench.review.ground import Ground
-from workbench.review.pausing import ENDED_STATUSES, LET_THROUGH, audit_pause
+from workbench.review.pausing import LET_THROUGH, audit_pause
 
 STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("proposed", ("proposal.created",)),

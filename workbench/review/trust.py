@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.review.endings import ended_at
 from workbench.review.onset import is_troubled
 from workbench.review.statistics import upper_bound
 
@@ -78,9 +79,8 @@ def failure_streaks(runs: pd.DataFrame, acts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ended(runs: pd.DataFrame) -> pd.DataFrame:
-    ended = runs[
-        runs["finished_at"].notna() & runs["status"].isin(("succeeded", "failed", "crashed"))
-    ]
+    runs = runs.assign(ended_at=ended_at(runs))
+    ended = runs[runs["ended_at"].notna() & runs["status"].isin(("succeeded", "failed", "crashed"))]
     return ended.sort_values(["started_at", "run_id"], kind="stable", ignore_index=True)
 
 
@@ -88,7 +88,7 @@ def _streak_row(
     automation_id: str, streak: pd.DataFrame, mine: pd.DataFrame, *, acted: pd.Series[Any]
 ) -> tuple[Any, ...]:
     """Return a row of failures; what was done until the next good run began was done in it."""
-    since, until = streak["started_at"].iloc[0], streak["finished_at"].iloc[-1]
+    since, until = streak["started_at"].iloc[0], streak["ended_at"].iloc[-1]
     later = mine[mine["started_at"] > streak["started_at"].iloc[-1]]["started_at"]
     end = later.iloc[0] if len(later) else None
     inside = acted[(acted >= since) & ((acted < end) if end is not None else True)]

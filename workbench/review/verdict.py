@@ -58,6 +58,7 @@ class Proposal:
         caught_rate: failure rate that the guardrail aborts among the runs in four cases of five; None if there is none.
         escalate_to: roles that own the restart, with their deputies, as the registry names them.
         aborted_scope: scope of an open narrow restart whose guardrail says abort; empty where there is none.
+        onset: instant that a person gave as the begin of the trouble, which the next command gives, too.
         sources: table -> the one source that loaded it before, which loads it further.
         engine: the one engine that runs all of them, which `sync` reads; empty where there is none.
     """
@@ -79,6 +80,7 @@ class Proposal:
     caught_rate: float | None = None
     aborted_scope: str = ""
     escalate_to: tuple[str, ...] = ()
+    onset: str = ""
 
     @property
     def detectable_rate(self) -> float:
@@ -213,13 +215,18 @@ def _next_command(kind: VerdictKind, proposal: Proposal, blocker: Check | None) 
     if kind is VerdictKind.RESTART_FULL:
         return f"workbench resume {proposal.hold_id} --full"
     if kind is VerdictKind.RESTART_NARROW and proposal.candidates:
-        return f"workbench review {proposal.hold_id} --only automation={proposal.candidates[0]}"
+        first = f"automation={proposal.candidates[0]}"
+        return f"workbench review {proposal.hold_id} --only {first}{_onset(proposal)}"
     return _again(proposal)
 
 
 def _again(proposal: Proposal) -> str:
     only = f" --only {quote(proposal.narrow_scope)}" if proposal.narrow_scope else ""
-    return f"workbench review {proposal.hold_id}{only}"
+    return f"workbench review {proposal.hold_id}{only}{_onset(proposal)}"
+
+
+def _onset(proposal: Proposal) -> str:
+    return f" --onset {quote(proposal.onset)}" if proposal.onset else ""
 
 
 def _unblock(proposal: Proposal, blocker: Check) -> str:
@@ -230,7 +237,7 @@ def _unblock(proposal: Proposal, blocker: Check) -> str:
     if proposal.narrow_scope:
         return _again(proposal)
     if blocker.name == "affected_records" and blocker.status is CheckStatus.FAIL:
-        return f"workbench affected list {proposal.hold_id}"
+        return f"workbench affected list {proposal.hold_id}{_onset(proposal)}"
     if blocker.status is CheckStatus.FAIL:
         return f"workbench card {quote(proposal.scope)}"
     # Of what lacks, what this very blocker rests on: loading another's would leave it as it is.
