@@ -117,8 +117,12 @@ def test_an_error_is_shown_in_place_as_an_alert(view: ControlView, control: Faul
     form.confirm.click()
     shown = form.children[-1].value
     assert "role='alert'" in shown
+    assert "The pause is spooled, NOT recorded" in shown
     assert "Next:" in shown
-    assert view.model.pause.armed is not None
+    assert form.armed.layout.display == "none"
+    assert "THE STORE CANNOT BE REACHED" not in view.heartbeat.trouble
+    view.model.refresh()
+    assert view.heartbeat.trouble.startswith("THE STORE CANNOT BE REACHED since 09:30:00 UTC")
 
 
 def test_resume_by_the_buttons(view: ControlView, control: FaultyControl) -> None:

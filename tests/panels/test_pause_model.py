@@ -263,17 +263,16 @@ def test_before_any_search_the_usual_scopes_are_offered(model: ControlModel) -> 
 def test_a_store_that_is_gone_is_said_in_place(
     filled: ControlModel, control: FaultyControl
 ) -> None:
-    """With the store moved away the pause is not recorded, the screen says so, nothing is lost."""
+    """With the store moved away the pause is not recorded, the screen says so, and gates hold it."""
     filled.pause.arm()
-    armed = filled.pause.armed
     moved = break_store(control)
     filled.pause.confirm()
     assert filled.pause.message.is_alert
+    assert "spooled, NOT recorded" in filled.pause.message.text
     assert filled.pause.message.next_step
-    assert filled.pause.armed is armed, "the same command can be confirmed again"
+    assert filled.pause.armed is None
     moved.rename(control.store.backend.folder)
-    filled.pause.confirm()
-    assert len(events_of(control, "hold.place")) == 1
+    assert events_of(control, "hold.place") == []
 
 
 def test_confirming_again_after_an_unclear_end_does_not_pause_twice(
@@ -283,7 +282,7 @@ def test_confirming_again_after_an_unclear_end_does_not_pause_twice(
     control.fails_after_pause = StorageUnavailable("the disk went away after the commit")
     filled.pause.arm()
     filled.pause.confirm()
-    assert filled.pause.message.is_alert
+    assert filled.pause.message.text.startswith("NOT KNOWN TO BE PAUSED: ")
     filled.pause.confirm()
     assert control.commands[0] == control.commands[1]
     assert len(events_of(control, "hold.place")) == 1

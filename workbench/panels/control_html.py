@@ -19,6 +19,12 @@ from workbench.panels.signoff_html import draw_pending, draw_signoff_head
 from workbench.records import Target, TargetState
 
 _BAND_CLASSES = {"production": "wb-band-production", "staging": "wb-band-staging"}
+PAUSE_WITHOUT_STORE = (
+    "a pause still goes, by the form below or by `workbench pause SCOPE --reason TEXT` in a terminal: without the "
+    "store it is spooled, and gates obey it; nothing can be resumed meanwhile"
+)
+"""What can be done while the store cannot be read."""
+
 MOST_FLAGS = 3
 """The newest flags are shown; `workbench status` lists all."""
 
@@ -65,6 +71,8 @@ def draw_headline(model: ControlModel) -> str:
     if model.holds:
         css, big = "wb-held", f"{model.stopped_count} of {total} paused"
         sub = f"By {counted(len(model.holds), 'hold')}: {', '.join(v.hold.hold_id for v in model.holds)}."
+    if model.read_problem:
+        css, big = "wb-unread", f"When last read: {big[0].lower()}{big[1:]}"
     facts = (
         (
             model.not_stopped_count,
@@ -92,8 +100,10 @@ def _problems(model: ControlModel) -> str:
         text = f"Gates may not know the newest state: {model.publication_fault}."
         found += draw_message(Message(text, "run `workbench doctor`", is_alert=True))
     if model.read_problem:
-        text = f"The store cannot be read now; what is shown is old. {model.read_problem}"
-        found += draw_message(Message(text, is_alert=True))
+        text = f"The store cannot be read now; what is shown is old. {model.read_problem} {model.spooled}"
+        found += draw_message(Message(text.strip(), PAUSE_WITHOUT_STORE, is_alert=True))
+    elif model.spooled:
+        found += draw_message(Message(f"NOT RECORDED yet: {model.spooled}", is_alert=True))
     return found
 
 

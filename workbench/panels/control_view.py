@@ -28,7 +28,7 @@ from workbench.panels.view_parts import (
 )
 from workbench.records import Mode
 
-_HEADLINE = ("statuses", "holds", "targets", "publication_fault", "read_problem")
+_HEADLINE = ("statuses", "holds", "targets", "publication_fault", "read_problem", "spooled")
 
 
 class ControlView(widgets.VBox):
@@ -43,7 +43,9 @@ class ControlView(widgets.VBox):
         self.resume_form = ResumeForm(model)
         self.signoff_form = SignoffForm(model.signoff)
         pause = model.pause
-        preview = drawn(lambda: forms.draw_preview(pause), pause, "preview", "preview_problem")
+        preview = drawn(
+            lambda: forms.draw_preview(pause), pause, "preview", "preview_problem", "told"
+        )
         targets = drawn(lambda: html.draw_targets(model), model, "targets", "watched_id")
         hosts = drawn(lambda: html.draw_hosts(model), model, "hosts")
         flags = drawn(lambda: html.draw_flags(model), model, "flags")
@@ -78,6 +80,7 @@ class ControlView(widgets.VBox):
                 section("All automations", automations),
             ]
         )
+        dlink((model, "reach"), (self.heartbeat, "trouble"))
         self.add_class("wb-panel")
 
     def start(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from workbench.control.spooling import Told
 from workbench.control.views import HoldView, Preview, ProbationView
 from workbench.panels.guard import Message
 from workbench.panels.html_parts import counted, day_and_time, draw_message, element, row, table
@@ -27,6 +28,8 @@ def draw_preview(pause: PauseModel) -> str:
     """Draw every automation the scope covers, what will NOT be stopped on top."""
     if pause.preview_problem:
         return draw_message(Message(pause.preview_problem))
+    if pause.told is not None:
+        return _told(pause.told)
     if pause.preview is None:
         return element("div", "Choose a scope to see every automation it covers.", css="wb-empty")
     return _preview(pause.preview)
@@ -37,12 +40,44 @@ def draw_armed(pause: PauseModel) -> str:
     armed = pause.armed
     if armed is None:
         return ""
+    told = armed.told
     facts = (
         ("Scope", scope_words(armed.scope)),
         ("How", armed.mode.in_plain_words),
         ("Reason", armed.reason),
+        ("Covers", _told_names(told) if told else ""),
+        ("No preview", told.cause if told else ""),
+        ("What happens", _by_spool(told) if told else ""),
     )
     return draw_facts("Armed. Nothing is paused until you confirm.", facts)
+
+
+def _by_spool(told: Told) -> str:
+    return (
+        f"unless the store can be reached again, the pause is spooled, not recorded: gates of {told.gate_folder} "
+        "hold it at once, and the next command that works records it as a hold. What asks no gate of this "
+        "folder is NOT stopped, and no engine is told"
+    )
+
+
+def _told_names(told: Told) -> str:
+    everything = "everything; by name " if told.scope.is_everything else ""
+    return f"{everything}{', '.join(told.automation_ids) or 'nothing that is registered'}"
+
+
+def _told(told: Told) -> str:
+    """Say what is known of a scope while the store cannot be asked: what gates were told last."""
+    count = counted(len(told.automation_ids), "automation")
+    title = element(
+        "div",
+        f"{count} under {scope_words(str(told.scope))}, as gates were told last",
+        css="wb-title",
+    )
+    why = f"The store cannot be reached, so that nobody can say what will NOT be stopped. {told.cause}"
+    return (
+        f"{title}{element('div', why, css='wb-warn')}"
+        f"{element('div', _told_names(told), css='wb-reason')}"
+    )
 
 
 def draw_armed_resume(resume: ResumeModel) -> str:

@@ -21,9 +21,9 @@ function utcNow() {
   return new Date().toISOString().slice(11, 19) + " UTC";
 }
 
-function sentence(isStale, isClosed, lastHeard) {
+function sentence(isStale, isClosed, lastHeard, trouble) {
   if (isClosed) return "CLOSED. Another panel was opened in this kernel; these controls are off. Use the newer one.";
-  if (!isStale) return "Connected";
+  if (!isStale) return trouble || "Connected";
   return (
     `STALE. The kernel has not answered since ${lastHeard}: these controls are off, and what is shown may be old. ` +
     "Run the cell again, or pause from a terminal: workbench pause SCOPE --reason TEXT"
@@ -39,6 +39,7 @@ function render({ model, el }) {
   let lastBeatMs = performance.now();
   let lastHeard = utcNow();
   let wasStale = null;
+  let said = null;
   let guarded = null;
 
   function guard(panel) {
@@ -53,10 +54,14 @@ function render({ model, el }) {
     if (panel !== guarded) guard(panel);
     const isClosed = model.get("is_closed");
     const isStale = isClosed || performance.now() - lastBeatMs > model.get("silence_ms");
-    if (isStale !== wasStale) {
-      spoken.setAttribute("role", isStale ? "alert" : "status");
-      spoken.textContent = sentence(isStale, isClosed, lastHeard);
-      el.dataset.state = isStale ? "stale" : "live";
+    const trouble = model.get("trouble");
+    // Once for each silence: the instant in the sentence is the one at which it began.
+    const state = isStale ? `stale ${isClosed}` : trouble;
+    if (state !== said) {
+      spoken.setAttribute("role", isStale || trouble ? "alert" : "status");
+      spoken.textContent = sentence(isStale, isClosed, lastHeard, trouble);
+      el.dataset.state = isStale ? "stale" : trouble ? "trouble" : "live";
+      said = state;
     }
     clock.textContent = isStale ? "" : lastHeard;
     // At each check while stale, because a control may have been drawn since the last one.
@@ -72,6 +77,7 @@ function render({ model, el }) {
 
   model.on("change:beat", hear);
   model.on("change:is_closed", check);
+  model.on("change:trouble", check);
   const timer = setInterval(check, CHECK_MS);
   check();
   return () => {
@@ -79,6 +85,7 @@ function render({ model, el }) {
     guarded?.removeEventListener("focusin", suppressShortcuts);
     model.off("change:beat", hear);
     model.off("change:is_closed", check);
+    model.off("change:trouble", check);
   };
 }
 
