@@ -334,7 +334,7 @@ def test_a_hold_shows_scope_mode_reason_person_and_time(
         assert part in shown
     assert "three agents fail since 02:40" in shown
     assert "since 2026-11-20 09:30:00 UTC" in shown
-    assert "D-1: keep_paused" in shown
+    assert "D-1, keep_paused, by " in shown
 
 
 def test_a_narrow_restart_shows_how_much_is_used(

@@ -9,7 +9,7 @@ from workbench.control.at_work import at_work_words
 from workbench.control.cut_off import cut_off_flags
 from workbench.control.drill_words import drill_words
 from workbench.control.first_run import way_to_ready
-from workbench.control.flagging import flags
+from workbench.control.flagging import flags, pressing_flags
 from workbench.control.usage import Counter, Use, limit_reached
 from workbench.control.views import (
     AutomationStatus,
@@ -118,7 +118,8 @@ def status(store: Store, now: datetime) -> Status:
     hosts = host_views(store.hosts(state), state.seq)
     silent = (view.sentence for view in hosts if view.host.is_silent)
     flagged = (*flags(state, holds, now=now), *cut_off_flags(said), *silent)
-    return Status(store.head_of(state), now, tuple(rows), holds, flagged, fault, hosts)
+    pressing, head = pressing_flags(state, holds), store.head_of(state)
+    return Status(head, now, tuple(rows), holds, flagged, fault, hosts, pressing)
 
 
 def _stops_from(state: State, hold: Hold, automation_id: str) -> int:

@@ -26,7 +26,7 @@ PAUSE_WITHOUT_STORE = (
 """What can be done while the store cannot be read."""
 
 MOST_FLAGS = 3
-"""The newest flags are shown; `workbench status` lists all."""
+"""The newest flags are shown beside those that are never folded away; `workbench status` lists all."""
 
 _NOT_THERE = (TargetState.UNCONFIRMED, TargetState.UNREACHABLE, TargetState.CANNOT)
 _STATE_WORDS = {
@@ -181,12 +181,14 @@ def _host_row(view: HostView) -> str:
 
 
 def draw_flags(model: ControlModel) -> str:
-    """Draw what somebody should look at: break-glass resumes and overrides, the newest ones."""
+    """Draw what somebody should look at: all break-glass resumes and overrides, and the newest of the rest."""
     if not model.flags:
         return ""
-    newest = model.flags[-MOST_FLAGS:]
-    older = len(model.flags) - len(newest)
-    listed = "".join(element("li", flag) for flag in newest)
+    rest = [flag for flag in model.flags if flag not in model.pressing]
+    newest = rest[-MOST_FLAGS:]
+    older = len(rest) - len(newest)
+    listed = "".join(element("li", flag, css="wb-flag-warn") for flag in model.pressing)
+    listed += "".join(element("li", flag) for flag in newest)
     more = element("li", f"and {older} more: type workbench status") if older else ""
     return f"<ul class='wb-flags' aria-label='Flagged'>{listed}{more}</ul>"
 

@@ -29,7 +29,8 @@ class ControlModel(traitlets.HasTraits):
         head: which store this is and where its log stands.
         statuses: every automation with its state; `holds` are those that stand, newest first.
         hosts: hosts whose mirrors report, the silent ones first.
-        flags: what somebody should look at; `publication_fault`: why gates may not know the newest state.
+        flags: what somebody should look at; `pressing` those of them that are never folded away.
+        publication_fault: why gates may not know the newest state.
         targets: how far the hold `watched_id` has come.
         read_at: when the store was last read; `read_problem` says why it cannot be read now.
         reach: what the status line says while it cannot be; empty while it can.
@@ -43,6 +44,7 @@ class ControlModel(traitlets.HasTraits):
     holds = traitlets.Tuple()
     hosts = traitlets.Tuple()
     flags = traitlets.Tuple()
+    pressing = traitlets.Tuple()
     publication_fault = traitlets.Unicode()
     watched_id = traitlets.Unicode()
     targets = traitlets.Tuple()
@@ -165,7 +167,7 @@ class ControlModel(traitlets.HasTraits):
         self.statuses = status.automations
         self.pause.offer(row.automation for row in status.automations)
         self.hosts = status.hosts
-        self.flags = status.flags
+        self.pressing, self.flags = status.pressing, status.flags
         self.publication_fault = status.publication_fault
         standing = [view.hold.hold_id for view in status.holds]
         if self.watched_id not in standing:

@@ -48,7 +48,7 @@ class ControlView(widgets.VBox):
         )
         targets = drawn(lambda: html.draw_targets(model), model, "targets", "watched_id")
         hosts = drawn(lambda: html.draw_hosts(model), model, "hosts")
-        flags = drawn(lambda: html.draw_flags(model), model, "flags")
+        flags = drawn(lambda: html.draw_flags(model), model, "flags", "pressing")
         automations = drawn(lambda: html.draw_automations(model), model, "statuses")
         super().__init__(
             [

@@ -51,6 +51,7 @@ class SignoffForm(widgets.VBox):
         }
         for found in self.model.pending:
             self.rows[found.name].text.value = forms.draw_pending(found)
+            self.rows[found.name].sign.layout.display = placed(found.is_wanting)
         self.listed.children = list(self.rows.values())
 
 
