@@ -141,7 +141,7 @@ class Control(Commander):
         hold = standing_hold(self.store.state(), hold_id)
         targets = self.targets(hold_id)
         self._record_observation(hold, targets)
-        return targets
+        return self.targets(hold_id) if any(t.unrecorded for t in targets) else targets
 
     def resume_narrow(self, request: ResumeRequest, *, command_id: str | None = None) -> Probation:
         """Let part of a hold through for a number of runs; the hold stays.

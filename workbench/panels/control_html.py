@@ -28,6 +28,9 @@ PAUSE_WITHOUT_STORE = (
 MOST_FLAGS = 3
 """The newest flags are shown beside those that are never folded away; `workbench status` lists all."""
 
+SEEN_NOW = "seen now, not recorded"
+"""What stands instead of an instant that no event holds."""
+
 _NOT_THERE = (TargetState.UNCONFIRMED, TargetState.UNREACHABLE, TargetState.CANNOT)
 _STATE_WORDS = {
     TargetState.RECORDED: "recorded",
@@ -117,14 +120,7 @@ def draw_targets(model: ControlModel) -> str:
     if not model.watched_id:
         return element("div", "No hold stands; nothing to watch.", css="wb-empty")
     targets: tuple[Target, ...] = model.targets
-    total = len(targets)
-    steps = (
-        ("recorded", sum(t.recorded_at is not None for t in targets)),
-        ("delivered", sum(t.delivered_at is not None for t in targets)),
-        ("confirmed", sum(t.confirmed_at is not None for t in targets)),
-        ("quiet", sum(t.quiet_at is not None for t in targets)),
-    )
-    bars = "".join(_step(name, count, total) for name, count in steps)
+    bars = "".join(_step(name, targets) for name in ("recorded", "delivered", "confirmed", "quiet"))
     title = element("div", f"{model.watched_id}: how far the pause has come", css="wb-title")
     headings = ("Automation", "State", "Recorded", "Delivered", "Confirmed", "Quiet")
     drawn = table(
@@ -133,15 +129,26 @@ def draw_targets(model: ControlModel) -> str:
     return f"{title}<div class='wb-steps'>{bars}</div>{drawn}"
 
 
-def _step(name: str, count: int, total: int) -> str:
+def _step(name: str, targets: tuple[Target, ...]) -> str:
+    total, field = len(targets), f"{name}_at"
+    count = sum(getattr(target, field) is not None for target in targets)
+    seen = sum(field in target.unrecorded for target in targets)
     css = "wb-step wb-step-all" if count == total else "wb-step"
-    return f"<div class='{css}'>{element('b', f'{count} of {total}')} {element('span', name)}</div>"
+    said = f"{name}, {seen} of them {SEEN_NOW}" if seen else name
+    return f"<div class='{css}'>{element('b', f'{count} of {total}')} {element('span', said)}</div>"
+
+
+def _step_instant(target: Target, name: str) -> str:
+    """Write when a step was recorded; one that is only seen to be so now has no instant of its own."""
+    if name in target.unrecorded:
+        return element("span", SEEN_NOW, css="wb-absent")
+    return instant(getattr(target, name))
 
 
 def _target_row(target: Target) -> str:
     is_unconfirmed = target.state in _NOT_THERE
     css = "wb-chip wb-chip-warn" if is_unconfirmed else f"wb-chip wb-chip-{target.state}"
-    quiet = instant(target.quiet_at)
+    quiet = _step_instant(target, "quiet_at")
     if target.quiet_at is None and target.in_flight_count:
         quiet = element("b", f"{target.in_flight_count} in flight", css="wb-warn")
     note = element("div", target.remark, css="wb-words") if target.remark else ""
@@ -150,8 +157,8 @@ def _target_row(target: Target) -> str:
             element("b", target.automation_id) + note,
             element("span", _STATE_WORDS[target.state], css=css),
             instant(target.recorded_at),
-            instant(target.delivered_at),
-            instant(target.confirmed_at),
+            _step_instant(target, "delivered_at"),
+            _step_instant(target, "confirmed_at"),
             quiet,
         ),
         css="wb-row-warn" if is_unconfirmed else "",
