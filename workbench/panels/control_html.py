@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.control.views import AutomationStatus, HostView
-from workbench.panels.control_model import ControlModel
+from workbench.panels.control_model import NARROW, ControlModel
 from workbench.panels.form_html import draw_hold
 from workbench.panels.guard import Message
 from workbench.panels.html_parts import (
@@ -84,7 +84,7 @@ def draw_headline(model: ControlModel) -> str:
         ),
         (model.unconfirmed_count, f"of {model.watched_id} not confirmed yet", "wb-chip-warn"),
         (model.overdue_count, "overdue, still paused", "wb-chip-overdue"),
-        (model.narrow_count, "in a narrow restart", "wb-chip-held"),
+        (model.narrow_count, "in a narrow restart", "wb-chip-through"),
     )
     chips = " ".join(
         element("b", f"{count} {text}", css=f"wb-chip {chip}")
@@ -215,6 +215,7 @@ def draw_automations(model: ControlModel) -> str:
 def _automation_row(status: AutomationStatus) -> str:
     automation = status.automation
     css = "wb-chip wb-chip-held" if status.hold_ids else "wb-chip"
+    css = "wb-chip wb-chip-through" if status.state == NARROW else css
     state = status.state_in_words
     if status.hold_ids and not automation.asks_gate:
         css, state = "wb-chip wb-chip-warn", "held, NOT STOPPED"

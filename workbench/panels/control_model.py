@@ -16,6 +16,9 @@ from workbench.panels.signoff_model import SignoffModel
 from workbench.records import HeadNote, HoldState, Target, TargetState
 
 REFRESH_SECONDS = 1.0
+NARROW = "narrow restart"
+"""The state of an automation that gets through its holds."""
+
 REFRESH_PATIENCE_SECONDS = 2.0
 """An action waits so long for a re-read that is under way; a hung read must not hold up a pause."""
 
@@ -77,7 +80,7 @@ class ControlModel(traitlets.HasTraits):
     @property
     def narrow_count(self) -> int:
         """Return how many automations get through their holds in a narrow restart."""
-        return sum(row.state == "narrow restart" for row in self.statuses)
+        return sum(row.state == NARROW for row in self.statuses)
 
     @property
     def not_stopped_count(self) -> int:
@@ -173,9 +176,20 @@ class ControlModel(traitlets.HasTraits):
         if self.watched_id not in standing:
             self.watched_id = standing[0] if standing else ""
         self.targets = self._look_at_targets()
+        self._follow_receipt(standing)
         self.resume.follow(status.holds)
         self.signoff.follow()
         self.read_at = status.now
+
+    def _follow_receipt(self, standing: list[str]) -> None:
+        """Let the pause form say what is so now of the pause that it last made, watched or not."""
+        hold_id = self.pause.awaited_id
+        if not hold_id:
+            return
+        targets = self.targets
+        if hold_id != self.watched_id:
+            targets = self._control.targets(hold_id) if hold_id in standing else ()
+        self.pause.follow(targets, self.publication_fault)
 
     def _look_at_targets(self) -> tuple[Target, ...]:
         if not self.watched_id:

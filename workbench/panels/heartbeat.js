@@ -12,6 +12,19 @@ function setInert(panel, isInert) {
   for (const control of panel.querySelectorAll(CONTROLS)) control.toggleAttribute("inert", isInert);
 }
 
+// What a click has opened may lie out of sight. It is scrolled to at the second check that sees it, so that
+// nothing moves under the pointer of somebody who presses twice.
+const OPENED = ".wb-armed, .wb-form";
+
+function showOpened(panel, seen) {
+  for (const part of panel.querySelectorAll(OPENED)) {
+    const isOpen = part.offsetParent !== null;
+    const checks = isOpen ? (seen.get(part) ?? 0) + 1 : 0;
+    seen.set(part, checks);
+    if (checks === 2) part.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  }
+}
+
 // JupyterLab takes `x` typed on a focused button as "cut this cell", which would take the panel away.
 function suppressShortcuts(event) {
   event.target.dataset.lmSuppressShortcuts = "true";
@@ -40,6 +53,7 @@ function render({ model, el }) {
   let lastHeard = utcNow();
   let wasStale = null;
   let said = null;
+  const seen = new WeakMap();
   let guarded = null;
 
   function guard(panel) {
@@ -48,10 +62,11 @@ function render({ model, el }) {
     guarded = panel;
   }
 
-  function check() {
+  function check(isTick = false) {
     const panel = panelOf(el);
     if (!panel) return;
     if (panel !== guarded) guard(panel);
+    if (isTick) showOpened(panel, seen);
     const isClosed = model.get("is_closed");
     const isStale = isClosed || performance.now() - lastBeatMs > model.get("silence_ms");
     const trouble = model.get("trouble");
@@ -76,16 +91,17 @@ function render({ model, el }) {
   }
 
   model.on("change:beat", hear);
-  model.on("change:is_closed", check);
-  model.on("change:trouble", check);
-  const timer = setInterval(check, CHECK_MS);
+  const look = () => check();
+  model.on("change:is_closed", look);
+  model.on("change:trouble", look);
+  const timer = setInterval(() => check(true), CHECK_MS);
   check();
   return () => {
     clearInterval(timer);
     guarded?.removeEventListener("focusin", suppressShortcuts);
     model.off("change:beat", hear);
-    model.off("change:is_closed", check);
-    model.off("change:trouble", check);
+    model.off("change:is_closed", look);
+    model.off("change:trouble", look);
   };
 }
 

@@ -6,7 +6,7 @@ import shlex
 import threading
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import traitlets
@@ -25,7 +25,7 @@ from workbench.errors import (
 )
 from workbench.panels.guard import NOTHING, GuardedModel, Message, guarded
 from workbench.panels.ports import PanelControl
-from workbench.records import Automation, Mode
+from workbench.records import Automation, Mode, Target
 from workbench.scope import EVERYTHING, Proposal, Scope
 
 SETTLE_SECONDS = 0.15
@@ -198,7 +198,24 @@ class PauseModel(GuardedModel):
         self.reason = ""
         self._look()
         self.receipt = receipt
-        self.message = _said_of(receipt)
+        self.message = self._said = _said_of(receipt)
+
+    @property
+    def awaited_id(self) -> str:
+        """Return the hold whose alert still stands under the form, empty where none does."""
+        is_open = self.message is self._said and self.message.is_alert and not self.is_spooled
+        return str(self.receipt.hold.hold_id) if self.receipt and is_open else ""
+
+    def follow(self, targets: tuple[Target, ...], publication_fault: str) -> None:
+        """Let what was so when the click returned give way to what is so now; no targets: the hold is gone."""
+        if self.receipt is None or not self.awaited_id:
+            return
+        if not targets:
+            self._say_instead(Message(f"{self.awaited_id} stands no longer."))
+            return
+        # Hosts that were not told then are seen in the targets now.
+        now = replace(self.receipt, targets=targets, publication_fault=publication_fault, hosts=())
+        self._say_instead(_said_of(now, "By now"))
 
     def taken_in(self) -> None:
         """Say that what was spooled here is recorded now: nothing waits in the spool any more."""
@@ -209,7 +226,7 @@ class PauseModel(GuardedModel):
 
     def _say_instead(self, message: Message) -> None:
         """Let what the last pause said give way, unless something else was said meanwhile."""
-        if self.message is self._said:
+        if self.message is self._said and message != self._said:
             self.message = self._said = message
 
     @guarded
@@ -275,7 +292,7 @@ class PauseModel(GuardedModel):
             return None, f"{error.message} ({error.then})", is_away
 
 
-def _said_of(receipt: PauseReceipt) -> Message:
+def _said_of(receipt: PauseReceipt, when: str = "When the click returned") -> Message:
     hold, total = receipt.hold, len(receipt.targets)
     if receipt.publication_fault:
         return Message(
@@ -289,7 +306,7 @@ def _said_of(receipt: PauseReceipt) -> Message:
     if receipt.is_confirmed:
         return Message(f"{said} Confirmed by {receipt.confirmed_count} of {total}.")
     return Message(
-        f"{said} When the click returned, {receipt.confirmed_count} of {total} had confirmed.",
+        f"{said} {when}, {receipt.confirmed_count} of {total} had confirmed.",
         "see under Progress what has not, and stop that by hand",
         is_alert=True,
     )
