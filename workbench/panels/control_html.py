@@ -74,8 +74,8 @@ def draw_headline(model: ControlModel) -> str:
     if model.holds:
         css, big = "wb-held", f"{model.stopped_count} of {total} paused"
         sub = f"By {counted(len(model.holds), 'hold')}: {', '.join(v.hold.hold_id for v in model.holds)}."
-    if model.read_problem:
-        css, big = "wb-unread", f"When last read: {big[0].lower()}{big[1:]}"
+    if doubts := _not_the_whole(model):
+        css, big = "wb-unread", f"{doubts}: {big[0].lower()}{big[1:]}"
     facts = (
         (
             model.not_stopped_count,
@@ -95,6 +95,13 @@ def draw_headline(model: ControlModel) -> str:
         f"<div class='wb-headline {css}'>{element('div', big, css='wb-big')}"
         f"<div>{element('span', sub)} {chips}</div></div>{_problems(model)}"
     )
+
+
+def _not_the_whole(model: ControlModel) -> str:
+    """Say why the large line is not all that is so now: gates obey the spool, and what was read may be old."""
+    found = ["besides the spool"] if model.spooled else []
+    found += ["when last read"] if model.read_problem else []
+    return ", ".join(found).capitalize()
 
 
 def _problems(model: ControlModel) -> str:
@@ -134,8 +141,9 @@ def _step(name: str, targets: tuple[Target, ...]) -> str:
     count = sum(getattr(target, field) is not None for target in targets)
     seen = sum(field in target.unrecorded for target in targets)
     css = "wb-step wb-step-all" if count == total else "wb-step"
-    said = f"{name}, {seen} of them {SEEN_NOW}" if seen else name
-    return f"<div class='{css}'>{element('b', f'{count} of {total}')} {element('span', said)}</div>"
+    now = element("div", f"{seen} {SEEN_NOW}", css="wb-words") if seen else ""
+    done = element("b", f"{count} of {total}")
+    return f"<div class='{css}'>{done} {element('span', name)}{now}</div>"
 
 
 def _step_instant(target: Target, name: str) -> str:

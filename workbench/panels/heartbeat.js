@@ -78,7 +78,7 @@ function render({ model, el }) {
       el.dataset.state = isStale ? "stale" : trouble ? "trouble" : "live";
       said = state;
     }
-    clock.textContent = isStale ? "" : lastHeard;
+    clock.textContent = isStale || trouble ? "" : lastHeard;
     // At each check while stale, because a control may have been drawn since the last one.
     if (isStale || wasStale) setInert(panel, isStale);
     wasStale = isStale;
