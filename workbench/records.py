@@ -427,6 +427,7 @@ class Target:
     Attributes:
         is_asking: a process of it runs now and asks the gate, so that it can still confirm.
         cut_off: which of its runs ended in the middle, so that nobody knows what they did; else empty.
+        unrecorded: names of the instants that no event holds: it is so now, and since when is not known.
     """
 
     automation_id: str
@@ -440,6 +441,7 @@ class Target:
     note: str = ""
     is_asking: bool = False
     cut_off: str = ""
+    unrecorded: tuple[str, ...] = ()
 
     @property
     def remark(self) -> str:

@@ -64,7 +64,7 @@ def test_double_clicks_write_one_hold(lab: Lab, panel: Panel) -> None:
 
 
 def test_an_error_is_shown_in_place(lab: Lab, panel: Panel) -> None:
-    """With the store moved away Confirm says so as an alert; moved back, Confirm records one hold."""
+    """With the store moved away the pause is spooled and said to be; moved back, it is one hold."""
     panel.fill_pause("automation=stock-watch", "the disk goes away")
     panel.button("Pause…").click()
     confirm = panel.button("Confirm: freeze 1 automation")
@@ -74,14 +74,17 @@ def test_an_error_is_shown_in_place(lab: Lab, panel: Panel) -> None:
     moved = store.rename(store.with_name("moved-away"))
     try:
         confirm.click()
-        expect(panel.alert("Next:").first).to_be_visible()
-        expect(panel.alert("The store cannot be read now; what is shown is old.")).to_be_visible()
-        expect(confirm).to_be_visible()
+        expect(panel.alert("The pause is spooled, NOT recorded")).to_be_visible()
+        expect(panel.alert("THE STORE CANNOT BE REACHED")).to_be_visible()
+        expect(panel.output.get_by_text("Connected")).to_be_hidden()
+        expect(confirm).to_be_hidden()
+        panel.fill_pause("automation=order-sync", "armed without the store")
+        panel.button("Pause…").click()
+        expect(panel.button("Confirm: freeze 1 automation by the spool")).to_be_visible()
+        panel.button("Cancel").first.click()
     finally:
         moved.rename(store)
     expect(panel.alert("The store cannot be read now")).to_be_hidden()
-    confirm.click()
-    expect(panel.output.get_by_text("is recorded at")).to_be_visible()
     assert len(holds(lab)) == before + 1
 
 
@@ -115,6 +118,7 @@ def test_a_narrow_restart_is_refused_then_goes_by_break_glass(lab: Lab, panel: P
     control = lab.control()
     hold_id = a_pause(control).hold.hold_id
     panel.button(f"Resume {hold_id}…").click()
+    expect(panel.button("Resume…")).to_be_in_viewport()
     panel.field("Only").fill("automation=invoice-triage")
     panel.button("Resume…").click()
     expect(panel.alert(f"workbench review {hold_id}")).to_be_visible()
@@ -125,6 +129,7 @@ def test_a_narrow_restart_is_refused_then_goes_by_break_glass(lab: Lab, panel: P
     confirm = panel.button(
         f"Confirm: 2 runs of automation=invoice-triage through {hold_id}, by BREAK-GLASS"
     )
+    expect(confirm).to_be_in_viewport()
     confirm.click()
     expect(panel.output.get_by_text("0 of 2 runs used").first).to_be_visible()
     (event,) = [e for e in events_of(control, "probation.start") if e.correlation_id == hold_id]

@@ -327,6 +327,8 @@ def test_a_newer_narrow_restart_ends_the_one_it_overlaps(tmp_path: Path) -> None
     assert runs(gate, "ticket-reply", "r1")
     control.resume_narrow(break_glass("H-1", "automation=ticket-reply", 1))
     assert control.state().probations["P-1"].ended_why in ("superseded by P-2", "used its 1 runs")
+    (view,) = control.holds()
+    assert view.probations[0].why_over == "used its 1 runs, then superseded by P-2"
     assert not runs(gate, "invoice-triage", "r2")
     assert [runs(gate, "ticket-reply", f"n{n}") for n in range(2)] == [True, False]
 

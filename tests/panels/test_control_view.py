@@ -10,6 +10,7 @@ import ipywidgets
 import pytest
 
 from tests.panels.stage import AGENTS, FaultyControl, a_pause, break_store, events_of
+from workbench.control.resuming import ResumeRequest
 from workbench.panels import control_view, view_parts
 from workbench.panels.control_model import ControlModel
 from workbench.panels.control_view import ControlView
@@ -117,8 +118,12 @@ def test_an_error_is_shown_in_place_as_an_alert(view: ControlView, control: Faul
     form.confirm.click()
     shown = form.children[-1].value
     assert "role='alert'" in shown
+    assert "The pause is spooled, NOT recorded" in shown
     assert "Next:" in shown
-    assert view.model.pause.armed is not None
+    assert form.armed.layout.display == "none"
+    assert "THE STORE CANNOT BE REACHED" not in view.heartbeat.trouble
+    view.model.refresh()
+    assert view.heartbeat.trouble.startswith("THE STORE CANNOT BE REACHED since 09:30:00 UTC")
 
 
 def test_resume_by_the_buttons(view: ControlView, control: FaultyControl) -> None:
@@ -176,6 +181,36 @@ def test_rows_follow_the_holds_and_keep_their_buttons(
     assert view.model.watched_id == "H-2"
     first.watch.click()
     assert view.model.watched_id == "H-1"
+
+
+def test_the_resume_form_stands_under_its_card(view: ControlView, control: FaultyControl) -> None:
+    """Form and message stand under the hold that was pressed, with an example of its own; they stay in sight."""
+    a_pause(control)
+    a_pause(control, "kind=watcher")
+    view.model.refresh()
+    listed = view.hold_list
+    listed.rows["H-1"].resume.click()
+    assert listed.children[1:] == (listed.rows["H-2"], listed.rows["H-1"], view.resume_form)
+    assert view.resume_form.only.placeholder == "automation=invoice-triage"
+    listed.rows["H-2"].resume.click()
+    assert listed.children[1:] == (listed.rows["H-2"], view.resume_form, listed.rows["H-1"])
+    assert view.resume_form.only.placeholder == "automation=stock-watch"
+    view.resume_form.arm.click()
+    assert "for example <code>automation=stock-watch</code>" in view.resume_form.children[1].value
+    view.resume_form.close_form.click()
+    assert listed.children[2] is view.resume_form
+    control.resume_full(ResumeRequest("H-2", break_glass_reason="a try"))
+    view.model.refresh()
+    assert listed.children[1:] == (view.resume_form, listed.rows["H-1"]), (
+        "on top once its card is gone"
+    )
+
+
+def test_hints_fit_their_fields_and_are_plain(view: ControlView) -> None:
+    """No hint is cut by its field or shows the marks of a command."""
+    hints = [w.placeholder for w in widgets_in(view) if isinstance(w, ipywidgets.Text)]
+    assert not any("`" in hint for hint in hints)
+    assert max(map(len, hints)) <= 45
 
 
 def test_each_button_has_text_and_each_field_a_label(

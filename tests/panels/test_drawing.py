@@ -304,6 +304,33 @@ def test_targets_show_the_four_steps_apart(filled: ControlModel) -> None:
     assert "NOT stopped" in shown
 
 
+def test_only_recorded_instants_are_shown(model: ControlModel, control: FaultyControl) -> None:
+    """What nobody recorded has no time: it is seen now; observed and recorded, the instant stands."""
+    a_pause(control, "automation=order-sync")
+    Gate(control.store.gate_folder).check("order-sync")
+    model.refresh()
+    (target,) = model.targets
+    assert target.unrecorded == ("confirmed_at", "quiet_at")
+    shown = html.draw_targets(model)
+    assert text_of(shown).count("seen now, not recorded") == 4
+    assert text_of(shown).count("09:30:00") == 2, "recorded and delivered alone"
+    assert "1 of 1 confirmed1 seen now, not recorded" in text_of(shown)
+    control.observe("H-1")
+    model.refresh()
+    assert model.targets[0].unrecorded == ()
+    assert "seen now" not in html.draw_targets(model)
+
+
+def test_a_host_s_word_is_no_recorded_instant(model: ControlModel, control: FaultyControl) -> None:
+    """What another host's mirror tells moves with its newest report, so that it is seen now and no more."""
+    forge(control, row_of("till", published_seq=0))
+    a_pause(control, "automation=order-sync")
+    forge(control, row_of("till"))
+    model.refresh()
+    assert "delivered_at" in model.targets[0].unrecorded
+    assert "seen now, not recorded" in text_of(html.draw_targets(model))
+
+
 def test_runs_in_flight_are_shown_where_quiet_would_be(filled: ControlModel) -> None:
     """A target with runs in flight says how many instead of a time."""
     filled.pause.arm()
@@ -334,7 +361,7 @@ def test_a_hold_shows_scope_mode_reason_person_and_time(
         assert part in shown
     assert "three agents fail since 02:40" in shown
     assert "since 2026-11-20 09:30:00 UTC" in shown
-    assert "D-1: keep_paused" in shown
+    assert "D-1, keep_paused, by " in shown
 
 
 def test_a_narrow_restart_shows_how_much_is_used(

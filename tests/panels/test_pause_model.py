@@ -9,9 +9,12 @@ from contextlib import contextmanager
 import pytest
 
 from tests.panels.stage import AGENTS, FaultyControl, a_pause, break_store, events_of
+from workbench.control.resuming import ResumeRequest
 from workbench.errors import Refused, StorageUnavailable
+from workbench.gate import Gate
 from workbench.panels import guard
 from workbench.panels.control_model import ControlModel
+from workbench.panels.guard import Message
 from workbench.records import Mode
 
 
@@ -263,17 +266,46 @@ def test_before_any_search_the_usual_scopes_are_offered(model: ControlModel) -> 
 def test_a_store_that_is_gone_is_said_in_place(
     filled: ControlModel, control: FaultyControl
 ) -> None:
-    """With the store moved away the pause is not recorded, the screen says so, nothing is lost."""
+    """With the store moved away the pause is not recorded, the screen says so, and gates hold it."""
     filled.pause.arm()
-    armed = filled.pause.armed
     moved = break_store(control)
     filled.pause.confirm()
     assert filled.pause.message.is_alert
+    assert "spooled, NOT recorded" in filled.pause.message.text
     assert filled.pause.message.next_step
-    assert filled.pause.armed is armed, "the same command can be confirmed again"
+    assert filled.pause.armed is None
     moved.rename(control.store.backend.folder)
+    assert events_of(control, "hold.place") == []
+
+
+def test_what_was_so_at_the_click_gives_way(filled: ControlModel, control: FaultyControl) -> None:
+    """The alert that not all confirmed follows what is so now, watched or not, and ends with the hold."""
+    filled.pause.scope = "kind=workflow"
+    filled.pause.arm()
     filled.pause.confirm()
-    assert len(events_of(control, "hold.place")) == 1
+    assert "When the click returned, 0 of 1 had confirmed" in filled.pause.message.text
+    a_pause(control, "kind=watcher")
+    filled.watch("H-2")
+    assert "By now, 0 of 1 had confirmed" in filled.pause.message.text
+    assert filled.pause.message.is_alert
+    Gate(control.store.gate_folder).check("order-sync")
+    filled.refresh()
+    assert filled.pause.message.text.endswith("Confirmed by 1 of 1.")
+    assert not filled.pause.message.is_alert
+
+
+def test_an_alert_about_a_hold_that_is_gone_goes_with_it(
+    filled: ControlModel, control: FaultyControl
+) -> None:
+    """A released hold leaves no red box that tells to stop something by hand; other words are left alone."""
+    filled.pause.arm()
+    filled.pause.confirm()
+    control.resume_full(ResumeRequest("H-1", break_glass_reason="a try"))
+    filled.refresh()
+    assert filled.pause.message.text == "H-1 stands no longer."
+    filled.pause.message = Message("something else", is_alert=True)
+    filled.refresh()
+    assert filled.pause.message.text == "something else"
 
 
 def test_confirming_again_after_an_unclear_end_does_not_pause_twice(
@@ -283,7 +315,7 @@ def test_confirming_again_after_an_unclear_end_does_not_pause_twice(
     control.fails_after_pause = StorageUnavailable("the disk went away after the commit")
     filled.pause.arm()
     filled.pause.confirm()
-    assert filled.pause.message.is_alert
+    assert filled.pause.message.text.startswith("NOT KNOWN TO BE PAUSED: ")
     filled.pause.confirm()
     assert control.commands[0] == control.commands[1]
     assert len(events_of(control, "hold.place")) == 1

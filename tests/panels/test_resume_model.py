@@ -356,3 +356,26 @@ def test_another_rate_disarms_and_a_negative_one_is_refused(resume: ResumeModel)
     resume.rate_per_minute = -1
     resume.arm()
     assert resume.armed is None and "0 for no limit" in resume.message.text
+
+
+def test_the_rest_is_named_and_only_where_there_is_one(
+    model: ControlModel, control: FaultyControl
+) -> None:
+    """After a narrow restart the panel names what its hold goes on pausing, and speaks of no rest without one."""
+    a_pause(control)
+    a_pause(control, "automation=order-sync")
+    model.refresh()
+    said = {}
+    for hold_id, part in (("H-1", "ticket-reply"), ("H-2", "order-sync")):
+        model.choose_resume(hold_id)
+        model.resume.only, model.resume.runs = f"automation={part}", 1
+        model.resume.break_glass_reason = "a try"
+        model.resume.arm()
+        model.resume.confirm()
+        said[hold_id] = model.resume.message.text
+    assert said["H-1"] == (
+        "1 run of ticket-reply may pass; H-1 stays for the rest: invoice-triage, product-copy."
+    )
+    assert said["H-2"] == (
+        "1 run of order-sync may pass; H-2 stays, and pauses them again afterwards."
+    )

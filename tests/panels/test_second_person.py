@@ -135,7 +135,7 @@ def test_a_decision_that_nobody_asked_for_is_named(tmp_path: Path) -> None:
     """A decision that needs a sign-off says so with the command to type, until somebody asked."""
     ann, bo = a_house(tmp_path, "ann", "bo")
     head = draw_signoff_head(form_of(bo))
-    assert "D-1: restart_full, by ops-lead (ann" in head
+    assert "D-1, restart_full, by ops-lead (ann" in head
     assert "<code>workbench signoff request H-1 --full --decision D-1</code>" in head
     request_signoff(ann, PLAN)
     assert "nobody asked for" not in draw_signoff_head(form_of(bo))

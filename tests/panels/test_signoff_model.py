@@ -62,7 +62,13 @@ def test_what_waits_is_listed_with_all_it_opens(people: list[Control]) -> None:
     assert found.plan_in_words == OPENS
     assert "0 of 1 sign-offs that count" in found.lacking
     drawn = draw_pending(found)
-    for part in (OPENS, "H-1: wrong amounts", "D-1: restart_full", "Asked by ops-lead (ann, key"):
+    for part in (
+        OPENS,
+        "H-1: wrong amounts",
+        "D-1, restart_full, by",
+        "R-1 said restart_full",
+        "Asked by ops-lead (ann, key",
+    ):
         assert part in drawn
     assert "2026-11-20 10:30:00 UTC" in drawn
 

@@ -6,15 +6,8 @@ import click
 
 from workbench.cli.present import as_json, ask, one_line, scope_words
 from workbench.control.placing import PauseRequest
-from workbench.control.spooling import (
-    Asker,
-    Emergency,
-    nothing_paused,
-    published_automations,
-    spooled,
-)
+from workbench.control.spooling import Asker, Emergency, spooled, told_by_gates
 from workbench.errors import Spooled, StorageUnavailable, WorkbenchError
-from workbench.scope import Scope
 from workbench.settings import Settings
 
 
@@ -33,16 +26,13 @@ def pause_without_store(
 
 def show_what_is_known(settings: Settings, scope_text: str, *, cause: StorageUnavailable) -> None:
     """Print what a pause would cover by what gates were told last, and ask; raises NoMatch for nothing."""
-    store_id, known = published_automations(settings.gate)
-    if not store_id:
-        raise nothing_paused(cause) from cause
+    told = told_by_gates(settings.gate, scope_text, cause=cause)
     click.echo(f"{one_line(cause.message)}", err=True)
-    scope = Scope.parse(scope_text, known)
-    ids = [a.automation_id for a in scope.select(known)]
-    click.echo(f"store {store_id} cannot be used; what gates of {settings.gate} were told last:")
+    covered = ", ".join(told.automation_ids) or "nothing that is registered"
     click.echo(
-        f"  {scope_words(str(scope))} covers {', '.join(ids) or 'nothing that is registered'}"
+        f"store {told.store_id} cannot be used; what gates of {settings.gate} were told last:"
     )
+    click.echo(f"  {scope_words(str(told.scope))} covers {covered}")
     ask("Pause these by the spool?")
 
 

@@ -20,7 +20,7 @@ from workbench.cli.present import (
 from workbench.cli.resume import CATCH_UP, request_from
 from workbench.control import Control, open_control
 from workbench.control.approving import give_signoff, request_signoff
-from workbench.control.pending import plan_in_words
+from workbench.control.pending import decision_in_words, plan_in_words, report_said
 from workbench.control.signoff import signoff_state
 from workbench.errors import NotFound
 from workbench.records import SignOff
@@ -78,21 +78,15 @@ def _show_ground(control: Control, settings: Settings, signoff: SignOff) -> None
     state = control.state()
     decision = state.decisions[signoff.decision_id]
     report = state.reports.get(decision.report_id)
-    verdict = f" said {decision.verdict}" if report else ""
-    against = f", AGAINST {decision.report_id}" if decision.is_override else ""
-    click.echo(
-        one_line(
-            f"It rests on {decision.decision_id}, {decision.decision}{against}, by {decision.decided_by}: "
-            f"{decision.reason}"
-        )
-    )
+    said = report_said(decision) if report else decision.report_id
+    click.echo(one_line(f"It rests on {decision_in_words(decision)}"))
     page = _page_of(control, settings, decision.report_id)
     if page is not None:
-        click.echo(f"{decision.report_id}{verdict}: {one_line(str(page))}")
+        click.echo(f"{said}: {one_line(str(page))}")
         return
     who = one_line(report.recorded_by) if report else "somebody else"
     click.echo(
-        f"{decision.report_id}{verdict}; it lies in the WORKBENCH_HOME of {who}, which you cannot read. Ask for "
+        f"{said}; it lies in the WORKBENCH_HOME of {who}, which you cannot read. Ask for "
         "its HTML file and compare the head that it names (`workbench audit verify --head NOTE`), or load the "
         f"same into your own and look yourself: `workbench review {signoff.hold_id}`."
     )

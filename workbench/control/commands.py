@@ -19,7 +19,7 @@ from workbench.control.signing import (
     Who,
 )
 from workbench.control.signoff import with_signoff
-from workbench.control.spooling import Asker
+from workbench.control.spooling import Asker, Told
 from workbench.control.targets import watch
 from workbench.control.usage import Counter
 from workbench.control.views import Card, HoldView, PauseReceipt, Preview, Status
@@ -58,6 +58,14 @@ class Control(Commander):
         if not covered and not scope.is_everything:
             raise no_match(scope, known)
         return self._preview(state, scope, mode)
+
+    def told(self, scope_text: str, *, cause: StorageUnavailable) -> Told:
+        """Return what a pause by the spool would cover; raises NoMatch, and `cause` where no gate was ever told."""
+        return self.intake.told(scope_text, cause=cause)
+
+    def spool_words(self) -> str:
+        """Say which pauses the spools hold while the store cannot record them; empty where none waits."""
+        return self.intake.words()
 
     def find(self, text: str) -> list[Proposal]:
         """Propose the smallest scopes for a few words, best first."""
@@ -133,7 +141,7 @@ class Control(Commander):
         hold = standing_hold(self.store.state(), hold_id)
         targets = self.targets(hold_id)
         self._record_observation(hold, targets)
-        return targets
+        return self.targets(hold_id) if any(t.unrecorded for t in targets) else targets
 
     def resume_narrow(self, request: ResumeRequest, *, command_id: str | None = None) -> Probation:
         """Let part of a hold through for a number of runs; the hold stays.

@@ -89,6 +89,7 @@ def _joined(
         confirmed_at=confirmed_at,
         quiet_at=quiet_at,
         in_flight_count=in_flight,
+        unrecorded=target.unrecorded if asks_gate else (),
         note=_note(target, part, engine_id, state, asks_gate=asks_gate, in_flight=in_flight),
         is_asking=target.is_asking or (part.confirmed_at is None and not part.is_final),
     )

@@ -14,7 +14,22 @@ from workbench.store.state import State
 
 
 def flags(state: State, holds: tuple[HoldView, ...], *, now: datetime) -> tuple[str, ...]:
-    """Return what somebody should look at: break-glass resumes, overrides and overdue holds."""
+    """Return what somebody should look at: first what waits for persons, then the rest."""
+    unkeyed = why_unsigned(state, now=now)
+    return (
+        *pressing_flags(state, holds),
+        *_not_obeyed(state),
+        *_not_to_be_had(state),
+        *shut_out(state, now=now),
+        *_taken_over(state),
+        *_enrolled_alone(state),
+        *_asked(state, now),
+        *([unkeyed] if unkeyed else []),
+    )
+
+
+def pressing_flags(state: State, holds: tuple[HoldView, ...]) -> tuple[str, ...]:
+    """Return what no screen folds away: overdue holds, break-glass resumes and overrides."""
     found = [
         f"{view.hold.hold_id} is overdue, still paused"
         for view in holds
@@ -35,17 +50,7 @@ def flags(state: State, holds: tuple[HoldView, ...], *, now: datetime) -> tuple[
         for d in state.decisions.values()
         if d.is_override
     ]
-    unkeyed = why_unsigned(state, now=now)
-    return (
-        *found,
-        *_not_obeyed(state),
-        *_not_to_be_had(state),
-        *shut_out(state, now=now),
-        *_taken_over(state),
-        *_enrolled_alone(state),
-        *_asked(state, now),
-        *([unkeyed] if unkeyed else []),
-    )
+    return tuple(found)
 
 
 def _not_obeyed(state: State) -> list[str]:

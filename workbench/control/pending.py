@@ -16,6 +16,18 @@ from workbench.store.signoffs import LACKING, barred_persons, holds_role, needed
 from workbench.store.state import State
 
 
+def decision_in_words(decision: Decision) -> str:
+    """Say what was decided, AGAINST which report where it overrides one, by whom and why."""
+    against = f", AGAINST {decision.report_id}" if decision.is_override else ""
+    about = f"{decision.decision_id}, {decision.decision}{against}"
+    return f"{about}, by {decision.decided_by}{f': {decision.reason}' if decision.reason else ''}"
+
+
+def report_said(decision: Decision) -> str:
+    """Say which verdict the report came to that a decision is about."""
+    return f"{decision.report_id} said {decision.verdict}"
+
+
 @dataclass(frozen=True)
 class PendingSignoff:
     """A sign-off that was asked for and can still be given or used.
@@ -45,6 +57,16 @@ class PendingSignoff:
     def deed(self) -> str:
         """Say in a few words what giving it does."""
         return f"sign off {self.signoff_id}"
+
+    @property
+    def is_wanting(self) -> bool:
+        """Tell whether it still needs somebody's word."""
+        return bool(self.lacking)
+
+    @property
+    def ground_in_words(self) -> str:
+        """Say what it rests on, and what the report said that it may go against."""
+        return f"{decision_in_words(self.decision)}; {report_said(self.decision)}"
 
     @property
     def plan_in_words(self) -> str:
@@ -93,6 +115,16 @@ class PendingRequest:
         if self.is_policy:
             return "apply the weaker policy"
         return f"enrol a key of {self.content['person']}"
+
+    @property
+    def is_wanting(self) -> bool:
+        """Tell whether it still needs somebody's word; done, it waits no longer."""
+        return True
+
+    @property
+    def ground_in_words(self) -> str:
+        """It rests on nothing else."""
+        return ""
 
     @property
     def plan_in_words(self) -> str:

@@ -9,7 +9,7 @@ from workbench.control.at_work import at_work_words
 from workbench.control.cut_off import cut_off_flags
 from workbench.control.drill_words import drill_words
 from workbench.control.first_run import way_to_ready
-from workbench.control.flagging import flags
+from workbench.control.flagging import flags, pressing_flags
 from workbench.control.usage import Counter, Use, limit_reached
 from workbench.control.views import (
     AutomationStatus,
@@ -24,6 +24,7 @@ from workbench.control.views import (
 )
 from workbench.presence import Presence, cut_off_runs, read_presences
 from workbench.records import Automation, Hold
+from workbench.restarts import Probation
 from workbench.store.hosts import Hosts
 from workbench.store.readiness import hold_lacks
 from workbench.store.state import State
@@ -43,13 +44,21 @@ def probation_views(state: State, counter: Counter, *, now: datetime) -> tuple[P
                 counter.close(probation, why, now=now)
         except TicketFault as exc:
             why = str(exc)
-        if probation.ended_seq is not None:
-            why = probation.ended_why
         taken = sum(use.taken_count for use in uses)
+        if probation.ended_seq is not None:
+            why = _both_ends(probation, taken)
         ids = tuple(sorted(state.let_through[probation.probation_id]))
         shown = uses if probation.shares else ()
         found.append(ProbationView(probation, taken, why, ids, shown, _cut_off(uses, said)))
     return tuple(found)
+
+
+def _both_ends(probation: Probation, taken: int) -> str:
+    """Return why a narrow restart ended by the log, and that it had used its runs where that alone was over before."""
+    used = f"used its {probation.max_runs} runs"
+    if taken < probation.max_runs or used in probation.ended_why:
+        return probation.ended_why
+    return f"{used}, then {probation.ended_why}"
 
 
 def _cut_off(uses: tuple[Use, ...], said: Mapping[str, Sequence[Presence]]) -> tuple[str, ...]:
@@ -118,7 +127,8 @@ def status(store: Store, now: datetime) -> Status:
     hosts = host_views(store.hosts(state), state.seq)
     silent = (view.sentence for view in hosts if view.host.is_silent)
     flagged = (*flags(state, holds, now=now), *cut_off_flags(said), *silent)
-    return Status(store.head_of(state), now, tuple(rows), holds, flagged, fault, hosts)
+    pressing, head = pressing_flags(state, holds), store.head_of(state)
+    return Status(head, now, tuple(rows), holds, flagged, fault, hosts, pressing)
 
 
 def _stops_from(state: State, hold: Hold, automation_id: str) -> int:

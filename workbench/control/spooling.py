@@ -62,6 +62,32 @@ class Emergency:
     automations: Sequence[Automation] | None = None
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a pause would cover by what gates were told last: all that is known while the store cannot be asked.
+
+    Attributes:
+        scope: as it was understood.
+        cause: why the store cannot be used.
+    """
+
+    gate_folder: Path
+    store_id: str
+    scope: Scope
+    automation_ids: tuple[str, ...]
+    cause: str
+
+
+def told_by_gates(gate_folder: Path, scope_text: str, *, cause: StorageUnavailable) -> Told:
+    """Return what gates say that a scope covers; raises `cause` where nothing was ever published to them."""
+    store_id, known = published_automations(gate_folder)
+    if not store_id:
+        raise nothing_paused(cause) from cause
+    scope = Scope.parse(scope_text, known)
+    ids = tuple(a.automation_id for a in scope.select(known))
+    return Told(gate_folder, store_id, scope, ids, cause.message)
+
+
 def spooled(asked: Emergency, cause: StorageUnavailable) -> WorkbenchError:
     """Keep a pause in the first spool that takes it, and return what to raise: Spooled, or why nothing holds.
 
@@ -196,6 +222,17 @@ class Intake:
             known = tuple(self._store.state().automations.values())
         asked = Emergency(request, command_id, self._folders, asker, known)
         return spooled(asked, why)
+
+    def told(self, scope_text: str, *, cause: StorageUnavailable) -> Told:
+        """Return what gates here say that a scope covers; raises NoMatch where that is nothing they know."""
+        told = told_by_gates(self._folders[0], scope_text, cause=cause)
+        if not told.automation_ids and not told.scope.is_everything:
+            raise no_match(told.scope, published_automations(told.gate_folder)[1])
+        return told
+
+    def words(self) -> str:
+        """Say which pauses wait in the spools; empty where none does."""
+        return waiting_words(self._folders)
 
     def waiting(self) -> list[tuple[Spool, SpooledPause]]:
         """Return the pauses that wait, each with the spool it is in."""

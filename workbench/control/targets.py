@@ -22,6 +22,8 @@ from workbench.store.hosts import NO_HOSTS, Host, Hosts
 from workbench.store.state import State
 
 LOOK_EVERY_SECONDS = 0.02
+STEPS = ("delivered_at", "confirmed_at", "quiet_at")
+"""The instants of a target that are observed, and then recorded."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,8 @@ class Observer:
         said = [p for sight in sights for p in sight.said]
         told = [sight.told_at for sight in sights if sight.told_at is not None]
         is_told = _asks(automation) and len(told) == len(sights)
-        delivered_at = _known(known, "delivered_at") or (
-            max(told, default=None) if is_told else None
-        )
+        last_told_at = max(told, default=None) if is_told else None
+        delivered_at = _known(known, "delivered_at") or last_told_at
         seen_at = _confirmed_at(hold, said) if delivered_at and is_told else None
         confirmed_at = _known(known, "confirmed_at") or seen_at
         in_flight = sum(p.in_flight_count for p in said if p.is_alive)
@@ -121,7 +122,20 @@ class Observer:
             in_flight_count=in_flight,
             note=_note(automation, state, in_flight, asked=(last_asked, behind), sights=sights),
             cut_off=cut_off_words(said),
+            unrecorded=self._unrecorded(hold, known, (delivered_at, confirmed_at, quiet_at)),
             is_asking=_asks(automation) and any(_can_confirm(sight) for sight in sights),
+        )
+
+    def _unrecorded(
+        self, hold: Hold, known: dict[str, Any], found: Sequence[datetime | None]
+    ) -> tuple[str, ...]:
+        """Return the names of the instants that were only seen now; the store holds when gates here were told."""
+        return tuple(
+            name
+            for name, at in zip(STEPS, found, strict=True)
+            if at is not None
+            and not known.get(name)
+            and (name != STEPS[0] or at != self.delivered.get(hold.hold_id))
         )
 
 
@@ -172,7 +186,7 @@ def observation(
         before = known.get((hold_id, target.automation_id), {})
         instants = {
             name: to_text(value)
-            for name in ("delivered_at", "confirmed_at", "quiet_at")
+            for name in STEPS
             if (value := getattr(target, name)) is not None and not before.get(name)
         }
         if instants:

@@ -266,7 +266,11 @@ class AutomationStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """Where the store is and what it says of every automation."""
+    """Where the store is and what it says of every automation.
+
+    Attributes:
+        pressing: those of the flags that no screen folds away.
+    """
 
     head: HeadNote
     now: datetime
@@ -275,6 +279,7 @@ class Status:
     flags: tuple[str, ...]
     publication_fault: str = ""
     hosts: tuple[HostView, ...] = ()
+    pressing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.control.views import AutomationStatus, HostView
-from workbench.panels.control_model import ControlModel
+from workbench.panels.control_model import NARROW, ControlModel
 from workbench.panels.form_html import draw_hold
 from workbench.panels.guard import Message
 from workbench.panels.html_parts import (
@@ -19,8 +19,17 @@ from workbench.panels.signoff_html import draw_pending, draw_signoff_head
 from workbench.records import Target, TargetState
 
 _BAND_CLASSES = {"production": "wb-band-production", "staging": "wb-band-staging"}
+PAUSE_WITHOUT_STORE = (
+    "a pause still goes, by the form below or by `workbench pause SCOPE --reason TEXT` in a terminal: without the "
+    "store it is spooled, and gates obey it; nothing can be resumed meanwhile"
+)
+"""What can be done while the store cannot be read."""
+
 MOST_FLAGS = 3
-"""The newest flags are shown; `workbench status` lists all."""
+"""The newest flags are shown beside those that are never folded away; `workbench status` lists all."""
+
+SEEN_NOW = "seen now, not recorded"
+"""What stands instead of an instant that no event holds."""
 
 _NOT_THERE = (TargetState.UNCONFIRMED, TargetState.UNREACHABLE, TargetState.CANNOT)
 _STATE_WORDS = {
@@ -65,6 +74,8 @@ def draw_headline(model: ControlModel) -> str:
     if model.holds:
         css, big = "wb-held", f"{model.stopped_count} of {total} paused"
         sub = f"By {counted(len(model.holds), 'hold')}: {', '.join(v.hold.hold_id for v in model.holds)}."
+    if doubts := _not_the_whole(model):
+        css, big = "wb-unread", f"{doubts}: {big[0].lower()}{big[1:]}"
     facts = (
         (
             model.not_stopped_count,
@@ -73,7 +84,7 @@ def draw_headline(model: ControlModel) -> str:
         ),
         (model.unconfirmed_count, f"of {model.watched_id} not confirmed yet", "wb-chip-warn"),
         (model.overdue_count, "overdue, still paused", "wb-chip-overdue"),
-        (model.narrow_count, "in a narrow restart", "wb-chip-held"),
+        (model.narrow_count, "in a narrow restart", "wb-chip-through"),
     )
     chips = " ".join(
         element("b", f"{count} {text}", css=f"wb-chip {chip}")
@@ -86,14 +97,23 @@ def draw_headline(model: ControlModel) -> str:
     )
 
 
+def _not_the_whole(model: ControlModel) -> str:
+    """Say why the large line is not all that is so now: gates obey the spool, and what was read may be old."""
+    found = ["besides the spool"] if model.spooled else []
+    found += ["when last read"] if model.read_problem else []
+    return ", ".join(found).capitalize()
+
+
 def _problems(model: ControlModel) -> str:
     found = ""
     if model.publication_fault:
         text = f"Gates may not know the newest state: {model.publication_fault}."
         found += draw_message(Message(text, "run `workbench doctor`", is_alert=True))
     if model.read_problem:
-        text = f"The store cannot be read now; what is shown is old. {model.read_problem}"
-        found += draw_message(Message(text, is_alert=True))
+        text = f"The store cannot be read now; what is shown is old. {model.read_problem} {model.spooled}"
+        found += draw_message(Message(text.strip(), PAUSE_WITHOUT_STORE, is_alert=True))
+    elif model.spooled:
+        found += draw_message(Message(f"NOT RECORDED yet: {model.spooled}", is_alert=True))
     return found
 
 
@@ -107,14 +127,7 @@ def draw_targets(model: ControlModel) -> str:
     if not model.watched_id:
         return element("div", "No hold stands; nothing to watch.", css="wb-empty")
     targets: tuple[Target, ...] = model.targets
-    total = len(targets)
-    steps = (
-        ("recorded", sum(t.recorded_at is not None for t in targets)),
-        ("delivered", sum(t.delivered_at is not None for t in targets)),
-        ("confirmed", sum(t.confirmed_at is not None for t in targets)),
-        ("quiet", sum(t.quiet_at is not None for t in targets)),
-    )
-    bars = "".join(_step(name, count, total) for name, count in steps)
+    bars = "".join(_step(name, targets) for name in ("recorded", "delivered", "confirmed", "quiet"))
     title = element("div", f"{model.watched_id}: how far the pause has come", css="wb-title")
     headings = ("Automation", "State", "Recorded", "Delivered", "Confirmed", "Quiet")
     drawn = table(
@@ -123,15 +136,27 @@ def draw_targets(model: ControlModel) -> str:
     return f"{title}<div class='wb-steps'>{bars}</div>{drawn}"
 
 
-def _step(name: str, count: int, total: int) -> str:
+def _step(name: str, targets: tuple[Target, ...]) -> str:
+    total, field = len(targets), f"{name}_at"
+    count = sum(getattr(target, field) is not None for target in targets)
+    seen = sum(field in target.unrecorded for target in targets)
     css = "wb-step wb-step-all" if count == total else "wb-step"
-    return f"<div class='{css}'>{element('b', f'{count} of {total}')} {element('span', name)}</div>"
+    now = element("div", f"{seen} {SEEN_NOW}", css="wb-words") if seen else ""
+    done = element("b", f"{count} of {total}")
+    return f"<div class='{css}'>{done} {element('span', name)}{now}</div>"
+
+
+def _step_instant(target: Target, name: str) -> str:
+    """Write when a step was recorded; one that is only seen to be so now has no instant of its own."""
+    if name in target.unrecorded:
+        return element("span", SEEN_NOW, css="wb-absent")
+    return instant(getattr(target, name))
 
 
 def _target_row(target: Target) -> str:
     is_unconfirmed = target.state in _NOT_THERE
     css = "wb-chip wb-chip-warn" if is_unconfirmed else f"wb-chip wb-chip-{target.state}"
-    quiet = instant(target.quiet_at)
+    quiet = _step_instant(target, "quiet_at")
     if target.quiet_at is None and target.in_flight_count:
         quiet = element("b", f"{target.in_flight_count} in flight", css="wb-warn")
     note = element("div", target.remark, css="wb-words") if target.remark else ""
@@ -140,8 +165,8 @@ def _target_row(target: Target) -> str:
             element("b", target.automation_id) + note,
             element("span", _STATE_WORDS[target.state], css=css),
             instant(target.recorded_at),
-            instant(target.delivered_at),
-            instant(target.confirmed_at),
+            _step_instant(target, "delivered_at"),
+            _step_instant(target, "confirmed_at"),
             quiet,
         ),
         css="wb-row-warn" if is_unconfirmed else "",
@@ -171,12 +196,14 @@ def _host_row(view: HostView) -> str:
 
 
 def draw_flags(model: ControlModel) -> str:
-    """Draw what somebody should look at: break-glass resumes and overrides, the newest ones."""
+    """Draw what somebody should look at: all break-glass resumes and overrides, and the newest of the rest."""
     if not model.flags:
         return ""
-    newest = model.flags[-MOST_FLAGS:]
-    older = len(model.flags) - len(newest)
-    listed = "".join(element("li", flag) for flag in newest)
+    rest = [flag for flag in model.flags if flag not in model.pressing]
+    newest = rest[-MOST_FLAGS:]
+    older = len(rest) - len(newest)
+    listed = "".join(element("li", flag, css="wb-flag-warn") for flag in model.pressing)
+    listed += "".join(element("li", flag) for flag in newest)
     more = element("li", f"and {older} more: type workbench status") if older else ""
     return f"<ul class='wb-flags' aria-label='Flagged'>{listed}{more}</ul>"
 
@@ -196,6 +223,7 @@ def draw_automations(model: ControlModel) -> str:
 def _automation_row(status: AutomationStatus) -> str:
     automation = status.automation
     css = "wb-chip wb-chip-held" if status.hold_ids else "wb-chip"
+    css = "wb-chip wb-chip-through" if status.state == NARROW else css
     state = status.state_in_words
     if status.hold_ids and not automation.asks_gate:
         css, state = "wb-chip wb-chip-warn", "held, NOT STOPPED"

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import traitlets
 
-from workbench.errors import WorkbenchError
+from workbench.control.views import Status
+from workbench.errors import StorageUnavailable, WorkbenchError
 from workbench.panels.pause_model import PauseModel
 from workbench.panels.ports import PanelControl
 from workbench.panels.resume_model import ResumeModel
@@ -15,6 +16,9 @@ from workbench.panels.signoff_model import SignoffModel
 from workbench.records import HeadNote, HoldState, Target, TargetState
 
 REFRESH_SECONDS = 1.0
+NARROW = "narrow restart"
+"""The state of an automation that gets through its holds."""
+
 REFRESH_PATIENCE_SECONDS = 2.0
 """An action waits so long for a re-read that is under way; a hung read must not hold up a pause."""
 
@@ -28,9 +32,12 @@ class ControlModel(traitlets.HasTraits):
         head: which store this is and where its log stands.
         statuses: every automation with its state; `holds` are those that stand, newest first.
         hosts: hosts whose mirrors report, the silent ones first.
-        flags: what somebody should look at; `publication_fault`: why gates may not know the newest state.
+        flags: what somebody should look at; `pressing` those of them that are never folded away.
+        publication_fault: why gates may not know the newest state.
         targets: how far the hold `watched_id` has come.
         read_at: when the store was last read; `read_problem` says why it cannot be read now.
+        reach: what the status line says while it cannot be; empty while it can.
+        spooled: which pauses the spools hold meanwhile.
     """
 
     recorded_at = traitlets.Instance(datetime, allow_none=True)
@@ -40,11 +47,14 @@ class ControlModel(traitlets.HasTraits):
     holds = traitlets.Tuple()
     hosts = traitlets.Tuple()
     flags = traitlets.Tuple()
+    pressing = traitlets.Tuple()
     publication_fault = traitlets.Unicode()
     watched_id = traitlets.Unicode()
     targets = traitlets.Tuple()
     read_at = traitlets.Instance(datetime, allow_none=True)
     read_problem = traitlets.Unicode()
+    reach = traitlets.Unicode()
+    spooled = traitlets.Unicode()
 
     def __init__(
         self, control: PanelControl, *, actor: str = "", recorded_at: datetime | None = None
@@ -70,7 +80,7 @@ class ControlModel(traitlets.HasTraits):
     @property
     def narrow_count(self) -> int:
         """Return how many automations get through their holds in a narrow restart."""
-        return sum(row.state == "narrow restart" for row in self.statuses)
+        return sum(row.state == NARROW for row in self.statuses)
 
     @property
     def not_stopped_count(self) -> int:
@@ -107,17 +117,26 @@ class ControlModel(traitlets.HasTraits):
     def refresh(self) -> None:
         """Read everything shown again from the store; failing, keep what is shown and say since when."""
         if not self._read_lock.acquire(timeout=REFRESH_PATIENCE_SECONDS):
-            self.read_problem = "The store has not answered yet; what is shown may be old."
+            self._say_unread("The store has not answered yet.", "THE STORE HAS NOT ANSWERED")
             return
         try:
             self._read()
-            self.read_problem = ""
+            if self.reach:
+                self.pause.look_again()
+            self.reach = self.read_problem = ""
+        except StorageUnavailable as error:
+            self.spooled = self._control.spool_words()
+            self._say_unread(f"{error.message} ({error.then})", "THE STORE CANNOT BE REACHED")
         except WorkbenchError as error:
-            self.read_problem = f"{error.message} ({error.then})"
+            self._say_unread(f"{error.message} ({error.then})")
         except Exception as error:  # noqa: BLE001 - the thread that re-reads must outlive any one failure
-            self.read_problem = f"{type(error).__name__}: {error}"
+            self._say_unread(f"{type(error).__name__}: {error}")
         finally:
             self._read_lock.release()
+
+    def _say_unread(self, why: str, reach: str = "THE STORE CANNOT BE READ") -> None:
+        since = f" since {self.read_at:%H:%M:%S} UTC" if self.read_at else ""
+        self.reach, self.read_problem = f"{reach}{since}; the kernel answers", why
 
     def start(self) -> None:
         """Re-read once a second from a daemon thread until stopped."""
@@ -133,22 +152,44 @@ class ControlModel(traitlets.HasTraits):
         while not self._stopped.wait(REFRESH_SECONDS):
             self.refresh()
 
-    def _read(self) -> None:
+    def _status(self) -> Status:
+        """Read the state; what went to the spool meanwhile is recorded first, as every command does."""
         status = self._control.status()
+        if not self.spooled and not self.pause.is_spooled:
+            return status
+        self._control.take_in_spooled()
+        self.spooled = self._control.spool_words()
+        if not self.spooled:
+            self.pause.taken_in()
+        return self._control.status()
+
+    def _read(self) -> None:
+        status = self._status()
         self.head = status.head
         self.holds = status.holds
         self.statuses = status.automations
         self.pause.offer(row.automation for row in status.automations)
         self.hosts = status.hosts
-        self.flags = status.flags
+        self.pressing, self.flags = status.pressing, status.flags
         self.publication_fault = status.publication_fault
         standing = [view.hold.hold_id for view in status.holds]
         if self.watched_id not in standing:
             self.watched_id = standing[0] if standing else ""
         self.targets = self._look_at_targets()
+        self._follow_receipt(standing)
         self.resume.follow(status.holds)
         self.signoff.follow()
         self.read_at = status.now
+
+    def _follow_receipt(self, standing: list[str]) -> None:
+        """Let the pause form say what is so now of the pause that it last made, watched or not."""
+        hold_id = self.pause.awaited_id
+        if not hold_id:
+            return
+        targets = self.targets
+        if hold_id != self.watched_id:
+            targets = self._control.targets(hold_id) if hold_id in standing else ()
+        self.pause.follow(targets, self.publication_fault)
 
     def _look_at_targets(self) -> tuple[Target, ...]:
         if not self.watched_id:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from workbench.control.pending import Pending
 from workbench.control.views import HoldView
 from workbench.panels.control_model import ControlModel
 from workbench.panels.html_parts import counted
@@ -29,10 +30,16 @@ def write_summary(model: ControlModel) -> str:
         lines.append(f"{model.unconfirmed_count} of {model.watched_id} not confirmed yet")
     lines += [view.sentence for view in model.hosts if view.host.is_silent]
     waiting = [
-        f"to {p.deed} waits: {p.plan_in_words}, asked by {p.asked_by}"
+        f"to {p.deed} waits: {p.plan_in_words}, asked by {p.asked_by}{_ground(p)}"
         for p in model.signoff.pending
+        if p.is_wanting
     ]
     return "\n".join([*lines, *map(_write_hold, model.holds), *waiting])
+
+
+def _ground(pending: Pending) -> str:
+    ground = pending.ground_in_words
+    return f"; it rests on {ground}" if ground else ""
 
 
 def _write_hold(view: HoldView) -> str:

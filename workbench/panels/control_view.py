@@ -12,14 +12,16 @@ from workbench.panels import form_html as forms
 from workbench.panels.control_model import ControlModel
 from workbench.panels.heartbeat import Heartbeat
 from workbench.panels.html_parts import STYLE, draw_message, styled_page
-from workbench.panels.resume_model import FIELDS, CatchUpChoice, ResumeWay
+from workbench.panels.resume_model import FIELDS, CatchUpChoice, ResumeWay, only_example
 from workbench.panels.signoff_view import SignoffForm
 from workbench.panels.view_parts import (
     LABEL,
     beside,
     button,
+    confirming,
     drawn,
     field,
+    in_place,
     number,
     placed,
     radio,
@@ -28,7 +30,7 @@ from workbench.panels.view_parts import (
 )
 from workbench.records import Mode
 
-_HEADLINE = ("statuses", "holds", "targets", "publication_fault", "read_problem")
+_HEADLINE = ("statuses", "holds", "targets", "publication_fault", "read_problem", "spooled")
 
 
 class ControlView(widgets.VBox):
@@ -39,14 +41,16 @@ class ControlView(widgets.VBox):
         self.model = model
         self.heartbeat = Heartbeat()
         self.pause_form = PauseForm(model)
-        self.hold_list = HoldList(model)
         self.resume_form = ResumeForm(model)
+        self.hold_list = HoldList(model, self.resume_form)
         self.signoff_form = SignoffForm(model.signoff)
         pause = model.pause
-        preview = drawn(lambda: forms.draw_preview(pause), pause, "preview", "preview_problem")
+        preview = drawn(
+            lambda: forms.draw_preview(pause), pause, "preview", "preview_problem", "told"
+        )
         targets = drawn(lambda: html.draw_targets(model), model, "targets", "watched_id")
         hosts = drawn(lambda: html.draw_hosts(model), model, "hosts")
-        flags = drawn(lambda: html.draw_flags(model), model, "flags")
+        flags = drawn(lambda: html.draw_flags(model), model, "flags", "pressing")
         automations = drawn(lambda: html.draw_automations(model), model, "statuses")
         super().__init__(
             [
@@ -73,11 +77,12 @@ class ControlView(widgets.VBox):
                     ),
                     "wb-columns",
                 ),
-                section("Holds", flags, self.hold_list, self.resume_form),
+                section("Holds", flags, self.hold_list),
                 section("Sign-offs", self.signoff_form),
                 section("All automations", automations),
             ]
         )
+        dlink((model, "reach"), (self.heartbeat, "trouble"))
         self.add_class("wb-panel")
 
     def start(self) -> None:
@@ -107,12 +112,12 @@ class PauseForm(widgets.VBox):
     def __init__(self, model: ControlModel) -> None:
         """Link every field to the pause model."""
         pause = model.pause
-        self.search = field("Find", "words, for example: refunds agent")
+        self.search = field("Find", "for example: refunds")
         self.find = button("Find", pause.find)
         self.matches = widgets.Select(
             options=[("", None)], rows=6, description="Matches", style=LABEL
         )
-        self.scope = field("Scope", "kind=agent,provider=acme-llm or * for everything")
+        self.scope = field("Scope", "kind=agent, or * for all")
         self.mode = radio(
             "How", {f"{mode.capitalize()}. {mode.in_plain_words}": mode for mode in Mode}
         )
@@ -124,7 +129,7 @@ class PauseForm(widgets.VBox):
             widgets.VBox(
                 [
                     drawn(lambda: forms.draw_armed(pause), pause, "armed"),
-                    widgets.HBox([self.confirm, self.cancel]),
+                    confirming(self.confirm, self.cancel),
                 ]
             ),
             "wb-armed",
@@ -154,15 +159,17 @@ class PauseForm(widgets.VBox):
 
 
 class HoldList(widgets.VBox):
-    """One row for each hold that stands, with buttons that name it."""
+    """One row for each hold that stands, with buttons that name it, and the resume form under the chosen one."""
 
-    def __init__(self, model: ControlModel) -> None:
+    def __init__(self, model: ControlModel, form: ResumeForm) -> None:
         """Follow the holds of the model."""
         super().__init__()
         self.model = model
+        self.form = form
         self.rows: dict[str, HoldRow] = {}
         self.nothing = drawn(lambda: html.draw_no_holds(model), model, "holds")
         model.observe(lambda _: self.follow(), "holds")
+        model.resume.observe(lambda _: self.follow(), "shown_at")
         self.follow()
 
     def follow(self) -> None:
@@ -173,7 +180,8 @@ class HoldList(widgets.VBox):
         }
         for hold_id, view in views.items():
             self.rows[hold_id].text.value = forms.draw_hold(view)
-        self.children = [self.nothing, *self.rows.values()]
+        under = in_place(self.rows, self.form, at=self.model.resume.shown_at)
+        self.children = [self.nothing, *under]
 
 
 class HoldRow(widgets.HBox):
@@ -199,13 +207,11 @@ class ResumeForm(widgets.VBox):
         self.way = radio("How far", {way.in_plain_words: way for way in ResumeWay})
         self.only = field("Only", "automation=invoice-triage")
         self.runs = number("Runs")
-        self.hosts = field("Host", "where several run it: worker-1, or worker-1=5,worker-2=5")
+        self.hosts = field("Host", "worker-1, or worker-1=5,worker-2=5")
         self.catch_up = radio("Missed starts", {c.in_plain_words: c for c in CatchUpChoice})
         self.rate_per_minute = number("Runs a minute")
-        self.decision_id = field("Decision", "D-3, from `workbench decide`")
-        self.break_glass_reason = field(
-            "Break-glass reason", "only without a decision: recorded, shown to everybody"
-        )
+        self.decision_id = field("Decision", "for example D-3")
+        self.break_glass_reason = field("Break-glass reason", "only without a decision")
         self.arm = button("Resume…", resume.arm, "wb-resume")
         self.close_form = button("Close", lambda: resume.choose(None))
         self.confirm = button("Confirm", resume.confirm, "wb-confirm")
@@ -214,7 +220,7 @@ class ResumeForm(widgets.VBox):
             widgets.VBox(
                 [
                     drawn(lambda: forms.draw_armed_resume(resume), resume, "armed"),
-                    widgets.HBox([self.confirm, self.cancel]),
+                    confirming(self.confirm, self.cancel),
                 ]
             ),
             "wb-armed",
@@ -235,6 +241,7 @@ class ResumeForm(widgets.VBox):
             lambda it: getattr(it, "sentence", "Confirm"),
         )
         dlink((resume, "armed"), (armed.layout, "display"), lambda it: placed(it is not None))
+        dlink((resume, "hold"), (self.only, "placeholder"), only_example)
         title = drawn(lambda: forms.draw_resume_title(resume), resume, "hold")
         fields = widgets.VBox(
             [

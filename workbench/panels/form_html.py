@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from workbench.control.pending import decision_in_words, report_said
+from workbench.control.spooling import Told
 from workbench.control.views import HoldView, Preview, ProbationView
 from workbench.panels.guard import Message
 from workbench.panels.html_parts import counted, day_and_time, draw_message, element, row, table
@@ -27,6 +29,8 @@ def draw_preview(pause: PauseModel) -> str:
     """Draw every automation the scope covers, what will NOT be stopped on top."""
     if pause.preview_problem:
         return draw_message(Message(pause.preview_problem))
+    if pause.told is not None:
+        return _told(pause.told)
     if pause.preview is None:
         return element("div", "Choose a scope to see every automation it covers.", css="wb-empty")
     return _preview(pause.preview)
@@ -37,12 +41,44 @@ def draw_armed(pause: PauseModel) -> str:
     armed = pause.armed
     if armed is None:
         return ""
+    told = armed.told
     facts = (
         ("Scope", scope_words(armed.scope)),
         ("How", armed.mode.in_plain_words),
         ("Reason", armed.reason),
+        ("Covers", _told_names(told) if told else ""),
+        ("No preview", told.cause if told else ""),
+        ("What happens", _by_spool(told) if told else ""),
     )
     return draw_facts("Armed. Nothing is paused until you confirm.", facts)
+
+
+def _by_spool(told: Told) -> str:
+    return (
+        f"unless the store can be reached again, the pause is spooled, not recorded: gates of {told.gate_folder} "
+        "hold it at once, and the next command that works records it as a hold. What asks no gate of this "
+        "folder is NOT stopped, and no engine is told"
+    )
+
+
+def _told_names(told: Told) -> str:
+    everything = "everything; by name " if told.scope.is_everything else ""
+    return f"{everything}{', '.join(told.automation_ids) or 'nothing that is registered'}"
+
+
+def _told(told: Told) -> str:
+    """Say what is known of a scope while the store cannot be asked: what gates were told last."""
+    count = counted(len(told.automation_ids), "automation")
+    title = element(
+        "div",
+        f"{count} under {scope_words(str(told.scope))}, as gates were told last",
+        css="wb-title",
+    )
+    why = f"The store cannot be reached, so that nobody can say what will NOT be stopped. {told.cause}"
+    return (
+        f"{title}{element('div', why, css='wb-warn')}"
+        f"{element('div', _told_names(told), css='wb-reason')}"
+    )
 
 
 def draw_armed_resume(resume: ResumeModel) -> str:
@@ -64,13 +100,25 @@ def draw_armed_resume(resume: ResumeModel) -> str:
         ("Engines would start", "; ".join(armed.plan.starts)),
         ("At most", f"{rate} runs a minute" if (rate := armed.request.rate_per_minute) else ""),
         ("Grounds", grounds),
+        *(fact for decision in _rests_on(resume) for fact in decision_facts(decision)),
     )
     return draw_facts("Armed. Nothing runs until you confirm.", facts)
 
 
+def _rests_on(resume: ResumeModel) -> list[Decision]:
+    decided = resume.hold.decisions if resume.hold else ()
+    armed = resume.armed
+    return [d for d in decided if armed and d.decision_id == armed.request.decision_id]
+
+
 def draw_facts(title: str, facts: Iterable[tuple[str, str]]) -> str:
-    """Draw what is armed as named facts; an empty one is left out."""
-    lines = "".join(f"{element('dt', name)}{element('dd', text)}" for name, text in facts if text)
+    """Draw what is armed as named facts; an empty one is left out, an override is a warning."""
+    lines = "".join(
+        f"{element('dt', name, css=css)}{element('dd', text, css=css)}"
+        for name, text in facts
+        if text
+        for css in ("wb-warn" if name == "OVERRIDE" else "",)
+    )
     return f"{element('div', title, css='wb-title')}<dl>{lines}</dl>"
 
 
@@ -131,7 +179,7 @@ def draw_hold(view: HoldView) -> str:
     review = f", review by {day_and_time(hold.review_by)}" if hold.review_by else ""
     facts = f"{counted(len(view.automations), 'automation')}, by {hold.placed_by}, since "
     through = "".join(map(_probation, view.probations))
-    decided = "".join(map(_decision, view.decisions))
+    decided = "".join(map(draw_decision, view.decisions))
     return (
         f"<div><b class='wb-hold-id'>{escape(hold.hold_id)}</b> {element('code', scope_words(hold.scope))} "
         f"{chips}</div>{element('div', view.reason_in_words, css='wb-reason')}"
@@ -158,8 +206,19 @@ def _probation(view: ProbationView) -> str:
     return element("div", text, css="wb-through" if view.is_live else "wb-through wb-words")
 
 
-def _decision(decision: Decision) -> str:
-    text = (
-        f"{decision.decision_id}: {decision.decision}, by {decision.decided_by}. {decision.reason}"
+def draw_decision(decision: Decision, before: str = "") -> str:
+    """Draw a decision and what its report said; one AGAINST its report in words and colour of a warning."""
+    said = f"{report_said(decision)}."
+    if not decision.is_override:
+        words = f"{before}{decision_in_words(decision).rstrip('.')}. {said}"
+        return element("div", words, css="wb-words")
+    return (
+        f"{element('div', f'{before}{decision_in_words(decision)}', css='wb-warn')}"
+        f"{element('div', f'An override: {said}', css='wb-warn')}"
     )
-    return element("div", text, css="wb-words")
+
+
+def decision_facts(decision: Decision) -> list[tuple[str, str]]:
+    """Return what an armed box says of the decision it rests on."""
+    fact = "OVERRIDE" if decision.is_override else "Report"
+    return [("Rests on", decision_in_words(decision)), (fact, report_said(decision))]

@@ -12,6 +12,19 @@ function setInert(panel, isInert) {
   for (const control of panel.querySelectorAll(CONTROLS)) control.toggleAttribute("inert", isInert);
 }
 
+// What a click has opened may lie out of sight. It is scrolled to at the second check that sees it, so that
+// nothing moves under the pointer of somebody who presses twice.
+const OPENED = ".wb-armed, .wb-form";
+
+function showOpened(panel, seen) {
+  for (const part of panel.querySelectorAll(OPENED)) {
+    const isOpen = part.offsetParent !== null;
+    const checks = isOpen ? (seen.get(part) ?? 0) + 1 : 0;
+    seen.set(part, checks);
+    if (checks === 2) part.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  }
+}
+
 // JupyterLab takes `x` typed on a focused button as "cut this cell", which would take the panel away.
 function suppressShortcuts(event) {
   event.target.dataset.lmSuppressShortcuts = "true";
@@ -21,9 +34,9 @@ function utcNow() {
   return new Date().toISOString().slice(11, 19) + " UTC";
 }
 
-function sentence(isStale, isClosed, lastHeard) {
+function sentence(isStale, isClosed, lastHeard, trouble) {
   if (isClosed) return "CLOSED. Another panel was opened in this kernel; these controls are off. Use the newer one.";
-  if (!isStale) return "Connected";
+  if (!isStale) return trouble || "Connected";
   return (
     `STALE. The kernel has not answered since ${lastHeard}: these controls are off, and what is shown may be old. ` +
     "Run the cell again, or pause from a terminal: workbench pause SCOPE --reason TEXT"
@@ -39,6 +52,8 @@ function render({ model, el }) {
   let lastBeatMs = performance.now();
   let lastHeard = utcNow();
   let wasStale = null;
+  let said = null;
+  const seen = new WeakMap();
   let guarded = null;
 
   function guard(panel) {
@@ -47,18 +62,23 @@ function render({ model, el }) {
     guarded = panel;
   }
 
-  function check() {
+  function check(isTick = false) {
     const panel = panelOf(el);
     if (!panel) return;
     if (panel !== guarded) guard(panel);
+    if (isTick) showOpened(panel, seen);
     const isClosed = model.get("is_closed");
     const isStale = isClosed || performance.now() - lastBeatMs > model.get("silence_ms");
-    if (isStale !== wasStale) {
-      spoken.setAttribute("role", isStale ? "alert" : "status");
-      spoken.textContent = sentence(isStale, isClosed, lastHeard);
-      el.dataset.state = isStale ? "stale" : "live";
+    const trouble = model.get("trouble");
+    // Once for each silence: the instant in the sentence is the one at which it began.
+    const state = isStale ? `stale ${isClosed}` : trouble;
+    if (state !== said) {
+      spoken.setAttribute("role", isStale || trouble ? "alert" : "status");
+      spoken.textContent = sentence(isStale, isClosed, lastHeard, trouble);
+      el.dataset.state = isStale ? "stale" : trouble ? "trouble" : "live";
+      said = state;
     }
-    clock.textContent = isStale ? "" : lastHeard;
+    clock.textContent = isStale || trouble ? "" : lastHeard;
     // At each check while stale, because a control may have been drawn since the last one.
     if (isStale || wasStale) setInert(panel, isStale);
     wasStale = isStale;
@@ -71,14 +91,17 @@ function render({ model, el }) {
   }
 
   model.on("change:beat", hear);
-  model.on("change:is_closed", check);
-  const timer = setInterval(check, CHECK_MS);
+  const look = () => check();
+  model.on("change:is_closed", look);
+  model.on("change:trouble", look);
+  const timer = setInterval(() => check(true), CHECK_MS);
   check();
   return () => {
     clearInterval(timer);
     guarded?.removeEventListener("focusin", suppressShortcuts);
     model.off("change:beat", hear);
-    model.off("change:is_closed", check);
+    model.off("change:is_closed", look);
+    model.off("change:trouble", look);
   };
 }
 

@@ -20,11 +20,13 @@ class Heartbeat(anywidget.AnyWidget):
     Attributes:
         beat: a counter and no instant: a recorded clock stands still, and what does not change is not sent.
         is_closed: another panel took over in this kernel.
+        trouble: what keeps the kernel from reading the store; empty while nothing does. Controls stay on: a pause goes.
     """
 
     _esm = Path(__file__).with_name("heartbeat.js")
     beat = traitlets.Int().tag(sync=True)
     is_closed = traitlets.Bool().tag(sync=True)
+    trouble = traitlets.Unicode().tag(sync=True)
     silence_ms = traitlets.Int(SILENCE_MILLISECONDS).tag(sync=True)
 
     def __init__(self) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.control.signing import shown_as
-from workbench.errors import WorkbenchError
+from workbench.errors import StorageUnavailable, StoreMissing, WorkbenchError
 from workbench.opening import open_control
 from workbench.panels.control_html import draw_summary
 from workbench.panels.control_model import ControlModel
@@ -51,12 +52,25 @@ def control_panel(*, role: str | None = None, unattended: bool = False) -> Contr
         control = open_control(settings, role=role)
         actor = shown_as(control.state(), settings.home / KEY_FILE, role=role)
     except WorkbenchError as error:
-        refusal = Message.of_error(error)
-        return PanelText(f"{error.message}\nNext: {error.then}", styled_page(draw_message(refusal)))
+        return _refusal(error)
     model = ControlModel(control, actor=actor, recorded_at=settings.demo_clock_at)
     if unattended or settings.is_unattended:
         return PanelText(write_summary(model), styled_page(draw_summary(model)))
     return _open_live(model)
+
+
+def _refusal(error: WorkbenchError) -> PanelText:
+    """Say why there is no panel; where a store cannot be reached, also how a pause goes all the same."""
+    said = Message.of_error(error)
+    if isinstance(error, StorageUnavailable) and not isinstance(error, StoreMissing):
+        how = (
+            "to pause now, type `workbench pause SCOPE --reason TEXT` in a terminal: without the store it is spooled, "
+            "and gates obey it"
+        )
+        said = replace(
+            said, text=f"NOTHING IS PAUSED here: {said.text}", next_step=f"{how}; {said.next_step}"
+        )
+    return PanelText(f"{said.text}\nNext: {said.next_step}", styled_page(draw_message(said)))
 
 
 def _open_live(model: ControlModel) -> ControlView:

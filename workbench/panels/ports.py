@@ -8,7 +8,9 @@ from workbench.control.desk import Desk
 from workbench.control.pending import Pending
 from workbench.control.placing import PauseRequest
 from workbench.control.resuming import ResumeRequest
+from workbench.control.spooling import Told
 from workbench.control.views import PauseReceipt, Preview, Status
+from workbench.errors import StorageUnavailable
 from workbench.records import Hold, Mode, Target
 from workbench.restarts import Probation
 from workbench.scope import Proposal
@@ -36,6 +38,15 @@ class PanelControl(Protocol):
 
     def preview(self, scope_text: str, mode: Mode) -> Preview:
         """List every automation a pause would cover, and which of them it would not stop."""
+
+    def told(self, scope_text: str, *, cause: StorageUnavailable) -> Told:
+        """Say what a pause by the spool would cover, by what gates were told last."""
+
+    def take_in_spooled(self) -> None:
+        """Record the pauses that wait in the spools, as far as the store can now."""
+
+    def spool_words(self) -> str:
+        """Say which pauses the spools hold while the store cannot record them."""
 
     def pause(
         self, request: PauseRequest, *, command_id: str | None, wait_seconds: float

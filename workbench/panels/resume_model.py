@@ -16,6 +16,7 @@ from workbench.errors import NotFound, Refused, UsageFault
 from workbench.panels.guard import NOTHING, GuardedModel, Message, guarded
 from workbench.panels.pause_model import SETTLE_SECONDS
 from workbench.panels.ports import PanelControl
+from workbench.restarts import Probation
 from workbench.scope import Scope
 
 DEFAULT_RUN_COUNT = 5
@@ -66,6 +67,12 @@ class CatchUpChoice(StrEnum):
         }[self]
 
 
+def only_example(view: HoldView | None) -> str:
+    """Return a part of a hold as one would type it, from what it covers."""
+    named = view.automations[:1] if view is not None else ()
+    return f"automation={named[0]}" if named else "automation=NAME"
+
+
 @dataclass(frozen=True)
 class ResumePlan:
     """What a resume would let run, and what it would not.
@@ -110,6 +117,7 @@ class ResumeModel(GuardedModel):
 
     Attributes:
         hold: the hold chosen from the list, or None: then there is no form.
+        shown_at: the hold at whose row form and message stand; it stays when the form is closed.
         only: the part that a narrow restart lets through, as a scope.
         runs: after so many runs a narrow restart ends by itself.
         hosts: which host lets them through, as `--host` has it; empty for the one where they were seen.
@@ -121,6 +129,7 @@ class ResumeModel(GuardedModel):
     """
 
     hold = traitlets.Instance(HoldView, allow_none=True)
+    shown_at = traitlets.Unicode()
     way = traitlets.UseEnum(ResumeWay, default_value=ResumeWay.NARROW)
     only = traitlets.Unicode()
     runs = traitlets.Int(DEFAULT_RUN_COUNT)
@@ -150,7 +159,7 @@ class ResumeModel(GuardedModel):
             return Message("Choose a hold from the list first.", is_alert=True)
         if self.way is ResumeWay.NARROW and not self.only.strip():
             return Message(
-                f"Say which part of {self.hold_id} may run, for example `automation=NAME`.",
+                f"Say which part of {self.hold_id} may run, for example `{only_example(self.hold)}`.",
                 is_alert=True,
             )
         if self.way is ResumeWay.NARROW and self.runs < 1:
@@ -189,6 +198,7 @@ class ResumeModel(GuardedModel):
             self.rate_per_minute, self.catch_up = 0, CatchUpChoice.OWN_WAY
             self.has_engine = view is not None and self._is_run_by_an_engine(view)
             self.hold, self.message = view, NOTHING
+        self.shown_at = self.hold_id or self.shown_at
 
     def follow(self, holds: tuple[HoldView, ...]) -> None:
         """Take over what changed at the chosen hold since the form was opened; an armed form disarms."""
@@ -278,8 +288,7 @@ class ResumeModel(GuardedModel):
             done = f"{released.hold_id} is released; what no other hold covers may run again."
         else:
             probation = self._control.resume_narrow(armed.request, command_id=armed.token)
-            names = ", ".join(probation.automation_ids)
-            done = f"{probation.max_runs} runs of {names} may pass; {probation.hold_id} stays for the rest."
+            done = _let_through(probation, stays=armed.plan.stays)
         self.choose(None)
         self.message = Message(done)
         self.opened_count += 1
@@ -289,6 +298,15 @@ class ResumeModel(GuardedModel):
         if self.armed is not None:
             self.armed = None
             self.message = Message("The form was changed: no longer armed. Press Resume again.")
+
+
+def _let_through(probation: Probation, *, stays: tuple[str, ...]) -> str:
+    """Say what may pass, and what the hold goes on pausing."""
+    noun = "run" if probation.max_runs == 1 else "runs"
+    passes = f"{probation.max_runs} {noun} of {', '.join(probation.automation_ids)} may pass"
+    if stays:
+        return f"{passes}; {probation.hold_id} stays for the rest: {', '.join(stays)}."
+    return f"{passes}; {probation.hold_id} stays, and pauses them again afterwards."
 
 
 def _other_holds(holds: tuple[HoldView, ...], hold_id: str) -> dict[str, str]:

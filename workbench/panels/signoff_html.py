@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from workbench.control.pending import Pending, PendingRequest, PendingSignoff
-from workbench.panels.form_html import draw_facts, scope_words
+from workbench.panels.form_html import decision_facts, draw_decision, draw_facts, scope_words
 from workbench.panels.html_parts import commands_marked, day_and_time, element
 from workbench.panels.signoff_model import SignoffModel
 from workbench.records import Decision
@@ -31,16 +31,17 @@ def draw_pending(found: Pending) -> str:
 def draw_signoff(found: PendingSignoff) -> str:
     """Draw a sign-off that waits: what it opens, under which hold and decision, who asked, until when."""
     css = "wb-chip" if found.lacking else "wb-chip wb-chip-quiet"
-    state = element("span", found.lacking or "ready, the resume may go", css=css)
-    decision = found.decision
-    about = (
-        f"{decision.decision_id}: {decision.decision}, by {decision.decided_by}. {decision.reason}"
-    )
+    lacking = found.lacking.removeprefix(f"{found.signoff_id} ")
+    state = element("span", lacking or "ready, the resume may go", css=css)
+    if found.decision.is_override:
+        state += " " + element(
+            "span", f"AGAINST {found.decision.report_id}", css="wb-chip wb-chip-warn"
+        )
     return (
         f"<div><b class='wb-hold-id'>{escape(found.signoff_id)}</b> {state}</div>"
         f"{element('div', found.plan_in_words, css='wb-reason')}"
         f"{element('div', f'{found.hold.hold_id}: {found.hold.reason}', css='wb-words')}"
-        f"{element('div', about, css='wb-words')}"
+        f"{draw_decision(found.decision, 'It rests on ')}"
         f"{_persons(found, 'used')}"
     )
 
@@ -64,11 +65,9 @@ def draw_armed_signoff(model: SignoffModel) -> str:
     found = armed.pending
     facts = [("Opens" if isinstance(found, PendingSignoff) else "Changes", found.plan_in_words)]
     if isinstance(found, PendingSignoff):
-        hold, decision = found.hold, found.decision
-        facts += [
-            ("Hold", f"{hold.hold_id} {scope_words(hold.scope)}: {hold.reason}"),
-            ("Decision", f"{decision.decision_id}: {decision.decision}"),
-        ]
+        hold = found.hold
+        facts += [("Hold", f"{hold.hold_id} {scope_words(hold.scope)}: {hold.reason}")]
+        facts += decision_facts(found.decision)
     facts += [("Asked by", found.asked_by), ("You sign as", model.actor)]
     return draw_facts("Armed. Nothing is signed until you confirm.", facts)
 
@@ -78,14 +77,14 @@ def _persons(found: Pending, verb: str) -> str:
     may = f"May sign: {', '.join(found.may_sign) or NOBODY}."
     return (
         f"<div class='wb-words'>{asked}{day_and_time(found.expires_at)}</div>"
-        f"{element('div', may, css='wb-words')}"
+        f"{element('div', may, css='wb-words') if found.is_wanting else ''}"
     )
 
 
 def _unasked(decision: Decision) -> str:
     form = "--only SCOPE --runs N" if decision.decision == "restart_narrow" else "--full"
     text = (
-        f"{decision.decision_id}: {decision.decision}, by {decision.decided_by}, needs a sign-off that nobody "
-        f"asked for: `workbench signoff request {decision.hold_id} {form} --decision {decision.decision_id}`"
+        f"{decision.decision_id} needs a sign-off that nobody asked for: "
+        f"`workbench signoff request {decision.hold_id} {form} --decision {decision.decision_id}`"
     )
-    return f"<div class='wb-words'>{commands_marked(text)}</div>"
+    return f"{draw_decision(decision)}<div class='wb-words'>{commands_marked(text)}</div>"

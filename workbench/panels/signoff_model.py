@@ -36,7 +36,7 @@ class SignoffModel(GuardedModel):
         rule: whose word a resume needs under the policy.
         pending: sign-offs, weaker policies and keys that can still be given or used, newest first.
         unasked: decisions that need a sign-off which nobody asked for.
-        armed: the one that waits for its confirmation, or None.
+        armed: the one that waits for its confirmation, or None; `shown_at` names the row where it stands.
         given_count: how many were given here.
     """
 
@@ -45,6 +45,7 @@ class SignoffModel(GuardedModel):
     pending = traitlets.Tuple()
     unasked = traitlets.Tuple()
     armed = traitlets.Instance(ArmedSignoff, allow_none=True)
+    shown_at = traitlets.Unicode()
     given_count = traitlets.Int()
 
     def __init__(self, desk: PanelDesk, *, actor: str = "") -> None:
@@ -66,6 +67,7 @@ class SignoffModel(GuardedModel):
     def arm(self, name: str) -> None:
         """Show what it opens or changes and ask for the confirmation; nothing is signed yet."""
         threading.Event().wait(SETTLE_SECONDS)
+        self.shown_at = name
         before = next((_named(p) for p in self.pending if p.name == name), name)
         self._read()
         found = next((p for p in self.pending if p.name == name), None)

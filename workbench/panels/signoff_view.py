@@ -9,11 +9,11 @@ from workbench.control.pending import Pending
 from workbench.panels import signoff_html as forms
 from workbench.panels.html_parts import draw_message
 from workbench.panels.signoff_model import SignoffModel
-from workbench.panels.view_parts import button, drawn, placed, styled
+from workbench.panels.view_parts import button, confirming, drawn, in_place, placed, styled
 
 
 class SignoffForm(widgets.VBox):
-    """One row for each thing that waits, with a button that names it; arm, then confirm with another."""
+    """One row for each thing that waits, with a button that names it; arm, then confirm with another beside it."""
 
     def __init__(self, model: SignoffModel) -> None:
         """Follow what waits."""
@@ -26,7 +26,7 @@ class SignoffForm(widgets.VBox):
             widgets.VBox(
                 [
                     drawn(lambda: forms.draw_armed_signoff(model), model, "armed"),
-                    widgets.HBox([self.confirm, self.cancel]),
+                    confirming(self.confirm, self.cancel),
                 ]
             ),
             "wb-armed",
@@ -39,8 +39,9 @@ class SignoffForm(widgets.VBox):
         dlink((model, "armed"), (self.armed.layout, "display"), lambda it: placed(it is not None))
         head = drawn(lambda: forms.draw_signoff_head(model), model, "pending", "rule", "unasked")
         message = drawn(lambda: draw_message(model.message), model, "message")
-        super().__init__([head, self.listed, self.armed, message])
-        model.observe(lambda _: self.follow(), "pending")
+        self.box = widgets.VBox([self.armed, message])
+        super().__init__([head, self.listed])
+        model.observe(lambda _: self.follow(), ["pending", "shown_at"])
         self.follow()
 
     def follow(self) -> None:
@@ -51,7 +52,8 @@ class SignoffForm(widgets.VBox):
         }
         for found in self.model.pending:
             self.rows[found.name].text.value = forms.draw_pending(found)
-        self.listed.children = list(self.rows.values())
+            self.rows[found.name].sign.layout.display = placed(found.is_wanting)
+        self.listed.children = in_place(self.rows, self.box, at=self.model.shown_at)
 
 
 class SignoffRow(widgets.HBox):

@@ -62,6 +62,23 @@ def button(text: str, action: Callable[[], None], *css: str) -> widgets.Button:
     return made
 
 
+def confirming(confirm: widgets.Button, cancel: widgets.Button) -> widgets.HBox:
+    """Return both buttons of an armed box on one line."""
+    return styled(widgets.HBox([confirm, cancel]), "wb-confirming")
+
+
+def in_place(
+    rows: Mapping[str, widgets.Widget], part: widgets.Widget, *, at: str
+) -> list[widgets.Widget]:
+    """Return rows with a part right under the one that it belongs to; on top where that row is gone."""
+    placed_under: dict[str, list[widgets.Widget]] = {
+        "": [],
+        **{name: [row] for name, row in rows.items()},
+    }
+    placed_under.get(at, placed_under[""]).append(part)
+    return [widget for found in placed_under.values() for widget in found]
+
+
 def section(title: str, *parts: widgets.Widget) -> widgets.VBox:
     """Return a titled part of the panel."""
     heading = widgets.HTML(f"<h3 class='wb-heading'>{escape(title)}</h3>")
