@@ -36,7 +36,8 @@ def test_status_shows_every_automation_with_state_and_holds() -> None:
     a_hold()
     found = run("status")
     assert (found.code, found.err) == (0, "")
-    assert row_of(found.out, "invoice-triage").split()[-2:] == ["paused", "H-1"]
+    row = " ".join(row_of(found.out, "invoice-triage").split())
+    assert row.endswith("paused, UNCONFIRMED: no process asks H-1")
     assert row_of(found.out, "order-sync").split()[-2:] == ["running", "-"]
     assert "H-1  kind=agent,provider=acme-llm  paused: wrong amounts" in found.out
 
@@ -116,7 +117,7 @@ def test_the_json_of_status_is_the_documented_one() -> None:
             "owner": "support-lead",
             "state": "paused",
             "holds": ["H-1"],
-            "at_work": "",
+            "at_work": "UNCONFIRMED: no process asks",
         }
     ]
     assert found["holds"] == [
@@ -405,6 +406,7 @@ def test_the_json_of_a_card_has_exactly_these_fields() -> None:
         "category": "commerce",
         "environment": "staging",
         "state": "paused",
+        "at_work": "UNCONFIRMED: no process asks",
         "holds": ["H-1"],
         "owner": "agent-owner",
         "deputy": "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,15 @@ import click
 from workbench.cli.doctor_clock import clock_words
 from workbench.cli.doctor_engines import engine_words, named_engines
 from workbench.cli.doctor_telling import telling_words
-from workbench.cli.present import as_json, demo_words, head_line, printable, table
+from workbench.cli.present import (
+    as_json,
+    demo_words,
+    head_line,
+    printable,
+    say_unrecorded,
+    table,
+)
+from workbench.control import open_control
 from workbench.control.flagging import ENROL_ANOTHER, why_alone, why_unsigned
 from workbench.control.reading import host_views
 from workbench.errors import WorkbenchError
@@ -81,6 +90,9 @@ def command(is_json: bool) -> int:
     """Look at store, gate, registry, engines and warehouse. Exit code 15 where something is wrong."""
     settings = Settings.from_environment()
     found, head = examine(settings)
+    if head is not None:
+        with contextlib.suppress(WorkbenchError):  # what is wrong is said below
+            say_unrecorded(open_control(settings).look())
     if is_json:
         click.echo(as_json([finding.__dict__ for finding in found]))
     else:

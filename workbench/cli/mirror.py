@@ -13,7 +13,7 @@ import click
 from workbench.cli.present import head_line, one_line, store_line
 from workbench.cli.supervised import Supervisor
 from workbench.cli.unit_file import MIRROR, unit_text
-from workbench.control import open_control
+from workbench.control import Control, open_control
 from workbench.control.forgetting import forget_host
 from workbench.errors import UsageFault
 from workbench.settings import Settings, notify_socket
@@ -49,6 +49,7 @@ def command(ctx: click.Context, *, is_watching: bool, is_once: bool, unit: str |
         return 0
     store = store_of(settings, settings.clock())
     mirror = Mirror(store)
+    mirror.look = Control(store, settings.clock()).look
     if is_once:
         store.backend.require()
         _say(f"gates in {store.gate_folder} have event {mirror.once()}")

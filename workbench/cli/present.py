@@ -191,6 +191,12 @@ def head_line(head: HeadNote) -> None:
     click.echo(click.style(one_line(head.text), dim=True))
 
 
+def say_unrecorded(why: str) -> None:
+    """Say beside the print-out why what gates have seen is not in the log; nothing where it is."""
+    if why:
+        click.echo(f"workbench: {one_line(why)}", err=True)
+
+
 def undelivered(control: Control) -> str:
     """Return why gates may not have been told of a command that is recorded, or an empty text."""
     try:

@@ -12,6 +12,7 @@ from workbench.cli.present import (
     host_documents,
     hosts_table,
     one_line,
+    say_unrecorded,
     scope_words,
     short_reason,
     store_line,
@@ -67,7 +68,9 @@ def command(scope: str, is_json: bool) -> None:
 def _status(settings: Settings) -> Status:
     """Return what the store says; where it cannot be used the refusal tells what the spools hold meanwhile."""
     try:
-        return open_control(settings).status()
+        control = open_control(settings)
+        say_unrecorded(control.look())
+        return control.status()
     except StorageUnavailable as exc:
         waiting = waiting_words((settings.gate, *settings.spool_folders))
         if not waiting:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Set
 
+from workbench.clock import FixedClock
 from workbench.control import reading
 from workbench.control.commanding import Commander
 from workbench.control.deciding import DecideRequest, ReportEntry, decide_decision, decide_report
@@ -15,6 +16,7 @@ from workbench.control.observing import Lookout, head_after, lookout_after, obse
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_resume
 from workbench.control.sharing import TicketOffice
+from workbench.control.sighting import record_sightings
 from workbench.control.signing import (
     Who,
 )
@@ -134,6 +136,22 @@ class Control(Commander):
         targets = self.targets(hold_id)
         self._record_observation(hold, targets)
         return targets
+
+    def look(self) -> str:
+        """Record what gates say of the standing holds and the log does not yet; returns why not, or nothing.
+
+        A process asks when it asks: often after the pause has ended, when nobody watches any more. On a
+        recorded clock nothing is recorded, for gates go by the machine's own.
+        """
+        if isinstance(self.clock, FixedClock):
+            return ""
+        return record_sightings(
+            self.store,
+            self.fleet,
+            clock=self.clock,
+            command_id=self.new_id(None),
+            anchor=self.anchor,
+        )
 
     def resume_narrow(self, request: ResumeRequest, *, command_id: str | None = None) -> Probation:
         """Let part of a hold through for a number of runs; the hold stays.
@@ -281,8 +299,8 @@ class Control(Commander):
                 now=self.clock.now(),
             )
             if found is not None:
-                command, change = found
-                self.store.transact(command, lambda _: change, after_commit=self.anchor)
+                command, decided = found
+                self.store.transact(command, decided, after_commit=self.anchor)
 
     def _preview_of(self, state: State, hold: Hold) -> Preview:
         return self._preview(state, Scope.parse(hold.scope), hold.mode, except_hold=hold.hold_id)
