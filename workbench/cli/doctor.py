@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from workbench.cli.doctor_anchors import behind_words
 from workbench.cli.doctor_clock import clock_words
 from workbench.cli.doctor_engines import engine_words, named_engines
 from workbench.cli.doctor_telling import telling_words
@@ -210,9 +211,7 @@ def _anchor_finding(settings: Settings, store: Store, result: AuditResult) -> Fi
         mend = "any command that records something makes one, where the folder can be written"
         return Finding("anchors", True, said, mend)
     if vouched.size < result.event_count:
-        behind = f"unanchored since event {vouched.size}"
-        mend = "make the folders writable, and see what was recorded since: `workbench audit show`"
-        return Finding("anchors", False, f"{where}: {behind}", mend)
+        return Finding("anchors", *behind_words(settings, store, result))
     device = None if settings.store_url else settings.store.stat().st_dev
     if all(folder.stat().st_dev == device for folder in folders):
         mend = "let WORKBENCH_ANCHORS name a folder on another disk or host as well"
