@@ -9,6 +9,7 @@ from workbench.cli.present import (
     head_line,
     one_line,
     say_unrecorded,
+    store_document,
     store_line,
     when,
 )
@@ -110,12 +111,7 @@ def _text(entry: CardEntry, *, is_stopped: bool) -> str:
 def _document(card: Card) -> dict[str, object]:
     return {
         "scope": str(card.scope),
-        "store": {
-            "store_id": card.head.store_id,
-            "environment": card.head.environment,
-            "place": card.head.place,
-            "seq": card.head.seq,
-        },
+        "store": store_document(card.head),
         "notes": list(card.preview.notes),
         "automations": [
             {

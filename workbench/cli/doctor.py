@@ -13,6 +13,7 @@ import click
 from workbench.cli.doctor_anchors import behind_words
 from workbench.cli.doctor_clock import clock_words
 from workbench.cli.doctor_engines import engine_words, named_engines
+from workbench.cli.doctor_moved import left_gate_words
 from workbench.cli.doctor_telling import telling_words
 from workbench.cli.present import (
     as_json,
@@ -127,6 +128,7 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
         Finding("clock", *clock_words(settings, store)),
         _anchor_finding(settings, store, result),
         _gate_finding(settings, store),
+        *(Finding(*words) for words in left_gate_words(settings, store)),
         *_host_findings(store),
         _keys_finding(store.state(), settings.clock().now()),
         *_registry_findings(settings, store),
@@ -211,7 +213,7 @@ def _anchor_finding(settings: Settings, store: Store, result: AuditResult) -> Fi
         mend = "any command that records something makes one, where the folder can be written"
         return Finding("anchors", True, said, mend)
     if vouched.size < result.event_count:
-        return Finding("anchors", *behind_words(settings, store, result))
+        return Finding("anchors", *behind_words(settings, store, result=result))
     device = None if settings.store_url else settings.store.stat().st_dev
     if all(folder.stat().st_dev == device for folder in folders):
         mend = "let WORKBENCH_ANCHORS name a folder on another disk or host as well"

@@ -13,7 +13,7 @@ from workbench.store.audit import AuditResult
 from workbench.store.store import Store
 
 
-def behind_words(settings: Settings, store: Store, result: AuditResult) -> tuple[bool, str, str]:
+def behind_words(settings: Settings, store: Store, *, result: AuditResult) -> tuple[bool, str, str]:
     """Say of checkpoints that end before the log whether that is well, what was found, and what to do.
 
     Who gave a command copies its checkpoint into a folder of their own. What others gave is anchored there; what

@@ -11,6 +11,7 @@ from workbench.cli.present import (
     as_json,
     closing_line,
     head_line,
+    moved_line,
     one_line,
     say_unrecorded,
     scope_words,
@@ -64,6 +65,7 @@ def list_holds(is_all: bool, is_json: bool) -> None:
     say_unrecorded(control.look())
     views = control.holds(include_released=is_all)
     if is_json:
+        say_unrecorded(moved_line(control.head_note()))
         click.echo(as_json([_document(view) for view in views]))
         return
     click.echo(store_line(control.head_note(), settings))

@@ -15,6 +15,7 @@ from workbench.cli.present import (
     say_unrecorded,
     scope_words,
     short_reason,
+    store_document,
     store_line,
     table,
     when,
@@ -136,12 +137,7 @@ def _flags(found: Status) -> tuple[str, ...]:
 def _document(found: Status, rows: list[Any]) -> dict[str, Any]:
     head = found.head
     return {
-        "store": {
-            "store_id": head.store_id,
-            "environment": head.environment,
-            "place": head.place,
-            "seq": head.seq,
-        },
+        "store": store_document(head),
         "automations": [
             {
                 "automation_id": r.automation.automation_id,

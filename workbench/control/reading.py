@@ -42,7 +42,8 @@ def probation_views(state: State, counter: Counter, *, now: datetime) -> tuple[P
             if why and probation.until is not None and probation.ended_seq is None:
                 counter.close(probation, why, now=now)
         except TicketFault as exc:
-            why = str(exc)
+            lost = "its tickets are not in this gate folder and the log tells no end: it lets nothing through"
+            why = str(exc) if counter.book(probation).path.exists() else lost
         if probation.ended_seq is not None:
             why = probation.ended_why
         taken = sum(use.taken_count for use in uses)

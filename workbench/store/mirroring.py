@@ -19,7 +19,7 @@ from workbench.snapshot import SnapshotFault
 from workbench.store.backend import Session
 from workbench.store.reporting import HostReporter
 from workbench.store.state import State
-from workbench.store.store import Store, refuse_moved
+from workbench.store.store import MOVED_TO, Store, refuse_moved
 
 BEAT_SECONDS = 0.5
 """How often the store is asked whether it is alive; a notification comes in between."""
@@ -108,8 +108,10 @@ class Mirror:
         """Publish what is new, then beat: the store has just answered."""
         gates = self.store.gates
         with self.store.backend.publishing(gates.folder, LOCK_SECONDS):
-            refuse_moved(session)
             state = self.store.read_state(session)
+            if place := session.meta().get(MOVED_TO):
+                gates.tell_moved(state, place)
+            refuse_moved(session)
             fault = gates.copy_fault(session, state)
             if not fault and not gates.is_told(state):
                 fault = gates.tell(session, state)
