@@ -538,3 +538,12 @@ def test_only_an_overdue_hold_is_taken_over() -> None:
     refused(run("hold", "take-over", "H-1", "-r", "night shift"), 3, "only an overdue hold")
     refused(run("hold", "take-over", "H-9", "-r", "night shift"), 4, "There is no hold H-9")
     usage(run("hold", "take-over", "H-1", "-r", "x", "--review-by", "soon"), "--review-by")
+
+
+def test_find_says_which_words_nothing_answers() -> None:
+    """A word that nothing registered matches is named, and one that only later proposals answer."""
+    a_store()
+    assert "Nothing registered matches zebra" in run("find", "stripe", "zebra").out
+    assert "Nothing registered matches" not in run("find", "stripe").out
+    both = run("find", "stripe", "shop").out
+    assert "The first leaves out " in both

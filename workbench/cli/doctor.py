@@ -250,7 +250,7 @@ def _host_findings(store: Store) -> list[Finding]:
     for view in host_views(hosts, state.seq):
         host, skew = view.host, view.host.skew_seconds
         about = f"host {view.label}"
-        mend = f"start `workbench mirror --watch` there, or `workbench mirror forget {view.label}`"
+        mend = f"start `workbench mirror --watch` there, or `workbench mirror forget {view.label} --reason TEXT`"
         if abs(skew) > MOST_SKEW_SECONDS:
             side = "ahead of" if skew > 0 else "behind"
             said = f"its clock is {abs(skew):.0f} s {side} the store's"

@@ -10,7 +10,7 @@ import threading
 
 import click
 
-from workbench.cli.present import head_line, one_line, store_line
+from workbench.cli.present import YES_ALL_THE_SAME, head_line, one_line, store_line
 from workbench.cli.supervised import Supervisor
 from workbench.cli.unit_file import MIRROR, unit_text
 from workbench.control import Control, open_control
@@ -79,6 +79,7 @@ def _watch(mirror: Mirror, supervisor: Supervisor) -> None:
 
 
 @command.command("forget")
+@YES_ALL_THE_SAME
 @click.argument("host")
 @click.option("--reason", "-r", default="", help="Why; always needed.")
 @click.option("--as", "role", help="Role you act for.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.present import head_line, not_delivered, one_line, store_line
+from workbench.cli.present import YES_ALL_THE_SAME, head_line, not_delivered, one_line, store_line
 from workbench.control import Control, open_control
 from workbench.control.actor import actor_text
 from workbench.control.ending import record_endings
@@ -127,6 +127,7 @@ def restore(copy: Path) -> None:
 
 
 @command.command("migrate")
+@YES_ALL_THE_SAME
 @click.option("--to", "target", help="Folder or postgresql:// address to move the store to.")
 def migrate(target: str | None) -> None:
     """Bring an older store up to date where it is, or move the whole log to another place.

@@ -248,9 +248,16 @@ class Control(Commander):
 
     def _refuse_catch_up(self, request: ResumeRequest) -> None:
         """Refuse a choice that an engine says it cannot carry out, before anything is recorded."""
-        if request.catch_up and (
-            why := self.fleet.catch_up_faults(self._named(request), request.catch_up)
-        ):
+        if not request.catch_up:
+            return
+        named, known = self._named(request), self.store.state().automations
+        if named and not any(i in known and known[i].engine for i in named):
+            raise Refused(
+                f"No engine runs {', '.join(named)}: who only asks the gate starts by itself, and nothing there skips "
+                "or makes up starts.",
+                next_step="leave `--catch-up` out",
+            )
+        if why := self.fleet.catch_up_faults(named, request.catch_up):
             raise Refused(
                 f"This cannot be had where it runs: {'; '.join(why)}.",
                 next_step="choose another `--catch-up`, or leave it out for the engine's own way",

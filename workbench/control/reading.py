@@ -30,6 +30,8 @@ from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketFault
 
+_NO_BOOK = "its tickets are not in this gate folder and cannot be read; the log tells no end; nothing is let through"
+
 
 def probation_views(state: State, counter: Counter, *, now: datetime) -> tuple[ProbationView, ...]:
     """Return every narrow restart with the runs it has let through and why it is over, if it is."""
@@ -42,8 +44,7 @@ def probation_views(state: State, counter: Counter, *, now: datetime) -> tuple[P
             if why and probation.until is not None and probation.ended_seq is None:
                 counter.close(probation, why, now=now)
         except TicketFault as exc:
-            lost = "its tickets are not in this gate folder and the log tells no end: it lets nothing through"
-            why = str(exc) if counter.book(probation).path.exists() else lost
+            why = str(exc) if counter.book(probation).path.exists() else _NO_BOOK
         if probation.ended_seq is not None:
             why = probation.ended_why
         taken = sum(use.taken_count for use in uses)
