@@ -132,6 +132,29 @@ def read_policy(path: Path, environment: str) -> Policy:
 
     Raises BadSettings naming file, line and what to mend.
     """
+    body = _tables(path)
+    if environment not in body:
+        raise BadSettings(
+            f"{path} has no table [{environment}]; it has {', '.join(body) or 'none'}."
+        )
+    said: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in body[environment].items()
+    }
+    return replace(default_policy(environment), **said)
+
+
+def environments_in(path: Path) -> tuple[str, ...]:
+    """Return the environments that a file has a table for; raises BadSettings where it has none, as `read_policy`."""
+    found = tuple(_tables(path))
+    if not found:
+        raise BadSettings(
+            f"{path} has no table.", next_step="write one for each environment, as [production]"
+        )
+    return found
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    """Return every table of a file, checked; raises BadSettings."""
     try:
         text = read_text(path)
         body = parse_toml(text)
@@ -151,14 +174,7 @@ def read_policy(path: Path, environment: str) -> Policy:
         for key, value in table.items():
             if why := _why_wrong(key, value):
                 raise _fault(path, lines, name, why, key=key)
-    if environment not in body:
-        raise BadSettings(
-            f"{path} has no table [{environment}]; it has {', '.join(body) or 'none'}."
-        )
-    said: dict[str, Any] = {
-        k: tuple(v) if isinstance(v, list) else v for k, v in body[environment].items()
-    }
-    return replace(default_policy(environment), **said)
+    return body
 
 
 def _why_wrong(key: str, value: Any) -> str:

@@ -29,6 +29,7 @@ class Published(NamedTuple):
         source: file that it was published from (path, device, inode, boot_id); empty for a store on a server.
         scopes: automation id -> scope key -> values, so that a scope can be read without the store.
         clocks: how the clocks of the publishing machine stood; empty where nobody noted it.
+        moved_to: where the store went; empty where it did not. Its doubt then says so, and nothing is CLEAR.
     """
 
     store_id: str
@@ -43,6 +44,7 @@ class Published(NamedTuple):
     source: Mapping[str, Any] = MappingProxyType({})
     scopes: Mapping[str, Mapping[str, list[str]]] = MappingProxyType({})
     clocks: Mapping[str, Any] = MappingProxyType({})
+    moved_to: str = ""
 
 
 def read_snapshot(folder: Path) -> Published:
@@ -80,6 +82,7 @@ def parsed(folder: Path, content: bytes) -> Published:
             named={k: _holds(v) for k, v in _typed(body["named"], dict).items()},
             doubt=_typed(body.get("doubt", ""), str),
             source=_typed(body.get("source", {}), dict),
+            moved_to=_typed(body.get("moved_to", ""), str),
             clocks=_typed(body.get("clocks", {}), dict),
             scopes={k: _typed(v, dict) for k, v in _typed(body.get("scopes", {}), dict).items()},
         )

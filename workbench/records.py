@@ -403,6 +403,7 @@ class HeadNote:
     Attributes:
         root: Merkle root over the bodies of all events, in hex, where it was worked out.
         signature: who signed the checkpoint of exactly this position, in words, or that nobody did.
+        moved_to: where the store went, so that nothing is recorded in this place any more; else empty.
     """
 
     store_id: str
@@ -412,6 +413,7 @@ class HeadNote:
     place: str = ""
     root: str = ""
     signature: str = "unsigned"
+    moved_to: str = ""
 
     @property
     def text(self) -> str:

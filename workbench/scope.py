@@ -190,6 +190,7 @@ class Proposal:
     scope: Scope
     automation_ids: tuple[str, ...]
     why: str
+    words: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -205,7 +206,7 @@ def propose(text: str, automations: Iterable[Automation], *, limit: int = 8) -> 
     ordered by how many words they answer, then by how few automations they cover.
     """
     known = tuple(a for a in automations if not a.is_retired)
-    words = [word for word in re.split(r"[^a-z0-9]+", text.casefold()) if word]
+    words = words_of(text)
     hits: dict[tuple[str, str], set[str]] = {}
     for automation in known:
         for key in KEYS:
@@ -231,6 +232,20 @@ def propose(text: str, automations: Iterable[Automation], *, limit: int = 8) -> 
     ]
     candidates += _whole_answers(hits, candidates, known)
     return _ranked(candidates, known)[:limit]
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words that are looked for in a text."""
+    return [word for word in re.split(r"[^a-z0-9]+", text.casefold()) if word]
+
+
+def unanswered(text: str, found: Sequence[Proposal]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the words of a text that nothing registered matches, and those that the best proposal leaves out."""
+    answered = {word for proposal in found for word in proposal.words}
+    best = set(found[0].words) if found else set()
+    words = tuple(dict.fromkeys(words_of(text)))
+    unknown = tuple(word for word in words if word not in answered)
+    return unknown, tuple(word for word in words if word in answered - best)
 
 
 def _whole_answers(
@@ -268,5 +283,7 @@ def _ranked(
             continue
         rank = (-len(words), len(covered), len(terms), str(scope))
         if covered not in found or rank < found[covered][0]:
-            found[covered] = (rank, Proposal(scope, covered, f"matches {', '.join(sorted(words))}"))
+            answered = tuple(sorted(words))
+            why = f"matches {', '.join(answered)}"
+            found[covered] = (rank, Proposal(scope, covered, why, answered))
     return [proposal for _, proposal in sorted(found.values(), key=lambda item: item[0])]

@@ -126,6 +126,16 @@ class Settings:
             host=_host(env.get("WORKBENCH_HOST")),
         )
 
+    @classmethod
+    def at(cls, place: str, environ: Mapping[str, str] | None = None) -> Settings:
+        """Return the settings that would hold with WORKBENCH_STORE at another place: a folder or an address.
+
+        A gate folder that is named stays; one that lies where the store is by default lies elsewhere then.
+        """
+        env = os.environ if environ is None else environ
+        named = place if store_url(place) else str(folder_named(place, "--to"))
+        return cls.from_environment({**env, "WORKBENCH_STORE": named})
+
     @property
     def engines_file(self) -> Path:
         """The file that names the engines to switch, whether or not it is there."""

@@ -62,6 +62,7 @@ class _Head(NamedTuple):
     store_id: str
     seq: int
     hash: str
+    moved_to: str = ""
 
 
 @functools.lru_cache(maxsize=16)
@@ -185,7 +186,8 @@ class Publisher:
             fsync_folder(self.folder)
         finally:
             syncing.wait()
-        head = _Head(document["store_id"], document["seq"], document["head_hash"])
+        moved_to = document.get("moved_to", "")
+        head = _Head(document["store_id"], document["seq"], document["head_hash"], moved_to)
         self._last = draft.content, head
 
     def close(self, seq: int, head_hash: str) -> bool:
@@ -263,7 +265,7 @@ class Publisher:
         return found[0] if found else None
 
     def published(self) -> tuple[int, str] | None:
-        """Return seq and head hash of a complete publication, or None when it is incomplete or absent."""
+        """Return seq and head hash of a complete publication, or None when it is incomplete, absent or a move's."""
         try:
             content = self._content()
             found = self._head()
@@ -272,7 +274,7 @@ class Publisher:
         _, _, epoch, seq, _, _ = _LAYOUT.unpack(content)
         if epoch & 1:
             return None
-        is_whole = found.seq == seq and found.store_id == self.store_id
+        is_whole = (found.store_id, found.seq, found.moved_to) == (self.store_id, seq, "")
         return (seq, found.hash) if is_whole else None
 
     def _head(self) -> _Head:
@@ -280,7 +282,8 @@ class Publisher:
         content = content_of(self.folder)
         if self._last is None or self._last[0] != content:
             found = parsed(self.folder, content)
-            self._last = content, _Head(found.store_id, found.seq, found.head_hash)
+            head = _Head(found.store_id, found.seq, found.head_hash, found.moved_to)
+            self._last = content, head
         return self._last[1]
 
     def _number(self) -> int:

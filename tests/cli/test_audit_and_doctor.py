@@ -101,11 +101,31 @@ def test_the_doctor_names_what_no_checkpoint_saw() -> None:
     a_store(registry=SOUND)
     assert "WARNING, none yet" in findings()["anchors"]["finding"]
     a_hold()
+    a_hold()
     settings = Settings.from_environment()
     (note,) = settings.anchor_folders[0].glob("*.checkpoints")
     note.write_text(note.read_text().split("\n----\n")[0] + "\n----\n")
     found = findings()["anchors"]
     assert (found["is_well"], "unanchored since event 11" in found["finding"]) == (False, True)
+
+
+def test_what_others_anchored_where_they_keep_it_is_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another person's checkpoint lies in that home: here a hint; a folder that cannot be written is WRONG."""
+    a_store(registry=SOUND)
+    a_hold()
+    with monkeypatch.context() as other:
+        other.setattr("workbench.control.actor._name_of", lambda _: "bo")
+        other.setenv("WORKBENCH_HOME", str(tmp_path / "bo"))
+        a_hold()
+    found = findings()["anchors"]
+    assert found["is_well"], found
+    assert "events were anchored by others, where they keep them" in found["finding"]
+    assert found["next_step"] == "the next command of yours anchors them here too"
+    monkeypatch.setattr("workbench.cli.doctor_anchors.os.access", lambda *_: False)
+    found = findings()["anchors"]
+    assert (found["is_well"], "cannot be written" in found["finding"]) == (False, True)
 
 
 def test_checkpoints_on_another_disk_are_well(monkeypatch: pytest.MonkeyPatch) -> None:

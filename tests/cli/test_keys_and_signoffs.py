@@ -81,7 +81,11 @@ def test_two_people_restart_in_production(monkeypatch: pytest.MonkeyPatch) -> No
     refused(run("policy", "apply", str(path), "-y"), 3, "in force already")
     assert json.loads(run("policy", "show", "--json").out)["signoff_valid_seconds"] == 600
     a_hold()
-    a_decision(verdict=VerdictKind.RESTART_FULL)
+    a_report("H-1", VerdictKind.RESTART_FULL)
+    decided = run("decide", "R-1", "-y").out
+    assert "      `workbench signoff request H-1 --full --decision D-1`," in decided
+    assert decided.index("signoff request") < decided.index("`workbench resume H-1 --full")
+    a_sync(*AGENT_IDS)
     refused(run("resume", *PLAN, "-y"), 3, "none was asked for", "workbench signoff request H-1")
     page = shelve("R-1")
     asked = run("signoff", "request", *PLAN, "--yes").out
@@ -118,21 +122,31 @@ def test_two_people_weaken_a_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     path = Path(root / "policy.toml")
     path.write_text("[production]\nsignoffs_required = 0\nclean_runs = 5\n")
     found = run("policy", "apply", str(path), "-y")
-    refused(found, 3, "weaker in signoffs_required, clean_runs", "workbench policy request FILE")
+    refused(
+        found,
+        3,
+        "weaker in signoffs_required, clean_runs",
+        f"workbench policy request {path}`, then another person `workbench policy apply {path}`",
+    )
     assert "weaker than now: clean_runs 59 -> 5 (runs without a failure" in found.out
     assert (
-        "Next, by another person: `workbench policy apply FILE`"
+        f"Next, by another person: `workbench policy apply {path}`"
         in run("policy", "request", str(path)).out
     )
     assert "flagged: asked by ann: a policy that is weaker in" in run("status").out
+    monkeypatch.setenv("WORKBENCH_HOME", str(root / "home-di"))
+    di = run("key", "new").out
+    assert "two persons who have a key here (ann, bo): one types `workbench key request" in di
+    assert "then another `workbench key enrol" in di
+    monkeypatch.setenv("WORKBENCH_HOME", str(root / "home-ann"))
     third = (public["cy"], "--person", "cy", "--role", "ops-lead")
     refused(run("key", "enrol", *third, "-y"), 3, "needs two persons", "workbench key request")
     assert run("key", "request", *third).code == 0
     monkeypatch.setenv("WORKBENCH_HOME", str(root / "home-bo"))
     assert run("policy", "apply", str(path), "-y").code == 0
-    refused(run("policy", "request", str(path)), 3, "weaker in nothing", "policy apply FILE")
+    refused(run("policy", "request", str(path)), 3, "weaker in nothing", f"policy apply {path}")
     assert "from event" in run("key", "enrol", *third, "-y").out
-    assert "bo for cy" in run("key", "list").out
+    assert "bo for cy, ann had asked" in run("key", "list").out
 
 
 def test_hold_release_is_a_full_resume() -> None:
@@ -144,3 +158,28 @@ def test_hold_release_is_a_full_resume() -> None:
         verdict=VerdictKind.RESTART_FULL, ids=("invoice-triage", "price-lookup", "ticket-reply")
     )
     assert "H-1 released" in run("hold", "release", "H-1", "-y").out
+
+
+def test_a_key_of_no_member_is_warned_of_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person whom the registry does not name in the role is told of with the members, before the key counts."""
+    a_store("production", MEMBERS)
+    public = run("key", "new").out.splitlines()[1]
+    found = run("key", "enrol", public, "--person", "eve", "--role", "ops-lead", "-y")
+    assert found.code == 0
+    assert "WARNING: the registry names ann" in found.out
+    assert "as ops-lead, and not eve" in found.out
+    assert found.out.index("WARNING") < found.out.index("counts as eve")
+
+
+def test_a_policy_file_is_checked_whole_without_an_environment(tmp_path: Path) -> None:
+    """`policy check FILE` checks each table; a file without one is refused."""
+    path = tmp_path / "policy.toml"
+    path.write_text("[production]\nclean_runs = 5\n[staging]\n")
+    found = run("policy", "check", str(path))
+    assert (found.code, "valid for production" in found.out, "valid for staging" in found.out) == (
+        0,
+        True,
+        True,
+    )
+    path.write_text("")
+    refused(run("policy", "check", str(path)), 17, "has no table", "as [production]")

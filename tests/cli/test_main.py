@@ -15,7 +15,7 @@ import pytest
 
 from tests.cli.ground import HOSTILE, OBEYED, a_hold, a_store, events, inert, refused, run, usage
 from workbench import errors
-from workbench.cli import VERBS, find, main, root, status
+from workbench.cli import GROUPS, VERBS, find, main, root, status
 from workbench.settings import Settings
 
 CODES = {
@@ -81,9 +81,13 @@ def test_the_help_lists_every_command_and_what_it_does() -> None:
     found = run("--help")
     assert found.code == 0
     lines = found.out.partition("Commands:\n")[2].splitlines()
-    assert [line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "] == [
-        *VERBS
+    names = [
+        line.split()[0] for line in lines if line.startswith("    ") and line[4:5] not in (" ", "")
     ]
+    assert names == [name for group in GROUPS.values() for name in group]
+    assert sorted(names) == sorted(VERBS), "each command stands in one group"
+    titles = [line.strip(": ") for line in lines if line.startswith("  ") and line[2] != " "]
+    assert titles == [*GROUPS]
     assert all(text.split()[0] in found.out for _, text in VERBS.values())
 
 

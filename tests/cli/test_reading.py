@@ -36,7 +36,8 @@ def test_status_shows_every_automation_with_state_and_holds() -> None:
     a_hold()
     found = run("status")
     assert (found.code, found.err) == (0, "")
-    assert row_of(found.out, "invoice-triage").split()[-2:] == ["paused", "H-1"]
+    row = " ".join(row_of(found.out, "invoice-triage").split())
+    assert row.endswith("paused, UNCONFIRMED: no process asks H-1")
     assert row_of(found.out, "order-sync").split()[-2:] == ["running", "-"]
     assert "H-1  kind=agent,provider=acme-llm  paused: wrong amounts" in found.out
 
@@ -116,7 +117,7 @@ def test_the_json_of_status_is_the_documented_one() -> None:
             "owner": "support-lead",
             "state": "paused",
             "holds": ["H-1"],
-            "at_work": "",
+            "at_work": "UNCONFIRMED: no process asks",
         }
     ]
     assert found["holds"] == [
@@ -405,6 +406,7 @@ def test_the_json_of_a_card_has_exactly_these_fields() -> None:
         "category": "commerce",
         "environment": "staging",
         "state": "paused",
+        "at_work": "UNCONFIRMED: no process asks",
         "holds": ["H-1"],
         "owner": "agent-owner",
         "deputy": "",
@@ -536,3 +538,12 @@ def test_only_an_overdue_hold_is_taken_over() -> None:
     refused(run("hold", "take-over", "H-1", "-r", "night shift"), 3, "only an overdue hold")
     refused(run("hold", "take-over", "H-9", "-r", "night shift"), 4, "There is no hold H-9")
     usage(run("hold", "take-over", "H-1", "-r", "x", "--review-by", "soon"), "--review-by")
+
+
+def test_find_says_which_words_nothing_answers() -> None:
+    """A word that nothing registered matches is named, and one that only later proposals answer."""
+    a_store()
+    assert "Nothing registered matches zebra" in run("find", "stripe", "zebra").out
+    assert "Nothing registered matches" not in run("find", "stripe").out
+    both = run("find", "stripe", "shop").out
+    assert "The first leaves out " in both

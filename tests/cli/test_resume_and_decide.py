@@ -401,3 +401,37 @@ def test_a_narrow_restart_supersedes_the_one_before() -> None:
     run("resume", "H-1", "--only", AGENTS, "--runs", "5", *BREAK_GLASS, "-y")
     assert [(e.target, e.reason) for e in events("probation.end")] == [("P-1", "superseded by P-2")]
     assert "P-2 0/5 runs" in run("hold", "list").out
+
+
+def test_a_second_narrow_restart_says_that_it_ends_the_first() -> None:
+    """What the earlier one had left is void, and the print-out says so."""
+    a_hold()
+    words = ("resume", "H-1", "--only", "automation=invoice-triage", "--runs", "2")
+    first = run(*words, "--break-glass", "try", "-y")
+    assert "takes its place" not in first.out
+    second = run(*words, "--break-glass", "again", "-y")
+    assert "P-1 is over: P-2 takes its place, and the runs that it had left are void." in second.out
+
+
+def test_catch_up_is_refused_where_only_the_gate_is_asked() -> None:
+    """Nothing at a gate skips or makes up starts, so the choice is refused and nothing recorded."""
+    a_hold()
+    before = last_seq()
+    found = run("resume", "H-1", "--full", "--break-glass", "x", "--catch-up", "skip", "-y")
+    refused(found, 3, "No engine runs invoice-triage, ticket-reply", "leave `--catch-up` out")
+    assert last_seq() == before
+
+
+def test_a_yes_out_of_habit_is_taken() -> None:
+    """Commands that never ask take `--yes` as well."""
+    for words in (("mirror", "forget", "b"), ("affected", "withdraw", "H-1")):
+        assert "No such option" not in run(*words, "--yes").err
+    assert "already" in run("store", "migrate", "--yes").out
+
+
+def test_a_release_by_break_glass_is_flagged_with_its_reason() -> None:
+    """Status says why, and what two others type."""
+    a_hold()
+    run("resume", "H-1", "--full", "--break-glass", "no owner awake", "-y")
+    said = "H-1 was released by break-glass: no owner awake; flagged until two others type"
+    assert f"{said} `workbench reviewed H-1 --reason TEXT`" in run("status").out

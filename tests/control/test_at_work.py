@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.ground import a_control, break_glass, pause
+from tests.store.ground import START, a_control, break_glass, pause
 from workbench.clock import SystemClock
 from workbench.control import Control
+from workbench.control.at_work import at_work_words
 from workbench.control.views import AutomationStatus
 from workbench.gate import Gate, GateState, Paused
+from workbench.presence import Presence
 
 TRIAGE = "automation=invoice-triage"
 
@@ -59,10 +61,35 @@ def test_one_hold_that_was_seen_is_enough(tmp_path: Path, control: Control) -> N
     assert "UNCONFIRMED" in row(control).state_in_words, "the one that it saw is gone"
 
 
-def test_what_never_asked_is_paused(control: Control) -> None:
-    """Where no process lives, nothing can be at work that asks: its next start is refused."""
+def test_what_never_asked_stays_unconfirmed(control: Control) -> None:
+    """What no process ever asked about is not proved to have stopped: it may ask another gate folder, or none."""
     pause(control, TRIAGE)
+    assert row(control).state_in_words == "paused, UNCONFIRMED: no process asks"
+
+
+def test_what_was_confirmed_once_stays_so(tmp_path: Path, control: Control) -> None:
+    """A process that saw the hold and ended confirmed it for good, its file there or not."""
+    pause(control, TRIAGE)
+    Gate(tmp_path / "gate").check("invoice-triage")
+    assert control.look() == ""
+    for path in (tmp_path / "gate/seen").glob("*.json"):
+        path.unlink()
     assert row(control).state_in_words == "paused"
+
+
+def test_a_late_process_is_told_by_its_host() -> None:
+    """Where some ask on another host it is said which one has not asked since; one that ended is told with its day."""
+    at = START
+
+    def one(seq: int, is_alive: bool = True) -> Presence:
+        return Presence("invoice-triage", 1, seq, at, at, (), is_alive)
+
+    said = at_work_words([("", one(1)), ("b", one(9))], {"H-1": 5})
+    assert said == "UNCONFIRMED: has not asked since 09:30:00 UTC on this host"
+    assert at_work_words([("b", one(1))], {"H-1": 5}).endswith("09:30:00 UTC on host b")
+    ended = at_work_words([("", one(1, False))], {"H-1": 5})
+    assert ended == "UNCONFIRMED: no process asks, the last did at 2026-11-20 09:30:00 UTC"
+    assert at_work_words([("", one(1, False))], {"H-1": 5}, is_confirmed=True) == ""
 
 
 def test_the_command_and_its_json_say_it(

@@ -267,7 +267,7 @@ def test_status_json_has_the_designs_shape(place: Path, say: Any) -> None:
         "owner": "ops-lead",
         "state": "paused",
         "holds": ["H-1"],
-        "at_work": "",
+        "at_work": "UNCONFIRMED: no process asks",
     }
     assert [a["state"] for a in found["automations"]] == ["paused", "running"]
     assert found["holds"][0]["hold_id"] == "H-1"

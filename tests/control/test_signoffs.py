@@ -126,8 +126,17 @@ def test_who_signed_off_does_not_resume(tmp_path: Path) -> None:
     ann, bo = a_house(tmp_path, "ann", "bo")
     request_signoff(ann, PLAN)
     give_signoff(bo, "S-1")
-    with pytest.raises(Refused, match="0 of 1 sign-offs that count"):
+    with pytest.raises(Refused, match=r"0 of 1 sign-offs that count.*; given, but bo resumes"):
         bo.resume_narrow(PLAN)
+
+
+def test_a_stranger_is_not_sent_to_somebody_who_never_can(tmp_path: Path) -> None:
+    """Who asked is not named as the one to sign off, though entitled."""
+    ann, _, eve = a_house(tmp_path, "ann", "bo", "eve")
+    request_signoff(ann, PLAN)
+    with pytest.raises(Refused, match="eve may not sign off") as caught:
+        give_signoff(eve, "S-1")
+    assert caught.value.then.startswith("ask bo to type it")
 
 
 def a_newcomer(ann: Control, bo: Control) -> None:
@@ -151,11 +160,11 @@ def bo_revoked(ann: Control, bo: Control) -> None:
         (lambda a, b: None, replace(PLAN, only=None, runs=None), "for another plan"),
         (lambda a, b: clock_of(a).move(3600), PLAN, "expired at"),
         (a_newcomer, PLAN, "superseded: late-agent came under H-1"),
-        (bo_revoked, PLAN, "0 of 1 sign-offs that count"),
+        (bo_revoked, PLAN, "0 of 1 sign-offs that count.* of bo was revoked at event"),
         (
             lambda a, b: a.apply_registry(registry(("ann",))),
             PLAN,
-            "0 of 1 sign-offs that count",
+            "0 of 1 sign-offs that count.*bo may not sign off as ops-lead",
         ),
         (
             lambda a, b: a.resume_narrow(break_glass("H-1", "automation=product-copy", 1)),

@@ -289,17 +289,25 @@ def test_a_mirror_of_another_store_is_refused(place: Path, other_place: Path) ->
 
 
 def test_a_mirror_of_a_moved_store_ends(tmp_path: Path, database_place: Path) -> None:
-    """The old place gets no events any more, so its mirror does not say that it is alive."""
+    """The old place gets no events any more: its mirror tells gates so, and ends; one of the new place opens them."""
     control = a_control(tmp_path / "old")
     own = replace(settings_in(tmp_path / "old"), gate=tmp_path / "b" / "gate")
     mirror = a_mirror(own)
     mirror.once()
     target = replace(settings_in(database_place), gate=tmp_path / "old" / "gate")
     moving.move_store(control.store, target, clock=CLOCK)
-    before = (own.gate / EPOCH_FILE).read_bytes()
+    gate = Gate(own.gate)
+    assert gate.check("ticket-reply").state is GateState.CLEAR
     with pytest.raises(Refused, match="was moved to"):
         mirror.watch(lambda: False, lambda _: None)
-    assert (own.gate / EPOCH_FILE).read_bytes() == before
+    said = gate.check("ticket-reply")
+    assert (said.state, target.place in said.reason) == (GateState.UNKNOWN, True)
+    before = (own.gate / EPOCH_FILE).read_bytes()
+    with pytest.raises(Refused, match="was moved to"):
+        mirror.once()
+    assert (own.gate / EPOCH_FILE).read_bytes() == before, "said once"
+    a_mirror(replace(target, gate=own.gate)).once()
+    assert gate.check("ticket-reply").state is GateState.CLEAR
     pause(Control(store_of(target, CLOCK), CLOCK))
     a_mirror(replace(target, gate=own.gate)).once()
     assert Gate(own.gate).check("ticket-reply").state is GateState.PAUSED

@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from tests.postgres_server import Server
+from tests.store.conftest import use_database
 from tests.store.ground import (
     DATABASE_FILE,
     START,
@@ -32,6 +33,7 @@ from workbench.settings import Settings, StoreUrl, store_url
 from workbench.store import open_store, postgres
 from workbench.store.audit import verify_store
 from workbench.store.log import Draft
+from workbench.store.postgres_connection import plain_error
 from workbench.store.store import Change, Command
 
 CLOCK = FixedClock(START)
@@ -352,3 +354,30 @@ def test_a_store_on_a_server_that_is_away_is_said_to_be_so(
     assert Gate(database_place / "gate").check("ticket-reply").state is GateState.PAUSED
     control.resume_full(break_glass("H-1"))
     assert Gate(database_place / "gate").check("ticket-reply").state is GateState.CLEAR
+
+
+def test_an_owner_who_may_make_no_roles_is_told_which_ones_to_have_made() -> None:
+    """The refusal names the three roles and the line that an administrator types; secrets stay out."""
+    url = StoreUrl("postgresql://own:secret@host/db")
+    exc = psycopg.errors.InsufficientPrivilege("permission denied to create role")
+    said = plain_error(url, exc, is_lost=False)
+    assert "needs three roles, workbench_writer, workbench_reader, workbench_mirror" in said.message
+    assert "an administrator of the server types once: `psql -d postgres -c" in said.then
+    assert '-c "create role workbench_reader"' in said.then
+    assert "secret" not in said.message + said.then
+    other = psycopg.errors.InsufficientPrivilege("permission denied for table event")
+    assert "member of workbench_writer" in plain_error(url, other, is_lost=False).then
+
+
+def test_an_owner_without_createrole_makes_a_store_where_the_roles_are(
+    tmp_path: Path, postgres_server: Server
+) -> None:
+    """With the roles made beforehand a plain owner makes the store, and gives commands there."""
+    a_store_elsewhere = tmp_path / "first"
+    use_database(a_store_elsewhere, postgres_server)
+    a_store(a_store_elsewhere)  # whoever may make roles made them
+    name = f"owned_{os.getpid()}"
+    postgres_server.run(f"create role {name} login nocreaterole nosuperuser")
+    postgres_server.run(f"create database {name} owner {name} encoding 'UTF8' template template0")
+    (tmp_path / DATABASE_FILE).write_text(postgres_server.url(name, name))
+    assert pause(a_control(tmp_path)).hold.hold_id == "H-1"

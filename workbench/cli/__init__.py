@@ -76,6 +76,21 @@ VERBS: dict[str, tuple[str, str]] = {
 """Name of a command -> where it is and what its line in the help says; nothing is imported for the help."""
 
 
+GROUPS: dict[str, tuple[str, ...]] = {
+    "At 3 a.m.": ("find", "pause", "status", "card", "hold", "gate", "resume"),
+    "Evidence and decisions": (
+        *("review", "affected", "decide", "recheck", "report", "back-test"),
+        *("load", "sync", "sql", "audit"),
+    ),
+    "People and policy": ("key", "policy", "signoff", "reviewed"),
+    "Set-up and services": (
+        *("demo", "store", "registry", "doctor", "lab", "serve", "mirror", "triggers"),
+        *("engine", "drill"),
+    ),
+}
+"""What the help shows together, in the order in which it is needed."""
+
+
 MEANT: dict[str, str] = {
     "unpause": "resume",
     "unhold": "resume",
@@ -102,8 +117,8 @@ class LazyGroup(click.Group):
     """Imports a command only when it is called, so that a pause starts quickly from a cold shell."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of the table."""
-        return list(VERBS)
+        """Return the names in the order of the groups."""
+        return [name for names in GROUPS.values() for name in names]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return one command; None where there is no such name."""
@@ -127,7 +142,9 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of commands."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+            for title, names in GROUPS.items():
+                with formatter.section(title):
+                    formatter.write_dl([(f"{name:<9}", VERBS[name][1]) for name in names])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

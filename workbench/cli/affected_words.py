@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli.present import ask, closing_line, one_line, store_line, table, when
+from workbench.cli.present import (
+    YES_ALL_THE_SAME,
+    ask,
+    closing_line,
+    one_line,
+    store_line,
+    table,
+    when,
+)
 from workbench.control import open_control
 from workbench.errors import NotFound, Refused, WarehouseError
 from workbench.settings import Settings
@@ -60,6 +68,7 @@ def say_nothing_written(
 
 
 @click.command("withdraw")
+@YES_ALL_THE_SAME
 @click.argument("subject", metavar="RECORD-OR-HOLD")
 @click.option("--reason", "-r", default="", help="Why the word does not stand.")
 @click.option("--as", "role", help="Role you act for.")

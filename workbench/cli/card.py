@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import click
 
-from workbench.cli.present import as_json, head_line, one_line, store_line, when
+from workbench.cli.present import (
+    as_json,
+    head_line,
+    one_line,
+    say_unrecorded,
+    store_document,
+    store_line,
+    when,
+)
 from workbench.control import open_control
 from workbench.control.views import Card, CardEntry
 from workbench.records import CHECKLIST, Automation
@@ -17,7 +25,9 @@ from workbench.settings import Settings
 def command(scope: str, is_json: bool) -> None:
     """Print who can stop SCOPE and how, what then stops, what needs clean-up, and who restarts it."""
     settings = Settings.from_environment()
-    card = open_control(settings).card(scope)
+    control = open_control(settings)
+    say_unrecorded(control.look())
+    card = control.card(scope)
     if is_json:
         click.echo(as_json(_document(card)))
         return
@@ -78,6 +88,7 @@ def _text(entry: CardEntry, *, is_stopped: bool) -> str:
     deputy = f"deputy {entry.deputy}" if entry.deputy else ""
     who = ", ".join(part for part in (a.owner, deputy, entry.contact) if part)
     by = f", by {', '.join(entry.hold_ids)}" if entry.hold_ids else ""
+    by += f", {entry.at_work}" if entry.at_work else ""
     every = a.expected_interval_seconds
     lines = [
         f"{a.automation_id}  ({a.kind}, {a.category}, {a.environment}): {entry.state}{by}",
@@ -100,12 +111,7 @@ def _text(entry: CardEntry, *, is_stopped: bool) -> str:
 def _document(card: Card) -> dict[str, object]:
     return {
         "scope": str(card.scope),
-        "store": {
-            "store_id": card.head.store_id,
-            "environment": card.head.environment,
-            "place": card.head.place,
-            "seq": card.head.seq,
-        },
+        "store": store_document(card.head),
         "notes": list(card.preview.notes),
         "automations": [
             {
@@ -114,6 +120,7 @@ def _document(card: Card) -> dict[str, object]:
                 "category": e.automation.category,
                 "environment": e.automation.environment,
                 "state": e.state,
+                "at_work": e.at_work,
                 "holds": list(e.hold_ids),
                 "owner": e.automation.owner,
                 "deputy": e.deputy,

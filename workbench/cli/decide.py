@@ -11,6 +11,7 @@ from workbench.control.grounds import against_the_report
 from workbench.errors import Refused
 from workbench.records import Decision, VerdictKind
 from workbench.settings import Settings
+from workbench.store.signoffs import needed_count
 
 LOAD_FIRST = "load what happened since (`workbench sync`, `workbench load --complete-until`)"
 """A restart rests on evidence that is newer than its decision."""
@@ -57,14 +58,28 @@ def command(
     how = "accepts" if not made.is_override else f"overrides ({made.verdict})"
     click.echo(f"{made.decision_id} {how} {report_id}: {made.decision}. {one_line(made.reason)}")
     if made.decision in (VerdictKind.RESTART_NARROW, VerdictKind.RESTART_FULL):
-        form = "--full" if made.decision is VerdictKind.RESTART_FULL else "--only SCOPE --runs N"
-        click.echo(f"Next: {LOAD_FIRST}, then")
-        click.echo(f"      `workbench resume {made.hold_id} {form} --decision {made.decision_id}`")
+        for line in _goes_on(made, is_signed=needed_count(control.state(), made) > 0):
+            click.echo(line)
     else:
         against = against_the_report(control.state(), made, wanted=VerdictKind.RESTART_NARROW)
         for line in _stays(made, against):
             click.echo(line)
     closing_line(control)
+
+
+def _goes_on(made: Decision, *, is_signed: bool) -> list[str]:
+    """Return what leads on from a decision that lets something run, the sign-off first where policy asks for one."""
+    form = "--full" if made.decision is VerdictKind.RESTART_FULL else "--only SCOPE --runs N"
+    what = f"{made.hold_id} {form} --decision {made.decision_id}"
+    asked = [
+        f"      `workbench signoff request {what}`,",
+        "      which another person gives (`workbench signoff give S-N`), then",
+    ]
+    return [
+        f"Next: {LOAD_FIRST}, then",
+        *(asked if is_signed else []),
+        f"      `workbench resume {what}`",
+    ]
 
 
 def _stays(made: Decision, against: str) -> list[str]:

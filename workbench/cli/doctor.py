@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,10 +10,20 @@ from pathlib import Path
 
 import click
 
+from workbench.cli.doctor_anchors import behind_words
 from workbench.cli.doctor_clock import clock_words
 from workbench.cli.doctor_engines import engine_words, named_engines
+from workbench.cli.doctor_moved import left_gate_words
 from workbench.cli.doctor_telling import telling_words
-from workbench.cli.present import as_json, demo_words, head_line, printable, table
+from workbench.cli.present import (
+    as_json,
+    demo_words,
+    head_line,
+    printable,
+    say_unrecorded,
+    table,
+)
+from workbench.control import open_control
 from workbench.control.flagging import ENROL_ANOTHER, why_alone, why_unsigned
 from workbench.control.reading import host_views
 from workbench.errors import WorkbenchError
@@ -81,6 +92,9 @@ def command(is_json: bool) -> int:
     """Look at store, gate, registry, engines and warehouse. Exit code 15 where something is wrong."""
     settings = Settings.from_environment()
     found, head = examine(settings)
+    if head is not None:
+        with contextlib.suppress(WorkbenchError):  # what is wrong is said below
+            say_unrecorded(open_control(settings).look())
     if is_json:
         click.echo(as_json([finding.__dict__ for finding in found]))
     else:
@@ -114,6 +128,7 @@ def examine(settings: Settings) -> tuple[list[Finding], HeadNote | None]:
         Finding("clock", *clock_words(settings, store)),
         _anchor_finding(settings, store, result),
         _gate_finding(settings, store),
+        *(Finding(*words) for words in left_gate_words(settings, store)),
         *_host_findings(store),
         _keys_finding(store.state(), settings.clock().now()),
         *_registry_findings(settings, store),
@@ -198,9 +213,7 @@ def _anchor_finding(settings: Settings, store: Store, result: AuditResult) -> Fi
         mend = "any command that records something makes one, where the folder can be written"
         return Finding("anchors", True, said, mend)
     if vouched.size < result.event_count:
-        behind = f"unanchored since event {vouched.size}"
-        mend = "make the folders writable, and see what was recorded since: `workbench audit show`"
-        return Finding("anchors", False, f"{where}: {behind}", mend)
+        return Finding("anchors", *behind_words(settings, store, result=result))
     device = None if settings.store_url else settings.store.stat().st_dev
     if all(folder.stat().st_dev == device for folder in folders):
         mend = "let WORKBENCH_ANCHORS name a folder on another disk or host as well"
@@ -237,7 +250,7 @@ def _host_findings(store: Store) -> list[Finding]:
     for view in host_views(hosts, state.seq):
         host, skew = view.host, view.host.skew_seconds
         about = f"host {view.label}"
-        mend = f"start `workbench mirror --watch` there, or `workbench mirror forget {view.label}`"
+        mend = f"start `workbench mirror --watch` there, or `workbench mirror forget {view.label} --reason TEXT`"
         if abs(skew) > MOST_SKEW_SECONDS:
             side = "ahead of" if skew > 0 else "behind"
             said = f"its clock is {abs(skew):.0f} s {side} the store's"

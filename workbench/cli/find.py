@@ -7,6 +7,7 @@ import click
 from workbench.cli.present import as_json, head_line, store_line, table
 from workbench.control import open_control
 from workbench.errors import NotFound
+from workbench.scope import unanswered
 from workbench.settings import Settings
 
 SHOWN_IDS = 4
@@ -36,6 +37,11 @@ def command(words: tuple[str, ...], is_json: bool) -> None:
     click.echo(store_line(head, settings))
     rows_text = [(p.scope, p.count, _named(p.automation_ids), p.why) for p in found]
     click.echo(table(["scope", "automations", "which", "why"], rows_text))
+    unknown, left_out = unanswered(text, found)
+    if unknown:
+        click.echo(f"Nothing registered matches {', '.join(unknown)}: look at what is covered.")
+    if left_out:
+        click.echo(f"The first leaves out {', '.join(left_out)}, which others match.")
     click.echo(f"\nPause the first: workbench pause '{found[0].scope}' --reason TEXT")
     head_line(head)
 

@@ -11,7 +11,9 @@ from workbench.cli.present import (
     as_json,
     closing_line,
     head_line,
+    moved_line,
     one_line,
+    say_unrecorded,
     scope_words,
     short_reason,
     store_line,
@@ -47,6 +49,12 @@ def command() -> None:
     """List, release and take over holds."""
 
 
+_HEADERS = (
+    *("hold", "state", "scope", "mode", "automations", "placed", "by"),
+    *("narrow restart", "reason"),
+)
+
+
 @command.command("list")
 @click.option("--all", "is_all", is_flag=True, help="Show released holds too.")
 @click.option("--json", "is_json", is_flag=True, help="Machine-readable output.")
@@ -54,8 +62,10 @@ def list_holds(is_all: bool, is_json: bool) -> None:
     """List the standing holds, newest first, with their narrow restarts."""
     settings = Settings.from_environment()
     control = open_control(settings)
+    say_unrecorded(control.look())
     views = control.holds(include_released=is_all)
     if is_json:
+        say_unrecorded(moved_line(control.head_note()))
         click.echo(as_json([_document(view) for view in views]))
         return
     click.echo(store_line(control.head_note(), settings))
@@ -73,18 +83,7 @@ def list_holds(is_all: bool, is_json: bool) -> None:
         )
         for v in views
     ]
-    headers = [
-        "hold",
-        "state",
-        "scope",
-        "mode",
-        "automations",
-        "placed",
-        "by",
-        "narrow restart",
-        "reason",
-    ]
-    click.echo(table(headers, rows) if rows else "No hold stands.")
+    click.echo(table(_HEADERS, rows) if rows else "No hold stands.")
     head_line(control.head_note())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 import click
@@ -30,6 +29,8 @@ from workbench.control.flagging import ENROL_ANOTHER, why_alone
 from workbench.errors import UsageFault, WorkbenchError
 from workbench.records import EnrolledKey
 from workbench.settings import KEY_FILE, Settings
+from workbench.store.countersigning import KEY, is_for_another
+from workbench.store.state import State
 
 
 @click.group()
@@ -47,8 +48,16 @@ def new() -> None:
     key = make_key(path)
     click.echo(f"Made key {key.key_id} in {one_line(str(path))} (mode 0600). Its public half:")
     click.echo(key.public_hex)
-    enrol_it = f"`workbench key enrol {key.public_hex} --person NAME --role ROLE`"
-    if holders := _holders(settings):
+    words = f"{key.public_hex} --person NAME --role ROLE"
+    enrol_it = f"`workbench key enrol {words}`"
+    holders, needs_two = _holders(settings)
+    if needs_two:
+        click.echo(
+            f"Next: send this to two persons who have a key here ({holders}): one types "
+            f"`workbench key request {words}`, then another {enrol_it}"
+        )
+        return
+    if holders:
         click.echo(
             f"Next: send this to a person who has a key here ({holders}), to type it: {enrol_it}"
         )
@@ -59,15 +68,17 @@ def new() -> None:
     )
 
 
-def _holders(settings: Settings) -> str:
-    """Return who has a key that counts, of the store that is set up here; an empty text where nobody has."""
+def _holders(settings: Settings) -> tuple[str, bool]:
+    """Return who has a key that counts, of the store that is set up here, and whether a further one needs two."""
     try:
         control = open_control(settings)
         state, now = control.state(), control.clock.now()
     except WorkbenchError:  # a key is made before there is a store, and on machines that reach none
-        return ""
+        return "", False
     now = max(now, state.newest_at or now)
-    return one_line(", ".join(sorted({k.person for k in state.keys.values() if k.is_live(now)})))
+    live = [k for k in state.keys.values() if k.is_live(now)]
+    needs_two = any(is_for_another(state, k, person="", role="") for k in live)
+    return one_line(", ".join(sorted({k.person for k in live}))), needs_two
 
 
 @command.command("enrol")
@@ -82,6 +93,7 @@ def enrol(public_hex: str, person: str, role: str, until: str | None, yes: bool)
     settings = Settings.from_environment()
     control = open_control(settings)
     click.echo(store_line(control.head_note(), settings))
+    _warn_of_stranger(control.state(), person, role)
     if not yes:
         ask(f"Let this key count as {person}, {role}?")
     key = enrol_key(control, wanted)
@@ -90,7 +102,7 @@ def enrol(public_hex: str, person: str, role: str, until: str | None, yes: bool)
         f"Key {key.key_id} counts as {key.person}, {key.role}, from event {key.enrolled_seq}{until_words}."
     )
     if key.enrolled_by != key.key_id:
-        click.echo(f"Enrolled by {_by(control.state().keys, key)}.")
+        click.echo(f"Enrolled by {_by(control.state(), key)}.")
     if key.enrolled_by == key.key_id:
         click.echo(
             "It is the store's first key, enrolled on nobody's word: tell the others its id."
@@ -111,10 +123,26 @@ def request(public_hex: str, person: str, role: str, until: str | None) -> None:
     settings = Settings.from_environment()
     control = open_control(settings)
     click.echo(store_line(control.head_note(), settings))
+    _warn_of_stranger(control.state(), person, role)
     made = request_enrolment(control, wanted)
     click.echo(f"{made.about}; it can be done until {when(made.expires_at)}.")
     click.echo(f"Next, by another person: {wish_of(wanted).do}")
     head_line(control.head_note())
+
+
+def _warn_of_stranger(state: State, person: str, role: str) -> None:
+    """Say before a key is enrolled that its person is no member of the role: it would count and may do nothing."""
+    owner = state.owners.get(role)
+    if owner is None or person in owner.members:
+        return
+    members = ", ".join(owner.members) or "nobody"
+    click.echo(
+        one_line(
+            f"WARNING: the registry names {members} as {role}, and not {person}: this key would sign nothing off, "
+            f"but count as another person's, so that further keys need two. `workbench registry apply FILE` with "
+            f"{person} among the members first."
+        )
+    )
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -133,13 +161,16 @@ def _state(key: EnrolledKey, now: datetime) -> str:
     return f"{'counts until' if key.is_live(now) else 'expired'} {when(key.expires_at)}"
 
 
-def _by(keys: Mapping[str, EnrolledKey], key: EnrolledKey) -> str:
-    """Say who enrolled a key, and for whom where that is somebody else."""
+def _by(state: State, key: EnrolledKey) -> str:
+    """Say who enrolled a key, for whom where that is somebody else, and who had asked for it."""
+    keys = state.keys
     if key.enrolled_by == key.key_id:
         return "itself (first key)"
     who = keys[key.enrolled_by]
     is_own = (who.person, who.role) == (key.person, key.role)
-    return who.person if is_own else f"{who.person} for {key.person}"
+    used = (r for r in state.requests.values() if (r.action, r.used_seq) == (KEY, key.enrolled_seq))
+    asked = "".join(f", {keys[r.requester_key].person} had asked" for r in used)
+    return who.person if is_own else f"{who.person} for {key.person}{asked}"
 
 
 @command.command("list")
@@ -161,7 +192,7 @@ def list_keys(is_json: bool) -> None:
             k.person,
             k.role,
             when(k.enrolled_at),
-            _by(known, k),
+            _by(state, k),
             _state(k, now),
         )
         for k in keys

@@ -10,10 +10,10 @@ import threading
 
 import click
 
-from workbench.cli.present import head_line, one_line, store_line
+from workbench.cli.present import YES_ALL_THE_SAME, head_line, one_line, store_line
 from workbench.cli.supervised import Supervisor
 from workbench.cli.unit_file import MIRROR, unit_text
-from workbench.control import open_control
+from workbench.control import Control, open_control
 from workbench.control.forgetting import forget_host
 from workbench.errors import UsageFault
 from workbench.settings import Settings, notify_socket
@@ -49,6 +49,7 @@ def command(ctx: click.Context, *, is_watching: bool, is_once: bool, unit: str |
         return 0
     store = store_of(settings, settings.clock())
     mirror = Mirror(store)
+    mirror.look = Control(store, settings.clock()).look
     if is_once:
         store.backend.require()
         _say(f"gates in {store.gate_folder} have event {mirror.once()}")
@@ -78,6 +79,7 @@ def _watch(mirror: Mirror, supervisor: Supervisor) -> None:
 
 
 @command.command("forget")
+@YES_ALL_THE_SAME
 @click.argument("host")
 @click.option("--reason", "-r", default="", help="Why; always needed.")
 @click.option("--as", "role", help="Role you act for.")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -21,7 +24,7 @@ from workbench.control import Control, open_control
 from workbench.control.approving import apply_policy, request_policy
 from workbench.control.pending import setting_in_words
 from workbench.errors import Refused
-from workbench.policy import MEANING, Policy, read_policy, weaker_fields
+from workbench.policy import MEANING, Policy, environments_in, read_policy, weaker_fields
 from workbench.settings import Settings
 from workbench.store.signoffs import policy_of
 
@@ -33,12 +36,13 @@ def command() -> None:
 
 @command.command("check")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--environment", "-e", required=True, help="Table of the file to check.")
-def check(file: Path, environment: str) -> None:
+@click.option("--environment", "-e", help="Table of the file to check; default: each one.")
+def check(file: Path, environment: str | None) -> None:
     """Check a policy file without a store."""
-    found = read_policy(file, environment)
-    click.echo(f"{one_line(str(file))}: valid for {environment}.")
-    click.echo(_words(found))
+    for name in [environment] if environment is not None else environments_in(file):
+        found = read_policy(file, name)
+        click.echo(f"{one_line(str(file))}: valid for {name}.")
+        click.echo(_words(found))
 
 
 @command.command("apply")
@@ -57,7 +61,8 @@ def apply(file: Path, yes: bool) -> None:
     _show_weaker(control, policy)
     if not yes:
         ask("Let this be the policy?")
-    apply_policy(control, policy)
+    with _file_named(file):
+        apply_policy(control, policy)
     click.echo(f"The policy of {head.environment} is in force.")
     closing_line(control)
 
@@ -72,10 +77,22 @@ def request(file: Path) -> None:
     policy = read_policy(file, head.environment)
     click.echo(store_line(head, settings))
     _show_weaker(control, policy)
-    made = request_policy(control, policy)
+    with _file_named(file):
+        made = request_policy(control, policy)
     click.echo(f"{made.about}; it can be done until {when(made.expires_at)}.")
-    click.echo("Next, by another person: `workbench policy apply FILE`, with the same content")
+    again = f"`workbench policy apply {quote(str(file))}`"
+    click.echo(f"Next, by another person: {one_line(again)}, with the same content")
     head_line(control.head_note())
+
+
+@contextlib.contextmanager
+def _file_named(file: Path) -> Iterator[None]:
+    """Let a refusal repeat the file in the command that it tells to type."""
+    try:
+        yield
+    except Refused as exc:
+        then = exc.then.replace("FILE`", f"{quote(str(file))}`")
+        raise Refused(exc.message, next_step=then) from exc
 
 
 def _show_weaker(control: Control, policy: Policy) -> None:

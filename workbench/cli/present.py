@@ -144,7 +144,28 @@ def _plain(value: Any) -> Any:
 def store_line(head: HeadNote, settings: Settings) -> str:
     """Return the line that says which store is meant, and DEMO with the recorded time on a recorded clock."""
     where = f"store {head.store_id}  |  environment {head.environment}  |  {head.place}"
-    return one_line(f"{demo_words(settings)}{where}  |  event {head.seq}")
+    said = one_line(f"{demo_words(settings)}{where}  |  event {head.seq}")
+    return f"{said}\n{moved_line(head)}" if head.moved_to else said
+
+
+def moved_line(head: HeadNote) -> str:
+    """Say of a place that the store left that what it shows is old; an empty text where it did not."""
+    if not head.moved_to:
+        return ""
+    then = "what this place shows is how it stood then; let WORKBENCH_STORE name the new one"
+    return one_line(f"MOVED to {head.moved_to}: {then}")
+
+
+def store_document(head: HeadNote) -> dict[str, Any]:
+    """Return which store is meant as plain values, with where it went if it did."""
+    moved = {"moved_to": head.moved_to} if head.moved_to else {}
+    return {
+        "store_id": head.store_id,
+        "environment": head.environment,
+        "place": head.place,
+        "seq": head.seq,
+        **moved,
+    }
 
 
 def demo_words(settings: Settings) -> str:
@@ -194,6 +215,12 @@ def host_documents(hosts: Sequence[HostView]) -> list[dict[str, Any]]:
 def head_line(head: HeadNote) -> None:
     """Print the head note: each copy of it outside the store is evidence."""
     click.echo(click.style(one_line(head.text), dim=True))
+
+
+def say_unrecorded(why: str) -> None:
+    """Say beside the print-out why what gates have seen is not in the log; nothing where it is."""
+    if why:
+        click.echo(f"workbench: {one_line(why)}", err=True)
 
 
 def undelivered(control: Control) -> str:

@@ -98,8 +98,8 @@ def command(hold_id: str, **options: object) -> int:
             f"{'runs' if probation.effects == 'read' else 'times'}{_places(probation)}; "
             f"{hold_id} stays and stops them then."
         )
-        if deaf := control.left_out(probation):
-            click.echo(f"Still held, for they do not ask the gate: {', '.join(deaf)}.")
+        for line in _beside(control, probation):
+            click.echo(line)
     else:
         hold = control.resume_full(request, command_id=command_id)
         click.echo(
@@ -107,6 +107,18 @@ def command(hold_id: str, **options: object) -> int:
             "other holds on the same automations stay."
         )
     return _close(control, request, before)
+
+
+def _beside(control: Control, made: Probation) -> list[str]:
+    """Say which narrow restarts of the hold ended for this one, and what it names and does not let through."""
+    deaf = control.left_out(made)
+    left = [f"Still held, for they do not ask the gate: {', '.join(deaf)}."] if deaf else []
+    why = f"superseded by {made.probation_id}"
+    return [
+        f"{earlier.probation_id} is over: {made.probation_id} takes its place, and the runs that it had left are void."
+        for earlier in control.state().probations.values()
+        if earlier.ended_why == why
+    ] + left
 
 
 def _places(probation: Probation) -> str:

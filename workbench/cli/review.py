@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from workbench.cli.present import head_line, short_reason, store_line, when
+from workbench.cli.present import head_line, say_unrecorded, short_reason, store_line, when
 from workbench.cli.report import show_made
 from workbench.control import open_control
 from workbench.settings import Settings
@@ -45,6 +45,7 @@ def command(
 
     wish = ReviewWish(hold_id, only=only or "", since=since or "", onset=onset or "")
     name = "post-incident-review" if post_incident else "restart-decision"
+    say_unrecorded(control.look())
     state = control.state()
     given = parameters_for_hold(state, wish, as_of=control.clock.now())
     hold = state.holds[hold_id]

@@ -12,6 +12,7 @@ import click
 from workbench.cli.present import one_line, store_line
 from workbench.cli.supervised import Supervisor
 from workbench.cli.unit_file import SERVE, unit_text
+from workbench.control import open_control
 from workbench.delivery.fleet import Fleet
 from workbench.delivery.serving import serve
 from workbench.engines.addresses import read_addresses
@@ -80,8 +81,9 @@ def command(once: bool, period: float, triggers_period: float, unit: str | None)
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
+    tell, look = Supervisor(notify_socket()).tell, open_control(settings, clock).look
     with _looking(settings, over, period_seconds=triggers_period), fleet:
-        serve(fleet, over, say=_say, period_seconds=period, tell=Supervisor(notify_socket()).tell)
+        serve(fleet, over, say=_say, period_seconds=period, tell=tell, look=look)
     return 0
 
 

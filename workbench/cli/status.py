@@ -12,8 +12,10 @@ from workbench.cli.present import (
     host_documents,
     hosts_table,
     one_line,
+    say_unrecorded,
     scope_words,
     short_reason,
+    store_document,
     store_line,
     table,
     when,
@@ -67,7 +69,9 @@ def command(scope: str, is_json: bool) -> None:
 def _status(settings: Settings) -> Status:
     """Return what the store says; where it cannot be used the refusal tells what the spools hold meanwhile."""
     try:
-        return open_control(settings).status()
+        control = open_control(settings)
+        say_unrecorded(control.look())
+        return control.status()
     except StorageUnavailable as exc:
         waiting = waiting_words((settings.gate, *settings.spool_folders))
         if not waiting:
@@ -133,12 +137,7 @@ def _flags(found: Status) -> tuple[str, ...]:
 def _document(found: Status, rows: list[Any]) -> dict[str, Any]:
     head = found.head
     return {
-        "store": {
-            "store_id": head.store_id,
-            "environment": head.environment,
-            "place": head.place,
-            "seq": head.seq,
-        },
+        "store": store_document(head),
         "automations": [
             {
                 "automation_id": r.automation.automation_id,

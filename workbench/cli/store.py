@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from workbench.cli.present import head_line, not_delivered, one_line, store_line
+from workbench.cli.present import YES_ALL_THE_SAME, head_line, not_delivered, one_line, store_line
 from workbench.control import Control, open_control
 from workbench.control.actor import actor_text
+from workbench.control.ending import record_endings
 from workbench.control.enrolling_keys import Enrolment, enrol_key
 from workbench.control.flagging import ENROL_ANOTHER, why_alone, why_unsigned
 from workbench.errors import UsageFault
 from workbench.policy import PRODUCTION
 from workbench.scope import SLUG
-from workbench.settings import KEY_FILE, Settings, folder_named, store_url
-from workbench.store import init_store, open_store, restore_store
+from workbench.settings import KEY_FILE, Settings
+from workbench.store import init_store, restore_store
 from workbench.store.copies import read_lines
 from workbench.store.migrations import SCHEMA_VERSION
-from workbench.store.moving import move_store
+from workbench.store.moving import Moved, move_store
 from workbench.store.store import backend_of
 
 COPIES = "copies"
@@ -127,6 +127,7 @@ def restore(copy: Path) -> None:
 
 
 @command.command("migrate")
+@YES_ALL_THE_SAME
 @click.option("--to", "target", help="Folder or postgresql:// address to move the store to.")
 def migrate(target: str | None) -> None:
     """Bring an older store up to date where it is, or move the whole log to another place.
@@ -137,16 +138,35 @@ def migrate(target: str | None) -> None:
     if target is None:
         _upgrade(settings)
         return
-    url = store_url(target)
-    folder = settings.store if url else folder_named(target, "--to")
+    new = Settings.at(target)
     clock = settings.clock()
-    store = open_store(settings, clock)
-    moved = move_store(store, replace(settings, store=folder, store_url=url), clock=clock)
+    control = open_control(settings)
+    record_endings(control)
+    moved = move_store(control.store, new, clock=clock)
     how = "had been moved there before" if moved.is_repeat else "is there now, byte for byte"
     click.echo(f"{store_line(moved.head, settings)}")
     click.echo(f"The log of {moved.event_count} events {how}, and verifies.")
     click.echo(f"Next: let WORKBENCH_STORE name {one_line(moved.head.place)} for everybody.")
+    for line in _gate_lines(moved, new):
+        click.echo(one_line(line))
     head_line(moved.head)
+
+
+def _gate_lines(moved: Moved, new: Settings) -> list[str]:
+    """Say what becomes of the folders that gates read, and of mirrors."""
+    mirrors = (
+        "Mirrors: on each host start `workbench mirror --watch` again with the new WORKBENCH_STORE; one of the old "
+        "place ends, and its gates answer UNKNOWN or PAUSED until then."
+    )
+    if moved.closed_gate is None:
+        return [f"WORKBENCH_GATE stays {new.gate}: automations go on asking there.", mirrors]
+    told = f"answers UNKNOWN, or PAUSED where a hold stands: the new place tells {new.gate}"
+    lines = [
+        f"Gates: {moved.closed_gate} {told}.",
+        f"Let each automation have WORKBENCH_GATE={new.gate}; `workbench doctor` says who still asks the old one.",
+        mirrors,
+    ]
+    return [not_delivered(moved.gate_fault), *lines] if moved.gate_fault else lines
 
 
 def _upgrade(settings: Settings) -> None:

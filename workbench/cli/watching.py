@@ -51,6 +51,8 @@ class Watch:
         )  # loads the warehouse: what fails here is survived as well
         from workbench.noticing import look_once
 
+        if why := control.look():
+            self.complain(one_line(why))
         noticed = look_once(control, self.settings)
         for line in news(control.state(), noticed):
             self.say(line)

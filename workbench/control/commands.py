@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Set
 
+from workbench.clock import FixedClock
 from workbench.control import reading
 from workbench.control.commanding import Commander
 from workbench.control.deciding import DecideRequest, ReportEntry, decide_decision, decide_report
@@ -15,6 +16,7 @@ from workbench.control.observing import Lookout, head_after, lookout_after, obse
 from workbench.control.placing import PauseRequest, covered_by, decide_pause, standing_hold
 from workbench.control.resuming import ResumeRequest, decide_resume
 from workbench.control.sharing import TicketOffice
+from workbench.control.sighting import record_sightings
 from workbench.control.signing import (
     Who,
 )
@@ -143,6 +145,22 @@ class Control(Commander):
         self._record_observation(hold, targets)
         return self.targets(hold_id) if any(t.unrecorded for t in targets) else targets
 
+    def look(self) -> str:
+        """Record what gates say of the standing holds and the log does not yet; returns why not, or nothing.
+
+        A process asks when it asks: often after the pause has ended, when nobody watches any more. On a
+        recorded clock nothing is recorded, for gates go by the machine's own.
+        """
+        if isinstance(self.clock, FixedClock):
+            return ""
+        return record_sightings(
+            self.store,
+            self.fleet,
+            clock=self.clock,
+            command_id=self.new_id(None),
+            anchor=self.anchor,
+        )
+
     def resume_narrow(self, request: ResumeRequest, *, command_id: str | None = None) -> Probation:
         """Let part of a hold through for a number of runs; the hold stays.
 
@@ -238,9 +256,16 @@ class Control(Commander):
 
     def _refuse_catch_up(self, request: ResumeRequest) -> None:
         """Refuse a choice that an engine says it cannot carry out, before anything is recorded."""
-        if request.catch_up and (
-            why := self.fleet.catch_up_faults(self._named(request), request.catch_up)
-        ):
+        if not request.catch_up:
+            return
+        named, known = self._named(request), self.store.state().automations
+        if named and not any(i in known and known[i].engine for i in named):
+            raise Refused(
+                f"No engine runs {', '.join(named)}: who only asks the gate starts by itself, and nothing there skips "
+                "or makes up starts.",
+                next_step="leave `--catch-up` out",
+            )
+        if why := self.fleet.catch_up_faults(named, request.catch_up):
             raise Refused(
                 f"This cannot be had where it runs: {'; '.join(why)}.",
                 next_step="choose another `--catch-up`, or leave it out for the engine's own way",
@@ -289,8 +314,8 @@ class Control(Commander):
                 now=self.clock.now(),
             )
             if found is not None:
-                command, change = found
-                self.store.transact(command, lambda _: change, after_commit=self.anchor)
+                command, decided = found
+                self.store.transact(command, decided, after_commit=self.anchor)
 
     def _preview_of(self, state: State, hold: Hold) -> Preview:
         return self._preview(state, Scope.parse(hold.scope), hold.mode, except_hold=hold.hold_id)

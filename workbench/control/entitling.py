@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from workbench.control.signing import Who, key_of
 from workbench.errors import Refused
 from workbench.records import EnrolledKey
@@ -16,11 +18,22 @@ def require_role(state: State, who: Who, *, roles: tuple[str, ...], doing: str) 
         check_role(state, key, roles=roles, doing=doing)
 
 
-def check_role(state: State, key: EnrolledKey, *, roles: tuple[str, ...], doing: str) -> None:
-    """Refuse a key whose person is no member of its role in the registry, or whose role policy does not name."""
+def check_role(
+    state: State,
+    key: EnrolledKey,
+    *,
+    roles: tuple[str, ...],
+    doing: str,
+    barred: Collection[str] = (),
+) -> None:
+    """Refuse a key whose person is no member of its role in the registry, or whose role policy does not name.
+
+    Who may is named as the one to ask, but for those whom another rule bars from it.
+    """
     if holds_role(state, key, roles=roles):
         return
-    others = sorted({k.person for k in state.keys.values() if holds_role(state, k, roles=roles)})
+    entitled = {k.person for k in state.keys.values() if holds_role(state, k, roles=roles)}
+    others = sorted(entitled - set(barred))
     is_member = holds_role(state, key, roles=())
     raise Refused(
         f"{key.person} as {key.role} may not {doing}; the policy of {state.environment} lets "

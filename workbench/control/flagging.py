@@ -36,12 +36,12 @@ def pressing_flags(state: State, holds: tuple[HoldView, ...]) -> tuple[str, ...]
         if view.state is HoldState.LAPSED
     ]
     found += [
-        f"{p.probation_id} restarted {p.scope} by break-glass: {p.break_glass_reason}"
+        f"{p.probation_id} restarted {p.scope} by break-glass: {p.break_glass_reason}{_to_review(p.probation_id)}"
         for p in state.probations.values()
         if p.break_glass_reason and not state.is_reviewed(p.probation_id)
     ]
     found += [
-        f"{h.hold_id} was released by break-glass"
+        f"{h.hold_id} was released by break-glass: {state.break_glass_releases[h.hold_id]}{_to_review(h.hold_id)}"
         for h in state.holds.values()
         if h.hold_id in state.break_glass_releases and not state.is_reviewed(h.hold_id)
     ]
@@ -51,6 +51,10 @@ def pressing_flags(state: State, holds: tuple[HoldView, ...]) -> tuple[str, ...]
         if d.is_override
     ]
     return tuple(found)
+
+
+def _to_review(target: str) -> str:
+    return f"; flagged until two others type `workbench reviewed {target} --reason TEXT`"
 
 
 def _not_obeyed(state: State) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -83,18 +83,28 @@ def head_after(store: Store, done: Committed) -> HeadNote:
 
 def observation_command(
     state: State, targets: Iterable[Target], *, hold: Hold, command_id: str, now: datetime
-) -> tuple[Command, Change] | None:
-    """Return the command that records what is new in the targets, or None where nothing is."""
-    new = observation(tuple(targets), state.observed, hold_id=hold.hold_id)
+) -> tuple[Command, Callable[[State], Change]] | None:
+    """Return the command that records what is new in the targets with what it decides, or None where nothing is.
+
+    What somebody else recorded in between is not recorded again.
+    """
+    seen = tuple(targets)
+    new = observation(seen, state.observed, hold_id=hold.hold_id)
     if not new:
         return None
     content = {"name": "observe", "hold_id": hold.hold_id, "targets": new}
-    draft = Draft(
-        now,
-        "system",
-        "hold.observe",
-        hold.hold_id,
-        correlation_id=hold.hold_id,
-        payload={"targets": new},
-    )
-    return Command(command_id, content), Change([draft])
+
+    def decided(state: State) -> Change:
+        return Change(observation_drafts(state, seen, hold_id=hold.hold_id, now=now))
+
+    return Command(command_id, content), decided
+
+
+def observation_drafts(
+    state: State, targets: Iterable[Target], *, hold_id: str, now: datetime
+) -> list[Draft]:
+    """Return the event of what a state does not have of the targets yet; none where it has all."""
+    new = observation(tuple(targets), state.observed, hold_id=hold_id)
+    said = {"targets": new}
+    draft = Draft(now, "system", "hold.observe", hold_id, correlation_id=hold_id, payload=said)
+    return [draft] if new else []

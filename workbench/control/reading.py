@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from workbench.control.at_work import at_work_words
+from workbench.control.at_work import Told, at_work_words
 from workbench.control.cut_off import cut_off_flags
 from workbench.control.drill_words import drill_words
 from workbench.control.first_run import way_to_ready
@@ -31,6 +31,8 @@ from workbench.store.state import State
 from workbench.store.store import Store
 from workbench.tickets import TicketFault
 
+_NO_BOOK = "its tickets are not in this gate folder and cannot be read; the log tells no end; nothing is let through"
+
 
 def probation_views(state: State, counter: Counter, *, now: datetime) -> tuple[ProbationView, ...]:
     """Return every narrow restart with the runs it has let through and why it is over, if it is."""
@@ -43,7 +45,7 @@ def probation_views(state: State, counter: Counter, *, now: datetime) -> tuple[P
             if why and probation.until is not None and probation.ended_seq is None:
                 counter.close(probation, why, now=now)
         except TicketFault as exc:
-            why = str(exc)
+            why = str(exc) if counter.book(probation).path.exists() else _NO_BOOK
         taken = sum(use.taken_count for use in uses)
         if probation.ended_seq is not None:
             why = _both_ends(probation, taken)
@@ -107,7 +109,8 @@ def status(store: Store, now: datetime) -> Status:
         if p.is_live
         for automation_id in state.let_through[p.probation.probation_id]
     }
-    rows, said = [], _presences(store, state)
+    hosts = store.hosts(state)
+    rows, told = [], _told(store, state, hosts)
     for automation_id, automation in sorted(state.automations.items()):
         on_it = state.holds_on(automation_id)
         covering = [h.hold_id for h in on_it]
@@ -121,14 +124,25 @@ def status(store: Store, now: datetime) -> Status:
             for hold in on_it
             if (hold.hold_id, automation_id) not in live
         }
-        at_work = at_work_words(said.get(automation_id, ()), stopping) if word == "paused" else ""
+        at_work = ""
+        if word == "paused" and automation.asks_gate:
+            seen = _is_confirmed(state, stopping, automation_id)
+            at_work = at_work_words(told.get(automation_id, ()), stopping, is_confirmed=seen)
         rows.append(AutomationStatus(automation, word, tuple(covering), first_run, at_work))
     fault = store.publication_fault(state)
-    hosts = host_views(store.hosts(state), state.seq)
-    silent = (view.sentence for view in hosts if view.host.is_silent)
-    flagged = (*flags(state, holds, now=now), *cut_off_flags(said), *silent)
+    views = host_views(hosts, state.seq)
+    silent = (view.sentence for view in views if view.host.is_silent)
+    flagged = (*flags(state, holds, now=now), *cut_off_flags(_said(told)), *silent)
     pressing, head = pressing_flags(state, holds), store.head_of(state)
-    return Status(head, now, tuple(rows), holds, flagged, fault, hosts, pressing)
+    return Status(head, now, tuple(rows), holds, flagged, fault, views, pressing)
+
+
+def _is_confirmed(state: State, stopping: Iterable[str], automation_id: str) -> bool:
+    """Tell whether the log says of one of the holds that it was seen; of first-run holds alone nobody asks that."""
+    ids = list(stopping)
+    seen = (state.observed.get((hold_id, automation_id), {}) for hold_id in ids)
+    is_guard_alone = all(state.holds[hold_id].is_first_run for hold_id in ids)
+    return is_guard_alone or any(one.get("confirmed_at") for one in seen)
 
 
 def _stops_from(state: State, hold: Hold, automation_id: str) -> int:
@@ -169,7 +183,7 @@ def _word_of_engine(state: State, automation: Automation, covering: list[str]) -
 def card(store: Store, preview: Preview, *, now: datetime) -> Card:
     """Return the page about stopping and restarting what a preview covers."""
     state = store.state()
-    presences = _presences(store, state)
+    presences = _said(_told(store, state, store.hosts(state)))
     found = status(store, now)
     rows = {row.automation.automation_id: row for row in found.automations}
     guards = {i: view for view in found.holds if view.hold.is_first_run for i in view.automations}
@@ -183,6 +197,7 @@ def card(store: Store, preview: Preview, *, now: datetime) -> Card:
                 deputy=_deputy(state, automation),
                 contact=_contact(state, automation),
                 state=row.state,
+                at_work=row.at_work,
                 hold_ids=row.hold_ids,
                 last_asked_at=max((p.asked_at for p in said), default=None),
                 in_flight_count=sum(p.in_flight_count for p in said if p.is_alive),
@@ -195,13 +210,17 @@ def card(store: Store, preview: Preview, *, now: datetime) -> Card:
     return Card(preview.scope, tuple(entries), preview, store.head_of(state))
 
 
-def _presences(store: Store, state: State) -> dict[str, list[Presence]]:
-    """Return what processes said here, and what other hosts reported of theirs."""
-    found = {i: list(said) for i, said in read_presences(store.gate_folder).items()}
-    for host in store.hosts(state).elsewhere(store.gates.identity(state)[1]):
+def _told(store: Store, state: State, hosts: Hosts) -> dict[str, list[Told]]:
+    """Return what processes said here, and what other hosts reported of theirs, with the host's name."""
+    found = {i: [("", p) for p in said] for i, said in read_presences(store.gate_folder).items()}
+    for host in hosts.elsewhere(store.gates.identity(state)[1]):
         for automation_id, said in host.said.items():
-            found.setdefault(automation_id, []).extend(said)
+            found.setdefault(automation_id, []).extend((hosts.label(host), p) for p in said)
     return found
+
+
+def _said(told: Mapping[str, Sequence[Told]]) -> dict[str, list[Presence]]:
+    return {automation_id: [p for _, p in found] for automation_id, found in told.items()}
 
 
 def _waiver(state: State, automation_id: str) -> str:

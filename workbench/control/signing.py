@@ -166,6 +166,10 @@ def _way_out(seal: Seal, fault: str) -> str:
     return "give the command again, on this store, with a clock that is right"
 
 
+SECOND_FIRST = "; where two persons have keys, one of them types the same with `key request` first"
+"""What an enrolment asks besides once there are two."""
+
+
 def key_of(who: Who, purpose: str) -> EnrolledKey:
     """Return the key that signed, where only an enrolled one will do; raises Refused saying how to get one."""
     if who.key is None:
@@ -173,8 +177,8 @@ def key_of(who: Who, purpose: str) -> EnrolledKey:
         has_key = "is not enrolled" in who.text
         raise Refused(
             f"{purpose} must be signed by an enrolled key; this is from {who.text}.",
-            next_step=f"have yours enrolled, by somebody who has one or as the store's first: {enrol}"
+            next_step=f"have yours enrolled, by somebody who has one or as the store's first: {enrol}{SECOND_FIRST}"
             if has_key
-            else f"`workbench key new`, then have it enrolled: {enrol}",
+            else f"`workbench key new`, then have it enrolled: {enrol}{SECOND_FIRST}",
         )
     return who.key

@@ -167,8 +167,10 @@ def decide_signoff_give(state: State, signoff_id: str, *, who: Who, now: datetim
         )
     standing_hold(state, signoff.hold_id)
     key = key_of(who, "A sign-off")
-    check_role(state, key, roles=policy_of(state).may_sign, doing="sign off")
-    barred = state.keys[signoff.requester_key].person
+    asker = state.keys[signoff.requester_key]
+    never = barred_persons(state, signoff, resumer=asker)
+    check_role(state, key, roles=policy_of(state).may_sign, doing="sign off", barred=never)
+    barred = asker.person
     if key.person == barred:
         raise Refused(
             f"{signoff_id} was asked for by {barred}; another person signs off, with no exception.",

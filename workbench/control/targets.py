@@ -56,6 +56,7 @@ class Observer:
     Attributes:
         delivered: hold id -> when its publication to the gate was complete.
         folder_id: id of this host's gate folder, which is looked at rather than believed.
+        here: what processes said there, where that was read before.
     """
 
     state: State
@@ -63,13 +64,14 @@ class Observer:
     delivered: Mapping[str, datetime]
     hosts: Hosts = NO_HOSTS
     folder_id: str = ""
+    here: Mapping[str, Sequence[Presence]] | None = None
 
     def targets(self, hold: Hold) -> tuple[Target, ...]:
         """Return one target per automation that the hold covers, those not yet there first.
 
         What was recorded of an earlier look stays; only what is missing is looked at again.
         """
-        here = read_presences(self.gate_folder)
+        here = read_presences(self.gate_folder) if self.here is None else self.here
         found = [
             self._target(hold, automation_id, self._sights(hold, automation_id, here))
             for automation_id in sorted(self.state.covered[hold.hold_id])
@@ -85,7 +87,8 @@ class Observer:
         found = []
         if here or not others:  # where nobody ever asked, commands are given and nothing runs
             told_at = _known(known, "delivered_at") or self.delivered.get(hold.hold_id)
-            found.append(Sight("", told_at, here.get(automation_id, ())))
+            said = [_not_before(p, hold) for p in here.get(automation_id, ())]
+            found.append(Sight("", told_at, said))
         near = [h for h in others if automation_id in h.said or not h.is_silent]
         named = [(h, self.hosts.label(h)) for h in near or (() if found else others)]
         return found + [_sight_of(h, hold, automation_id, label) for h, label in named]
@@ -103,8 +106,8 @@ class Observer:
         in_flight = sum(p.in_flight_count for p in said if p.is_alive)
         quiet_at = _known(known, "quiet_at")
         if quiet_at is None and confirmed_at is not None and in_flight == 0:
-            late_asks = (p.asked_at for p in said if p.is_alive and p.seen_at >= confirmed_at)
-            quiet_at = max([confirmed_at, *late_asks])
+            # A run that ended has asked last when it ended, and its process may be gone by now.
+            quiet_at = max([confirmed_at, *(p.asked_at for p in said if _has_seen(p, hold))])
         behind = next((s for s in sights if any(_is_late(p, hold) for p in s.said)), None)
         late = [p for p in said if _is_late(p, hold)]
         last_asked = max((p.asked_at for p in late or said), default=None)
@@ -149,10 +152,15 @@ def _sight_of(host: Host, hold: Hold, automation_id: str, label: str) -> Sight:
     return Sight(
         label,
         max(hold.placed_at, host.told_at or host.beaten_at) if is_told else None,
-        [replace(p, seen_at=max(hold.placed_at, p.seen_at)) for p in said],
+        [_not_before(p, hold) for p in said],
         silence,
         not host.is_silent,
     )
+
+
+def _not_before(presence: Presence, hold: Hold) -> Presence:
+    """Return what a process said with no instant that lies before the hold: a clock that was set back proves none."""
+    return replace(presence, seen_at=max(hold.placed_at, presence.seen_at))
 
 
 def _is_late(presence: Presence, hold: Hold) -> bool:
@@ -244,7 +252,9 @@ def _note(
     if state is TargetState.UNCONFIRMED:
         last_asked, behind = asked
         since = f"since {last_asked:%Y-%m-%d %H:%M:%S} UTC" if last_asked else "yet"
-        return f"has not asked {since}{behind.words if behind else ''}"
+        is_among_others = behind is not None and not behind.label and len(sights) > 1
+        where = " on this host" if is_among_others else behind.words if behind else ""
+        return f"has not asked {since}{where}"
     if state is TargetState.CONFIRMED:
         return f"{in_flight} run{'s' if in_flight != 1 else ''} in flight"
     where = "".join(s.words for s in sights if s.told_at is None)

@@ -289,6 +289,7 @@ class CardEntry:
     Attributes:
         first_run: what its first run waits for, or who took it over as already running.
         guard_id: first-run hold that stands on it, empty where none does; `way_out` says how to bring what it lacks.
+        at_work: what of it is not known to have stopped.
     """
 
     automation: Automation
@@ -302,6 +303,7 @@ class CardEntry:
     first_run: str = ""
     guard_id: str = ""
     way_out: str = ""
+    at_work: str = ""
 
 
 @dataclass(frozen=True)

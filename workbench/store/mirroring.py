@@ -19,7 +19,7 @@ from workbench.snapshot import SnapshotFault
 from workbench.store.backend import Session
 from workbench.store.reporting import HostReporter
 from workbench.store.state import State
-from workbench.store.store import Store, refuse_moved
+from workbench.store.store import MOVED_TO, Store, refuse_moved
 
 BEAT_SECONDS = 0.5
 """How often the store is asked whether it is alive; a notification comes in between."""
@@ -27,6 +27,10 @@ QUICK_SECONDS = 0.1
 """How soon it looks again while gates may just be seeing what they were told."""
 QUICK_FOR_SECONDS = 5.0
 LOCK_SECONDS = 5.0
+LOOK_SECONDS = 2.0
+"""How often what gates have seen is looked at, to be recorded."""
+LOOK_AGAIN_SECONDS = 60.0
+"""How long is waited where it could not be recorded: most mirrors may not write."""
 LONGEST_PAUSE_SECONDS = 5.0
 """How long at most a mirror waits before it tries again to reach the store."""
 
@@ -41,7 +45,10 @@ class Mirror:
         self.host = store.host
         self._reporter = HostReporter(store.gates, name=self.host, account=_account())
         self._report_fault = self._said_fault = ""
-        self._news_at = float("-inf")
+        self._news_at = self._looked_at = float("-inf")
+        self.look: Callable[[], str] = lambda: ""
+        """Records what gates have seen; returns why it could not be, as an account that only mirrors."""
+        self._unrecorded = ""
 
     def once(self) -> int:
         """Bring the folder up to date once; returns the position gates now have.
@@ -64,12 +71,24 @@ class Mirror:
                         with watch.look() as session:
                             self._say_news(self._turn(session), say, is_back=failures > 0)
                         failures = 0
+                        self._look(say)
                         watch.wait(self._until_next(wait))
             except StorageUnavailable as exc:
                 if not failures:
                     say(f"{exc.message} Gates keep what they were told, without a heartbeat.")
                 failures += 1
                 _pause(failures, wait, is_over)
+
+    def _look(self, say: Callable[[str], None]) -> None:
+        """Record what gates have seen, now and then; where that may not be, somebody's next command does it."""
+        is_due = LOOK_AGAIN_SECONDS if self._unrecorded else LOOK_SECONDS
+        if time.monotonic() - self._looked_at < is_due:
+            return
+        self._looked_at = time.monotonic()
+        why = self.look()
+        if why and why != self._unrecorded:
+            say(f"{why} The next command of somebody who may write records it.")
+        self._unrecorded = why
 
     def _say_news(self, seq: int, say: Callable[[str], None], *, is_back: bool) -> None:
         if seq != self.seq or is_back:
@@ -89,8 +108,10 @@ class Mirror:
         """Publish what is new, then beat: the store has just answered."""
         gates = self.store.gates
         with self.store.backend.publishing(gates.folder, LOCK_SECONDS):
-            refuse_moved(session)
             state = self.store.read_state(session)
+            if place := session.meta().get(MOVED_TO):
+                gates.tell_moved(state, place)
+            refuse_moved(session)
             fault = gates.copy_fault(session, state)
             if not fault and not gates.is_told(state):
                 fault = gates.tell(session, state)

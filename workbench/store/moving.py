@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from workbench.clock import Clock, to_text
@@ -16,7 +17,10 @@ from workbench.store.folding import fold
 from workbench.store.recording import project
 from workbench.store.store import MOVED_TO, Store, refuse_moved, store_of
 
-_OF_THE_PLACE = ("schema_version", MOVED_TO)
+MOVED_GATE = "moved_gate"
+"""Fact about a store that was moved: the gate folder that it told before, where somebody may still ask."""
+
+_OF_THE_PLACE = ("schema_version", MOVED_TO, MOVED_GATE)
 """Facts that are about one place rather than about the store."""
 
 
@@ -26,21 +30,28 @@ class Moved:
 
     Attributes:
         is_repeat: the store had been moved there before; nothing was changed.
+        closed_gate: gate folder that the store told before and the new place does not, where gates are UNKNOWN or
+            PAUSED from now on; None where the new place tells the same.
+        gate_fault: why gates there could not be told, or an empty text.
     """
 
     event_count: int
     head: HeadNote
     is_repeat: bool = False
+    closed_gate: Path | None = None
+    gate_fault: str = ""
 
 
 def move_store(source: Store, settings: Settings, *, clock: Clock) -> Moved:
     """Copy a store to where the settings point, verify the copy, then let nobody write to the old place.
 
     The old place is locked meanwhile. A move that was cut short is taken up where it stopped; a second
-    one to the same place changes nothing. Raises AuditBroken where the log or the copy does not verify,
+    one to the same place changes nothing. Gates of a folder that the new place does not tell are told of the move.
+    Raises AuditBroken where the log or the copy does not verify,
     Refused where the store is elsewhere already or the new place holds another history.
     """
     target = store_of(settings, clock)
+    is_left = source.gate_folder.resolve() != target.gate_folder.resolve()
     if target.place == source.place:
         raise UsageFault(f"The store is in {source.place} already.", next_step="name another place")
     with source.backend.writing() as session:
@@ -57,6 +68,7 @@ def move_store(source: Store, settings: Settings, *, clock: Clock) -> Moved:
         if not moved_to:
             kept = {name: value for name, value in facts.items() if name not in _OF_THE_PLACE}
             kept |= {"moved_from": source.place, "moved_at": to_text(clock.now())}
+            kept |= {MOVED_GATE: str(source.gate_folder)} if is_left else {}
             _bring(target, kept, log=(events, session.outbox()))
         head = _compared(target, events)
         if moved_to:
@@ -64,8 +76,10 @@ def move_store(source: Store, settings: Settings, *, clock: Clock) -> Moved:
         else:
             session.insert_meta(MOVED_TO, target.place)
             session.commit()
+        fault = source.gates.tell_moved(fold(events), target.place) if is_left else ""
     target.repair_publication()
-    return Moved(len(events), head, bool(moved_to))
+    gate = source.gate_folder if is_left else None
+    return Moved(len(events), head, bool(moved_to), gate, fault)
 
 
 def _bring(

@@ -89,6 +89,13 @@ def schema_version(connection: Connection) -> int | None:
     return int(rows[0][0]) if rows else 0
 
 
+ROLES = ("workbench_writer", "workbench_reader", "workbench_mirror")
+"""What a store grants its rights to; a server's databases share them."""
+
+MAKE_ROLES = " ".join(["`psql -d postgres", *(f'-c "create role {role}"' for role in ROLES)]) + "`"
+"""How they are made beforehand, where the owner of the database may not."""
+
+
 def plain_error(
     url: StoreUrl, exc: psycopg.Error, *, is_lost: bool, what_then: str = ""
 ) -> StorageUnavailable:
@@ -103,6 +110,11 @@ def plain_error(
         return StorageUnavailable(
             f"The store {url.place} is locked by {holders}; nothing was recorded.",
             next_step="end that command if it hangs (`pg_terminate_backend`), then run this one again",
+        )
+    if isinstance(exc, psycopg.errors.InsufficientPrivilege) and "create role" in str(exc):
+        return StorageUnavailable(
+            f"The store {url.place} needs three roles, {', '.join(ROLES)}, and this account may make none.{what_then}",
+            next_step=f"an administrator of the server types once: {MAKE_ROLES}; then give the command again",
         )
     if isinstance(exc, psycopg.errors.InsufficientPrivilege):
         return StorageUnavailable(

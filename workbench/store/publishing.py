@@ -143,6 +143,29 @@ class GateFolder:
             return f"the gate folder {self.folder} cannot be written: {in_words(exc)}"
         return ""
 
+    def tell_moved(self, state: State, place: str) -> str:
+        """Tell gates that the store went to another place: nothing is CLEAR here any more; returns why not, or nothing.
+
+        What is held stays PAUSED. Only a publication of the store where it is now opens the folder again.
+        """
+        publisher = self._publisher(state)
+        try:
+            if publisher.told()[0] > state.seq or self._moved_to() == place:
+                return (
+                    ""  # the new place tells this folder and went on since, or it was told before
+                )
+            document = self._document(state, publisher.prepare())
+            publisher.begin(state.seq)
+            publisher.complete({**document, "doubt": moved_words(place), "moved_to": place})
+        except (OSError, SnapshotFault) as exc:
+            return f"the gate folder {self.folder} cannot be written: {in_words(exc)}"
+        return ""
+
+    def _moved_to(self) -> str:
+        with contextlib.suppress(SnapshotFault):
+            return read_snapshot(self.folder).moved_to
+        return ""
+
     def clocks_then(self) -> Mapping[str, Any]:
         """Return how the clocks stood at the last publication; empty where that is not known."""
         try:
@@ -210,6 +233,14 @@ class GateFolder:
         if self._known is None or self._known.store_id != state.store_id:
             self._known = Publisher(self.folder, state.store_id, encode=_encoded)
         return self._known
+
+
+def moved_words(place: str) -> str:
+    """Say to who asks a gate folder that its store left it where to ask."""
+    return (
+        f"the store was moved to {place}, which does not tell this gate folder; let WORKBENCH_GATE name the one "
+        "that it tells"
+    )
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:

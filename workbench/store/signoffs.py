@@ -128,7 +128,30 @@ def signoff_fault(
         return f"{decision.decision_id} overrides its report and is not signed by an enrolled key"
     found, wanted = len(counted(state, signoff, resumer=resumer)), needed_count(state, decision)
     short = f"{own} has {found} of {wanted} {LACKING}"
-    return "" if found >= wanted else f"{short} (not who asked, decided against or resumes)"
+    if found >= wanted:
+        return ""
+    return (
+        f"{short} (not who asked, decided against or resumes){_uncounted(state, signoff, resumer)}"
+    )
+
+
+def _uncounted(state: State, signoff: SignOff, resumer: EnrolledKey) -> str:
+    """Say of each sign-off that was given and does not count why that is; an empty text where none was given."""
+    barred, may_sign = barred_persons(state, signoff, resumer=resumer), policy_of(state).may_sign
+    found = []
+    for key in (state.keys[key_id] for key_id in signoff.signer_keys):
+        if key.revoked_seq is not None:
+            why = f"the key {key.key_id} of {key.person} was revoked at event {key.revoked_seq}"
+        elif key.person in barred:
+            why = (
+                f"{key.person} {'resumes' if key.person == resumer.person else 'asked or decided'}"
+            )
+        elif not holds_role(state, key, roles=may_sign):
+            why = f"{key.person} may not sign off as {key.role}"
+        else:
+            continue
+        found.append(why)
+    return "".join(f"; given, but {why}" for why in found)
 
 
 def drill_end_fault(state: State, hold_id: str) -> str:

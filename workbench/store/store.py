@@ -94,6 +94,10 @@ class Store:
         with self.backend.reading() as session:
             return session.meta()
 
+    def moved_to(self) -> str:
+        """Return the place that the store was moved to, or an empty text where it was not."""
+        return self.meta().get(MOVED_TO, "")
+
     def projection(self) -> Documents:
         """Return the stored projection, for comparing with the fold; a row that is no JSON is empty."""
         with self.backend.reading() as session:
@@ -143,7 +147,8 @@ class Store:
     def head_of(self, state: State) -> HeadNote:
         """Return the note of a state of the log, with who signed the newest checkpoint if it is of this state."""
         notes = newest_notes(self.anchor_folders, state.store_id)
-        return replace(state.head, place=self.place, signature=signature_words(state, notes))
+        signature = signature_words(state, notes)
+        return replace(state.head, place=self.place, signature=signature, moved_to=self.moved_to())
 
     def transact(
         self,
@@ -221,8 +226,11 @@ class Store:
         return events
 
     def repair_publication(self, wait_seconds: float = WAIT_SECONDS) -> str:
-        """Publish again where a writer died in between; returns why not, or an empty text."""
-        if self.gates.is_told(self.state()):
+        """Publish again where a writer died in between; returns why not, or an empty text.
+
+        A place that the store left publishes nothing: gates of the new place may read this folder.
+        """
+        if self.gates.is_told(self.state()) or self.moved_to():
             return ""
         try:
             with self.backend.writing(wait_seconds) as session:
@@ -243,6 +251,8 @@ class Store:
 
     def publication_fault(self, state: State) -> str:
         """Return why gates do not have this state, or an empty text where they do."""
+        if self.moved_to():
+            return ""
         if fault := self.copy_fault(state):
             return fault
         behind = f"does not have the newest state, event {state.seq}"
