@@ -134,3 +134,23 @@ def test_a_restart_that_is_over_stays_so(
     new = Settings.from_environment()
     assert verify_store(open_store(new, SystemClock())).is_ok
     assert Gate(new.gate).check("order-sync").state is PAUSED
+
+
+def test_power_that_goes_at_the_mark_leaves_nothing_clear(
+    old: Settings, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the mark in the old place and what gates are told of it they are UNKNOWN; said again, gates hear why."""
+    if not is_left(old, named):
+        pytest.skip("one gate folder for both places")
+
+    def lost(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("workbench.store.publishing.GateFolder.tell_moved", lost)
+        assert run("store", "migrate", "--to", named).code == 130
+    assert Gate(old.gate).check("ticket-reply").state is UNKNOWN
+    assert run("status").code == 0
+    assert Gate(old.gate).check("ticket-reply").state is UNKNOWN, "a look opens nothing"
+    assert "moved there before" in run("store", "migrate", "--to", named).out
+    assert Settings.at(named).place in Gate(old.gate).check("ticket-reply").reason

@@ -14,6 +14,9 @@ from workbench.records import Hold, Target
 from workbench.store.state import State
 from workbench.store.store import MOVED_TO, Change, Command, Store
 
+WAIT_SECONDS = 1.0
+"""How long a look waits for its turn to write: whoever asks for the status waits for no writer that hangs."""
+
 _PROOF = ("confirmed_at", "quiet_at")
 """What is worth an event; when gates were told stands in the outbox already, and comes along."""
 
@@ -48,7 +51,8 @@ def record_sightings(
         return Change([draft for drafts in made for draft in drafts])
 
     try:
-        store.transact(Command(command_id, content), decided, after_commit=anchor)
+        command = Command(command_id, content)
+        store.transact(command, decided, after_commit=anchor, wait_seconds=WAIT_SECONDS)
     except (WorkbenchError, OSError) as exc:
         why = exc.message if isinstance(exc, WorkbenchError) else str(exc.strerror)
         return f"What gates have seen of {', '.join(found)} is not recorded. {why}"

@@ -70,13 +70,17 @@ def move_store(source: Store, settings: Settings, *, clock: Clock) -> Moved:
             kept |= {"moved_from": source.place, "moved_at": to_text(clock.now())}
             kept |= {MOVED_GATE: str(source.gate_folder)} if is_left else {}
             _bring(target, kept, log=(events, session.outbox()))
-        head = _compared(target, events)
+        head, state = _compared(target, events), fold(events)
         if moved_to:
             session.rollback()
         else:
+            if is_left:  # from here on nothing is CLEAR there, also where power goes before gates are told why
+                source.gates.ready(source.gates.begin(session, state, until_seq=state.seq))
             session.insert_meta(MOVED_TO, target.place)
             session.commit()
-        fault = source.gates.tell_moved(fold(events), target.place) if is_left else ""
+        fault = (
+            session.gate_fault or source.gates.tell_moved(state, target.place) if is_left else ""
+        )
     target.repair_publication()
     gate = source.gate_folder if is_left else None
     return Moved(len(events), head, bool(moved_to), gate, fault)

@@ -156,6 +156,7 @@ class Store:
         decide: Callable[[State], Change],
         *,
         after_commit: Callable[[State], None] | None = None,
+        wait_seconds: float = WAIT_SECONDS,
     ) -> Committed:
         """Append what a command decides, durably and once, then publish it to gates.
 
@@ -165,7 +166,7 @@ class Store:
         StorageUnavailable when nothing could be recorded. Once committed nothing is raised: what could
         not be told to gates is in the result.
         """
-        done, beside = self._transact(command, decide, after_commit)
+        done, beside = self._transact(command, decide, after_commit, wait_seconds=wait_seconds)
         if beside is not None:
             try:
                 beside.wait()
@@ -178,9 +179,11 @@ class Store:
         command: Command,
         decide: Callable[[State], Change],
         after_commit: Callable[[State], None] | None,
+        *,
+        wait_seconds: float,
     ) -> tuple[Committed, Beside | None]:
         """Do so in this writer's turn; returns what is done beside it, to be waited for after the turn."""
-        with self.backend.writing() as session:
+        with self.backend.writing(wait_seconds) as session:
             session.begin()
             begun: Begun | None = None
             try:
