@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from pathlib import Path
+from shlex import quote
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -77,6 +78,22 @@ class Surface:
             for name in table_names()
         ]
         return self._marked(pd.DataFrame(rows, columns=["table", "row_count", "first", "last"]))
+
+    def hint(self) -> str:
+        """Return one line: how many runs are loaded, or where none are how to come by some."""
+        if count := self._snapshot.row_count("run"):
+            return f"{count:,} run{'' if count == 1 else 's'} loaded, version {self.version} of the warehouse."
+        recorded = Settings.from_environment().home / "demo-stage" / "end"
+        shown = (
+            f"the recorded incident shows after `export WORKBENCH_HOME={quote(str(recorded))}"
+            " WORKBENCH_STORE=$WORKBENCH_HOME/store WORKBENCH_GATE=$WORKBENCH_HOME/gate`"
+            if recorded.is_dir()
+            else "`make demo` leaves a recorded incident to look at"
+        )
+        return (
+            "No run is loaded here: `workbench load --help` shows a row, `workbench sync --all` reads your engines; "
+            f"{shown}, then `workbench lab`."
+        )
 
     def columns(self, table: str | None = None) -> pd.DataFrame:
         """Return the data dictionary, of one table or of all."""

@@ -21,7 +21,7 @@ from tests.cli.ground import (
     run,
 )
 from tests.control.test_certifying import a_staging_store
-from workbench.cli import report
+from workbench.cli import present, report
 from workbench.cli.doctor import Finding
 from workbench.errors import StorageUnavailable
 from workbench.settings import KEY_FILE, Settings
@@ -189,3 +189,10 @@ def test_status_without_a_store_tells_what_the_spool_holds() -> None:
     refused(run("status"), 15, "The spool holds, and gates obey, a pause of ticket-reply since 20")
     path.write_bytes(whole)
     assert run("status").code == 0
+
+
+def test_counts_have_their_noun() -> None:
+    """One is singular, none and many are not, and thousands are set apart."""
+    said = [present.counted(n, "change") for n in (0, 1, 1204)]
+    assert said == ["0 changes", "1 change", "1,204 changes"]
+    assert present.counted(2, "entry", plural="entries") == "2 entries"

@@ -168,6 +168,19 @@ def test_lab_names_store_and_head_before_it_starts(started: list[list[str]]) -> 
     assert len(started) == 1
 
 
+def test_lab_loads_the_stores_own_rows_and_says_what_to_load(started: list[list[str]]) -> None:
+    """An analyst finds holds and automations, and one line says how runs come, or that there are some."""
+    a_store()
+    a_hold()
+    found = run("lab", "--no-browser")
+    assert len(started) == 1
+    assert "No run is loaded here: `workbench load --help`" in found.out
+    rows = run("sql", "select hold_id from hold", "--json").document
+    assert rows == [{"hold_id": "H-1"}]
+    (Settings.from_environment().home / "demo-stage" / "end").mkdir(parents=True)
+    assert "the recorded incident shows after `export WORKBENCH_HOME=" in run("lab").out
+
+
 def test_lab_says_demo(started: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     """On a recorded clock the panel's command says DEMO before it starts."""
     a_store()

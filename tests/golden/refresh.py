@@ -76,6 +76,8 @@ def run(root: Path, settings: Settings, name: str, *, parameters: dict[str, Any]
 def _settle(cell: Any) -> None:
     cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     for output in cell.outputs:
+        if output.output_type == "stream":
+            continue  # plain text alone
         output.metadata = {}
         for mime in NOT_KEPT:
             output.data.pop(mime, None)

@@ -89,7 +89,7 @@ def test_people_read_it_as_lines(
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"month": "2026-13", "as_of": AS_OF}, "month"),
+        ({"month": "2026-13", "as_of": AS_OF}, "no month .2026-13.: write the year"),
         ({"month": "2026-12", "as_of": AS_OF}, "has not begun"),
         ({"month": MONTH, "as_of": "2026-11-20T09:58:00"}, "as_of"),
         ({"month": MONTH, "as_of": AS_OF, "code": "1"}, "not a parameter"),

@@ -213,7 +213,7 @@ def forge_the_version(place: Place) -> None:
 SPOILT: list[tuple[Callable[[Place], None], str]] = [
     (lose_the_version, "has no version"),
     (lose_the_warehouse, "has no version"),
-    (lose_the_report, "cannot be read"),
+    (lose_the_report, "was made in another WORKBENCH_HOME, or its folder was removed"),
     (edit_the_verdict, "not what was recorded"),
     (edit_the_seal, "not what was recorded"),
     (rewrite_a_file, "was rewritten"),
@@ -325,6 +325,7 @@ def test_a_needed_table_that_nobody_loaded_is_waited_for(
     monkeypatch.setattr(recheck, "_refuse_other_verdict", lambda *_: None)
     found = place.recheck()
     assert (found.answer, found.not_yet) == (Answer.UNKNOWN, ("affected_record, from no source",))
+    assert found.because == "More may come: affected_record came from no source at all."
     assert "--table affected_record --source SOURCE FILE" in found.next_steps[0]
 
 

@@ -44,7 +44,7 @@ def test_a_median_of_five_has_no_interval() -> None:
     """Of five not even their range covers the median with 95 % (93.75 %); of six it does (96.9 %)."""
     five = median("x", pd.Series([1.0, 2.0, 3.0, 4.0, 500.0]))
     assert (five.figure, five.interval) == ("3 s", "")
-    assert five.remark == "5 of the 6 that an interval takes"
+    assert five.remark == "no interval: 5 durations, and it takes 6"
     six = median("x", pd.Series([1.0, 2.0, 3.0, 4.0, 5.0, 500.0]))
     assert six.interval and not six.remark
     assert median("x", pd.Series([], dtype=float)).figure == CANNOT_TELL

@@ -132,7 +132,7 @@ def test_pause_latency_says_what_was_never_confirmed() -> None:
     assert found["pause latency p50"]["figure"] == "4 s"
     assert (
         found["pause latency p50"]["remark"]
-        == "1 target never confirmed; 3 of the 6 that an interval takes"
+        == "1 target never confirmed; no interval: 3 durations, and it takes 6"
     )
     assert found["pause latency p95"]["figure"] == CANNOT_TELL
     one = measures(with_holds(RELEASED, confirmed_at=[at("01:00:02"), None, None, None]))

@@ -185,7 +185,9 @@ def test_late_or_no_data_is_cannot_tell() -> None:
         assert [(k, v.state) for k, v in found.items()] == [("evidence", CANNOT_TELL)]
     assert "engine was loaded until" in look(rows, age_seconds=901)["evidence"].sentence
     assert "no run of the last 7 days" in look([])["evidence"].sentence
-    assert firing(look(runs(*[GOOD] * 20, *[BAD] * 5), age_seconds=9999)) == ["failure_streak"]
+    late = look(runs(*[GOOD] * 20, *[BAD] * 5), age_seconds=9999)
+    assert firing(late) == ["failure_streak"]
+    assert "; of old data, for engine was loaded until" in late["failure_streak"].sentence
 
 
 def test_too_few_runs_is_cannot_tell() -> None:

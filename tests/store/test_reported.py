@@ -82,6 +82,11 @@ def test_the_shelf_of_reports_is_one_folder(tmp_path: Path) -> None:
     found = said_of(control, shelf)
     assert (found.is_ok, found.anchored.note_count) == (True, 2)
     assert found.anchored.size == control.head_note().seq > first
+    above = tmp_path / "above"
+    above.mkdir()
+    shelf.rename(above / control.head_note().store_id)
+    # What a store's reports lie in is found from the folder of all stores, too.
+    assert said_of(control, above).anchored.note_count == 2
 
 
 def test_copies_of_one_note_count_once(tmp_path: Path) -> None:

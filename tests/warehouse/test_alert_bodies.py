@@ -189,3 +189,14 @@ def test_a_mapping_without_the_status_is_caught(
     assert rows_of(ROWS)[0]["resolved"] == ""
     load(warehouse, tmp_path / "a.jsonl", [body(fires)], faulty)
     assert rows_of(ROWS)[0]["resolved"] == "2026-11-20 12:00:00"
+
+
+@pytest.mark.parametrize("label", ["service", "service.summary"])
+def test_a_service_names_the_automation_by_its_text(
+    warehouse: Warehouse, rows_of: Ask, tmp_path: Path, label: str
+) -> None:
+    """A reference of PagerDuty is an object: its summary is the name, and no id is a piece of JSON."""
+    known = load_mapping("pagerduty")
+    mapping = Mapping(**{**known.model_dump(), "automation_label": label})
+    load(warehouse, tmp_path / "a.jsonl", [event("triggered", "2026-11-20T09:00:00Z")], mapping)
+    assert [row["automation_id"] for row in rows_of(ROWS)] == ["refund-agent"]

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workbench.cli.affected_words import say_nothing_written, withdraw
-from workbench.cli.present import as_json, ask, closing_line, one_line, store_line, table, when
+from workbench.cli.present import (
+    as_json,
+    ask,
+    closing_line,
+    counted,
+    one_line,
+    store_line,
+    table,
+    when,
+)
 from workbench.control import Control, open_control
 from workbench.errors import UsageFault
 from workbench.settings import Settings
@@ -107,7 +116,7 @@ def _show(ledger: Ledger, changes: pd.DataFrame, onset: str) -> None:
     # Counts and what to do next are of the whole ledger: what is filtered away blocks all the same.
     count, blocking = len(ledger.changes), int(ledger.changes["blocks"].sum())
     click.echo(
-        f"{asked.hold_id}  {asked.only or asked.scope}  {count:,} changes loaded since the onset at "
+        f"{asked.hold_id}  {asked.only or asked.scope}  {counted(count, 'change')} loaded since the onset at "
         f"{when(asked.onset_at)}, {blocking:,} of them block a restart (version {ledger.version} of the warehouse)."
     )
     if len(changes) < count:
@@ -262,7 +271,7 @@ def _show_done(done: Verified) -> None:
     for name in done.record_names:
         click.echo(one_line(f"Recorded that you verified {name}."))
     known = f"; {done.known_count} had been verified before" if done.known_count else ""
-    click.echo(f"{done.change_count} changes verified{known}.")
+    click.echo(f"{counted(done.change_count, 'change')} verified{known}.")
     if done.wanting_count:
         click.echo(
             f"{done.wanting_count} of them still need another person where they cannot be undone "
@@ -276,7 +285,9 @@ def _show_looked(looked: Looked, state: State) -> None:
 
     pairs = zip(looked.changes, looked.rows, strict=True)
     rows = [row for change, row in pairs if not is_verified_enough(state, change)]
-    click.echo(f"{len(rows):,} changes to verify, of version {looked.version} of the warehouse.")
+    click.echo(
+        f"{counted(len(rows), 'change')} to verify, of version {looked.version} of the warehouse."
+    )
     if rows:
         click.echo(table(_LOOKED, [_looked_cells(row) for row in rows]))
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.present import head_line, store_line
-from workbench.control import open_control
-from workbench.errors import NotFound
+from workbench.cli.present import head_line, one_line, store_line
+from workbench.control import Control, open_control
+from workbench.errors import NotFound, WorkbenchError
 from workbench.settings import Settings, child_environment
 
 PANEL = "control_panel.ipynb"
@@ -38,12 +38,14 @@ SETTINGS: dict[str, dict[str, object]] = {
 def command(no_browser: bool, port: int) -> None:
     """Open JupyterLab on the control panel, in a folder of your own."""
     settings = Settings.from_environment()
-    head = open_control(settings, settings.clock()).head_note()
+    control = open_control(settings, settings.clock())
+    head = control.head_note()
     folder = copy_notebooks(shipped_notebooks(), settings.home / "notebooks")
     click.echo(store_line(head, settings))
     click.echo(
         f"notebooks in {folder}; the panel is {PANEL}: open it and choose Run > Run All Cells"
     )
+    click.echo(_loaded(control, settings))
     if settings.demo_clock_at is not None:
         click.echo(f"DEMO: recorded clock, {settings.demo_clock_at:%Y-%m-%d %H:%M:%S} UTC")
     head_line(head)
@@ -53,6 +55,23 @@ def command(no_browser: bool, port: int) -> None:
     sys.stdout.flush()
     # This very process becomes JupyterLab, so that whatever ends the command ends the server, too.
     os.execve(line[0], line, child_environment(settings))
+
+
+def _loaded(control: Control, settings: Settings) -> str:
+    """Bring the warehouse up to our own store, as reviews do, and say what an analyst finds in it.
+
+    The panel opens all the same where that fails: it needs no warehouse.
+    """
+    # Only now, for it takes a second: without a store the refusal comes at once.
+    from workbench.api import open_surface
+    from workbench.reports.sync import load_store_rows, store_rows
+    from workbench.warehouse import Warehouse
+
+    try:
+        load_store_rows(Warehouse.open(settings.home, control.clock), store_rows(control.state()))
+        return f"for analysts, explore.ipynb: {one_line(open_surface().hint())}"
+    except (WorkbenchError, OSError) as exc:
+        return one_line(f"explore.ipynb shows nothing: {exc}")
 
 
 def shipped_notebooks() -> Path:

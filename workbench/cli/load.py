@@ -175,7 +175,7 @@ def _remarks(warehouse: Warehouse, reports: list[LoadReport], mapping: Mapping |
     """Say what was accepted and counts for less than its sender may think."""
     return [
         *_unknown_words(warehouse, reports, mapping),
-        *_unnamed(warehouse, reports),
+        *_unnamed(warehouse, reports, mapping),
         *_endless(warehouse, reports),
     ]
 
@@ -200,7 +200,7 @@ def _endless(warehouse: Warehouse, reports: list[LoadReport]) -> list[str]:
     ]
 
 
-def _unnamed(warehouse: Warehouse, reports: list[LoadReport]) -> list[str]:
+def _unnamed(warehouse: Warehouse, reports: list[LoadReport], mapping: Mapping | None) -> list[str]:
     """Say how many alerts name no automation: no review counts what is about nothing that it knows."""
     batches = [r.batch_id for r in reports if r.table == "alert" and r.accepted_count]
     if not batches:
@@ -208,7 +208,8 @@ def _unnamed(warehouse: Warehouse, reports: list[LoadReport]) -> list[str]:
     with warehouse.snapshot() as snapshot:
         rows = [snapshot.query("load.unnamed_alert", batch_id=batch_id) for batch_id in batches]
     count = sum(int(found["alert_count"].sum()) for found in rows)
-    how = "`--automation-label LABEL`, or a mapping's `automation_id`, says which they are about"
+    label = "service.summary" if mapping and mapping.name == "pagerduty" else "LABEL"
+    how = f"`--automation-label {label}`, or a mapping's `automation_id`, says which they are about"
     return [f"    no automation named by {count:,} alerts, which no review counts; {how}"] * (
         count > 0
     )

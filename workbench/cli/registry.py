@@ -9,6 +9,7 @@ import click
 from workbench.cli.present import (
     ask,
     closing_line,
+    counted,
     head_line,
     not_delivered,
     one_line,
@@ -101,9 +102,10 @@ def apply(file: Path, already_running: str, yes: bool, role: str | None) -> None
     _show_strangers(registry, control.head_note().environment)
     if not yes:
         held = f" and hold {len(guards)}" if guards and not already_running else ""
-        ask(f"Record these {len(found)} changes{held}?")
+        these = "this change" if len(found) == 1 else f"these {len(found)} changes"
+        ask(f"Record {these}{held}?")
     control.apply_registry(registry, already_running=already_running)
-    click.echo(f"Recorded {len(found)} changes. What was paused stays paused.")
+    click.echo(f"Recorded {counted(len(found), 'change')}. What was paused stays paused.")
     if fault := undelivered(control):
         click.echo(not_delivered(fault))
     closing_line(control)

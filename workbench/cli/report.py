@@ -113,7 +113,10 @@ def _lines_of_month(document: Mapping[str, Any]) -> list[str]:
         found.append(click.style(one_line(category), bold=True))
         rows = [(m["measure"], m["figure"], m["interval_95"], m["remark"]) for m in measures]
         found.append(
-            table(("measure", "figure", "95 %", ""), [[one_line(c) for c in r] for r in rows])
+            table(
+                ("measure", "figure", "95 % interval", "remark"),
+                [[one_line(c) for c in r] for r in rows],
+            )
         )
     return [*found, one_line(str(document["action_items"]))]
 

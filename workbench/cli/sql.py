@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from workbench.cli.present import as_json, demo_words, one_line, printable, table
+from workbench.cli.present import as_json, counted, demo_words, one_line, printable, table
 from workbench.settings import Settings
 from workbench.warehouse import Warehouse
 from workbench.warehouse.dictionary import query_dictionary
@@ -70,7 +70,7 @@ def command(
             if len(found.columns)
             else ""
         )
-        click.echo(f"{said}{len(found):,} rows", err=True)
+        click.echo(f"{said}{counted(len(found), 'row')}", err=True)
 
 
 def as_csv(found: pd.DataFrame) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 import click
 
 from workbench.cli.engine_named import engine_named, told_where
-from workbench.cli.present import as_json, demo_words, one_line, when
+from workbench.cli.present import as_json, counted, demo_words, one_line, when
 from workbench.clock import from_text
 from workbench.delivery.stumbling import STUMBLES, stumble
 from workbench.engines.addresses import read_addresses
@@ -154,7 +154,7 @@ def _in_words(report: SyncReport, note: str) -> str:
     for load in report.loads:
         rejected = f", {load.rejected_count:,} rejected" if load.rejected_count else ""
         lines.append(
-            f"    {load.table}: {load.accepted_count:,} rows, {load.changed_count:,} new or newer{rejected}"
+            f"    {load.table}: {counted(load.accepted_count, 'row')}, {load.changed_count:,} new or newer{rejected}"
         )
     if report.vanished_count:
         lines.append(

@@ -102,14 +102,7 @@ def status(store: Store, now: datetime) -> Status:
     """Return the state of every automation, the holds, and what is flagged."""
     state = store.state()
     holds = hold_views(state, Counter.of(store, state), now=now)
-    live = {
-        (view.hold.hold_id, automation_id)
-        for view in holds
-        for p in view.probations
-        if p.is_live
-        for automation_id in state.let_through[p.probation.probation_id]
-    }
-    hosts = store.hosts(state)
+    live, hosts = _let_through(state, holds), store.hosts(state)
     rows, told = [], _told(store, state, hosts)
     for automation_id, automation in sorted(state.automations.items()):
         on_it = state.holds_on(automation_id)
@@ -135,6 +128,17 @@ def status(store: Store, now: datetime) -> Status:
     flagged = (*flags(state, holds, now=now), *cut_off_flags(_said(told)), *silent)
     pressing, head = pressing_flags(state, holds), store.head_of(state)
     return Status(head, now, tuple(rows), holds, flagged, fault, views, pressing)
+
+
+def _let_through(state: State, holds: Iterable[HoldView]) -> set[tuple[str, str]]:
+    """Return hold and automation of each narrow restart that lets runs through now."""
+    return {
+        (view.hold.hold_id, automation_id)
+        for view in holds
+        for one in view.probations
+        if one.is_live
+        for automation_id in state.let_through[one.probation.probation_id]
+    }
 
 
 def _is_confirmed(state: State, stopping: Iterable[str], automation_id: str) -> bool:

@@ -145,10 +145,11 @@ def _only_one(candidates: Sequence[Candidate], ids: Sequence[str]) -> Candidate:
     if len(likely) == 1:
         return _heard(likely[0])
     names = ", ".join(sorted(c.label for c in likely))
+    was = "was" if len(ids) == 1 else "were"
     seen = (
-        "were seen on several hosts"
+        f"{was} seen on several hosts"
         if asking
-        else "were seen on no host yet, and there are several"
+        else f"{was} seen on no host yet, and there are several"
     )
     raise Refused(
         f"{', '.join(ids)} {seen}: {names}. Say which lets the runs through, or how many on each.",

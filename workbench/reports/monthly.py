@@ -17,6 +17,7 @@ from workbench.delivery.judging import kept_outcome
 from workbench.drills import GATE, DrillOutcome
 from workbench.engines.addresses import read_addresses
 from workbench.errors import UsageFault
+from workbench.plots.text import label
 from workbench.records import CHECKLIST, Event, HeadNote
 from workbench.reports.markup import Fragment, facts, heading, join, paragraph, safe, strip, style
 from workbench.reports.opened import objective_rows, probation_rows, ticket_rows
@@ -68,6 +69,12 @@ class MonthlyReviewParameters(BaseModel):
 
 def check_month(given: Mapping[str, Any]) -> MonthlyReviewParameters:
     """Return the checked parameters; raises UsageFault that names each fault, or a month that has not begun."""
+    month = str(given.get("month", ""))
+    if not _MONTH.fullmatch(month):
+        raise UsageFault(
+            f"There is no month {label(month)!r}: write the year and a month from 01 to 12, as 2026-11.",
+            next_step="`workbench report monthly` for the last month that is over",
+        )
     try:
         asked = MonthlyReviewParameters.model_validate(dict(given))
     except ValidationError as exc:

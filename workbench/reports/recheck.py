@@ -29,7 +29,7 @@ from workbench.reports.parts import check_document
 from workbench.reports.seal import code_digest, digest
 from workbench.reports.shelf import Shelf
 from workbench.review.check_freshness import SERVED_BY, stale_tables, telling_sources
-from workbench.review.ground import Ground
+from workbench.review.ground import Ground, listed
 from workbench.review.restart import assess_restart, restart_queries
 from workbench.settings import Settings
 from workbench.store.folding import fold
@@ -140,6 +140,11 @@ def _sealed(shelf: Shelf, report: ReportRef) -> Sealed:
                 f"verdict.json or seal.json of {report.report_id} is not what was recorded."
             )
         parameters = check_parameters(report.name, seal["parameters"])
+    except FileNotFoundError as exc:
+        raise NotHad(
+            f"{report.report_id} was made in another WORKBENCH_HOME, or its folder was removed: it is not in {folder}. "
+            f"Recheck with the home that it was made in, or `workbench review {report.hold_id}` anew."
+        ) from exc
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise NotHad(
             f"The report {report.report_id} cannot be read in {folder} ({in_words(exc)})."
@@ -227,7 +232,7 @@ def _compared(
     elif not_yet:
         answer = Answer.UNKNOWN
         until = to_text(report.as_of)
-        because = f"More may come: still not loaded up to {until} are {', '.join(not_yet)}."
+        because = f"More may come: {_lacking(behind, until)}."
     return Recheck(
         decision,
         report,
@@ -239,6 +244,15 @@ def _compared(
         not_yet=not_yet,
         next_steps=_load_all(behind, until=report.as_of, synced=synced),
     )
+
+
+def _lacking(behind: list[tuple[str, str]], until: str) -> str:
+    """Return which tables nobody ever loaded, and which sources are not loaded far enough."""
+    never = [table for source, table in behind if not source]
+    late = [f"{table} of {source}" for source, table in behind if source]
+    said = [f"{listed(never, len(never))} came from no source at all"] if never else []
+    said += [f"not loaded up to {until}: {listed(late, len(late))}"] if late else []
+    return "; ".join(said)
 
 
 def _moved(before: Verdict, after: Verdict) -> str:

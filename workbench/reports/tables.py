@@ -95,7 +95,7 @@ def table(frame: pd.DataFrame, note: TableNote | None = None) -> Fragment:
     return Fragment(
         f'<div class="wb-scroll"><table data-wb-table="1"{wide}>{caption}<thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>{more}",
-        f"[table] {plain_text(note.caption)}: {row_count} rows",
+        f"[table] {plain_text(note.caption)}: {row_count} {'row' if row_count == 1 else 'rows'}",
     )
 
 

@@ -83,7 +83,8 @@ def median(name: str, seconds: pd.Series[float], *, remark: str = "", query: str
         low, high = median_interval(known)
         interval = f"{spoken(low)} to {spoken(high)}" if math.isfinite(high) else f"{spoken(low)} or more"  # fmt: skip
     else:
-        few = f"{len(known)} of the {LEAST_FOR_MEDIAN_INTERVAL} that an interval takes"
+        n = len(known)
+        few = f"no interval: {n} {'duration' if n == 1 else 'durations'}, and it takes {LEAST_FOR_MEDIAN_INTERVAL}"
         remark = f"{remark}; {few}" if remark else few
     return Measure(name, spoken(float(known.median())), interval, len(known), remark, query)
 

@@ -30,7 +30,7 @@ def failure_streak(subject: Subject, runs: pd.DataFrame) -> TriggerFinding:
         return unknown(
             subject, rule, why=f"{len(runs)} ended runs, a streak takes {asked}", query=QUERY
         )
-    newest = f", the newest at {streak['finished_at'].max():%H:%M:%S} UTC" if count else ""
+    newest = f", the newest at {streak['finished_at'].max():%Y-%m-%d %H:%M:%S} UTC" if count else ""
     return finding(
         subject,
         rule,

@@ -102,7 +102,10 @@ def _of_subject(
         one = replace(seen, state=TriggerState.FIRES) if lasts else seen
         is_on_records = one.rule in _ON_RECORDS
         why = late or (late_records if is_on_records else "")
-        if one.state is TriggerState.FIRES or not why:
+        if one.state is TriggerState.FIRES and why:
+            told = why.split("; ")[0]
+            yield replace(one, sentence=f"{one.sentence}; of old data, for {told}")
+        elif one.state is TriggerState.FIRES or not why:
             yield one
         elif is_on_records and not late:
             yield unknown(subject, one.rule, why=why, query="triggers.sources")

@@ -52,6 +52,11 @@ class FieldRule(BaseModel):
         return None
 
 
+def _name_in(value: MappingType[str, Any]) -> Any:
+    """Return the name in a reference as PagerDuty writes one, `{"id": "S1", "summary": "order-sync"}`, else all."""
+    return next((value[key] for key in ("summary", "id") if value.get(key)), value)
+
+
 class Mapping(BaseModel):
     """One mapping, as a TOML file states it; unknown entries are refused.
 
@@ -119,6 +124,8 @@ class Mapping(BaseModel):
         found: dict[str, Any] = {}
         for column, rule in self.rules.items():
             value = rule.value_in(record)
+            if column == "automation_id" and isinstance(value, MappingType):
+                value = _name_in(value)
             if column in self.instants:
                 value = instant_of(value)
             if value is not None:

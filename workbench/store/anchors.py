@@ -47,7 +47,7 @@ def anchor_file(folder: Path, store_id: str) -> Path:
 
 
 def anchor_files(folders: Sequence[Path], store_id: str) -> list[Path]:
-    """Return the files with notes of a store that are there: those of reports lie one folder deeper.
+    """Return the files with notes of a store that are there: those of reports lie one or two folders deeper.
 
     Raises StorageUnavailable for a folder that cannot be looked into: that it vouches for nothing cannot be told.
     """
@@ -57,7 +57,11 @@ def anchor_files(folders: Sequence[Path], store_id: str) -> list[Path]:
     found = [
         path
         for folder in folders
-        for path in (folder / name, *sorted(folder.glob(f"[!.]*/{name}")))
+        for path in (
+            folder / name,
+            *sorted(folder.glob(f"[!.]*/{name}")),
+            *sorted(folder.glob(f"[!.]*/[!.]*/{name}")),
+        )
     ]
     return [path for path in dict.fromkeys(found) if path.is_file()]
 
@@ -104,7 +108,7 @@ def _append(path: Path, content: bytes) -> None:
 
 
 def read_notes(folders: Sequence[Path], store_id: str) -> Iterator[tuple[Path, int, str]]:
-    """Yield file, number and text of each note of a store, in folders and in the folders right under them.
+    """Yield file, number and text of each note of a store, in folders and in folders up to two below them.
 
     What follows the last separator is being written now, or was torn.
     """

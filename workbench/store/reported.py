@@ -48,7 +48,7 @@ class Reported:
 
 
 def read_reports(folders: Sequence[Path], store_id: str) -> Reported:
-    """Read every notebook and page in folders, and in the folders right under them, that names a store.
+    """Read every notebook and page in folders, and in folders up to two below (`STORE/R-1`), that names a store.
 
     One that names it and cannot be read gives a note that is none, so that verification says so. Raises
     StorageUnavailable for a folder that cannot be looked into.
@@ -72,7 +72,7 @@ def _files(folders: Sequence[Path]) -> Iterator[Path]:
     """Give the files by name; a hidden folder holds what an editor or a maker of reports left there."""
     for folder in folders:
         look_into(folder)
-        for pattern in ("*", "[!.]*/*"):
+        for pattern in ("*", "[!.]*/*", "[!.]*/[!.]*/*"):
             for path in sorted(folder.glob(pattern)):
                 if path.suffix in _SUFFIXES and path.is_file():
                     yield path
