@@ -170,3 +170,21 @@ def test_a_row_at_another_place_says_so() -> None:
     found = log.read_event(2, prev_hash="p", hash_text="h", body=body)
     assert (found.seq, found.action) == (2, "hold.place")
     assert found.fault == "it says seq 3 and stands at place 2"
+
+
+def test_a_body_that_memory_was_too_short_for_is_not_damaged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The parser calls both an error of the text; only what is really none may be left out of the state."""
+
+    def full(text: str) -> Any:
+        raise log.orjson.JSONDecodeError(
+            "Not enough memory to allocate buffer for parsing", text, 0
+        )
+
+    body = log.body_of(a_draft(), seq=1, store_id="st-1")
+    damaged = log.read_event(1, prev_hash="", hash_text="", body=body[:-1])
+    assert damaged.fault
+    monkeypatch.setattr(log.orjson, "loads", full)
+    with pytest.raises(MemoryError):
+        log.read_event(1, prev_hash="", hash_text="", body=body)

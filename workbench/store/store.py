@@ -10,8 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from workbench.clock import Clock, from_text, to_text
 from workbench.durable import Beside
 from workbench.errors import Refused, StorageUnavailable
@@ -19,7 +17,7 @@ from workbench.records import Event, HeadNote, Hold
 from workbench.settings import Settings, own_host_name
 from workbench.snapshot import store_digest
 from workbench.spool import Spool, SpoolFault
-from workbench.store import recording
+from workbench.store import log, recording
 from workbench.store.anchors import newest_notes
 from workbench.store.attesting import signature_words
 from workbench.store.backend import WAIT_SECONDS, Backend, Changer, Session
@@ -341,7 +339,7 @@ def make_spools(store_id: str, folders: Iterable[Path]) -> None:
 
 def _json(body: object) -> dict[str, Any]:
     try:
-        found = orjson.loads(str(body))
+        found = log.read_json(str(body))
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
