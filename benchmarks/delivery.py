@@ -137,6 +137,9 @@ def served(answer: Answer, address: str) -> Iterator[tuple[str, list[str]]]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # One packet for head and body: two wait for the client's delayed acknowledgement, 40 ms that no call takes.
+        wbufsize = 65_536
+        disable_nagle_algorithm = True
 
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))

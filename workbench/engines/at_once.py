@@ -13,10 +13,12 @@ Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
 
-def side_by_side(ask: Callable[[Asked], Answer], asked: Iterable[Asked]) -> list[Answer]:
+def side_by_side(
+    ask: Callable[[Asked], Answer], asked: Iterable[Asked], *, at_once: int = CALLS_AT_ONCE
+) -> list[Answer]:
     """Return the answers in the order of the questions; raises what the first of them that failed raised."""
     questions = list(asked)
     if len(questions) < 2:
         return [ask(one) for one in questions]
-    with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         return list(pool.map(ask, questions))

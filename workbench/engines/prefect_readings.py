@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from workbench.clock import to_text
+from workbench.engines.at_once import side_by_side
 from workbench.engines.prefect_api import PAGE, PrefectApi, Row
 from workbench.engines.prefect_sight import HOLD_LIMIT, Sight
 from workbench.engines.prefect_words import (
@@ -205,17 +206,16 @@ def _open_runs(api: PrefectApi, question: Mapping[str, Any], at: datetime) -> li
     def asked(wanted: dict[str, Any], sort: str) -> dict[str, Any]:
         return {**question, "flow_runs": wanted, "sort": sort}
 
-    found: list[Row] = []
-    for state in (
-        {"type": {"any_": list(IN_FLIGHT)}},
-        {"name": {"any_": ["AwaitingRetry", "Held"]}},
-    ):
-        found += api.pages("/flow_runs/filter", asked({"state": state}, "ID_DESC"))
+    in_flight = {"state": {"type": {"any_": list(IN_FLIGHT)}}}
+    put_off = {"state": {"name": {"any_": ["AwaitingRetry", "Held"]}}}
     # 100 starts are written ahead for each schedule; only those whose time has come are asked for.
     due = {"next_scheduled_start_time": {"before_": to_text(at)}}
-    wanted = {"state": {"type": {"any_": ["SCHEDULED"]}}, **due}
-    found += api.pages("/flow_runs/filter", asked(wanted, "ID_DESC"))
-    return found
+    bodies = [
+        asked(one, "ID_DESC")
+        for one in (in_flight, put_off, {"state": {"type": {"any_": ["SCHEDULED"]}}, **due})
+    ]
+    found = side_by_side(lambda body: list(api.pages("/flow_runs/filter", body)), bodies)
+    return [run for rows in found for run in rows]
 
 
 def _in_step(api: PrefectApi, runs: Sequence[Row]) -> frozenset[str]:

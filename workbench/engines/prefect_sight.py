@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
 
+from workbench.engines.at_once import side_by_side
 from workbench.engines.prefect_api import PrefectApi, Row
 from workbench.engines.switching import EngineScope, ScopeKind
 
@@ -130,7 +131,9 @@ class Sight:
 def look(api: PrefectApi, scopes: Sequence[EngineScope], *, at: datetime) -> Sight:
     """Ask what there is, as far as these scopes need it."""
     run_ids = [s.key for s in scopes if s.kind is ScopeKind.RUN and _ID.fullmatch(s.key)]
-    pools = {str(one["name"]): one for one in api.pages("/work_pools/filter", {})}
+    paths = ("/work_pools/filter", "/flows/filter", "/deployments/filter")
+    pool_rows, flows, deployments = side_by_side(lambda path: list(api.pages(path, {})), paths)
+    pools = {str(one["name"]): one for one in pool_rows}
     wanted = {
         s.key.removeprefix("queue:").partition("/")[0]
         for s in scopes
@@ -139,8 +142,8 @@ def look(api: PrefectApi, scopes: Sequence[EngineScope], *, at: datetime) -> Sig
     return Sight(
         at,
         api.place,
-        flows={str(one["id"]): str(one["name"]) for one in api.pages("/flows/filter", {})},
-        deployments={str(one["id"]): one for one in api.pages("/deployments/filter", {})},
+        flows={str(one["id"]): str(one["name"]) for one in flows},
+        deployments={str(one["id"]): one for one in deployments},
         pools=pools,
         limits=api.read_limits(),
         queues={

@@ -22,6 +22,9 @@ from workbench.engines.temporal_words import (
 MAX_ASKED = 200
 """Runs in flight that are asked about one by one; of more, the rest is taken from the list."""
 
+READS_AT_ONCE = 32
+"""Questions side by side; they change nothing, and Temporal has no single writer that they keep waiting."""
+
 Row = dict[str, Any]
 
 
@@ -71,7 +74,8 @@ class Answers:
     def fetch(self, schedule_ids: Sequence[str], wanted: Sequence[RunsOf]) -> None:
         """Ask now for these schedules and lists, and for each run that they tell of."""
         ids = list(dict.fromkeys(schedule_ids))
-        self._switches.update(zip(ids, side_by_side(self._ask_switch, ids), strict=True))
+        found = side_by_side(self._ask_switch, ids, at_once=READS_AT_ONCE)
+        self._switches.update(zip(ids, found, strict=True))
         # The list of all has those of each type, too.
         lists = [ALL] if ALL in wanted else list(dict.fromkeys(wanted))
         self._lists.update(zip(lists, side_by_side(self._ask_list, lists), strict=True))
@@ -80,7 +84,8 @@ class Answers:
         switches = [self._switches[one] for one in ids]
         own = [run_id for one in switches if one is not None for run_id in one.running_ids]
         runs = list(dict.fromkeys([*askable, *(one for one in own if one not in set(listed))]))
-        self._runs.update(zip(runs, side_by_side(self.namespace.run, runs), strict=True))
+        told = side_by_side(self.namespace.run, runs, at_once=READS_AT_ONCE)
+        self._runs.update(zip(runs, told, strict=True))
 
     def schedules(self) -> list[Row]:
         """Return every schedule as the list has it."""
