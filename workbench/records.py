@@ -11,6 +11,9 @@ from typing import Any
 from workbench.answers import GateAnswer as GateAnswer
 from workbench.answers import GateState as GateState
 
+REHEARSAL_MODES = ("read_only", "dry_run", "staging")
+"""Words of `run.run_mode` for a run that does not do its real work: they count before a first run only."""
+
 LARGEST_INTEGER = 2**53 - 1
 """Of the audit log, so that every reader of JSON reads its numbers alike."""
 

@@ -11,6 +11,7 @@ from workbench.control.placing import storable
 from workbench.control.signing import Who, key_of
 from workbench.errors import NotFound, Refused, UsageFault
 from workbench.evidence import LoadedRun
+from workbench.records import REHEARSAL_MODES
 from workbench.store.log import Draft
 from workbench.store.readiness import lacks
 from workbench.store.signoffs import holds_role, policy_of
@@ -58,10 +59,6 @@ def _decide_review(state: State, who: Who, content: dict[str, str], *, now: date
             f"{why}.", next_step=f"another person types `workbench reviewed {target} -r TEXT`"
         )
     return Change([Draft(now, who.text, "break_glass.review", target, reason=reason)])
-
-
-READ_ONLY_MODES = ("read_only", "dry_run", "staging")
-"""How a run must have run to count before a first run in production."""
 
 
 def review_run(
@@ -114,9 +111,9 @@ def _refuse_uncounted(state: State, run: LoadedRun) -> None:
     why = ""
     if known is None or known.is_retired:
         why = f"it is of {run.automation_id}, which is not in the registry"
-    elif run.run_mode not in READ_ONLY_MODES:
+    elif run.run_mode not in REHEARSAL_MODES:
         how = f"it ran {run.run_mode}" if run.run_mode else "it does not say how it ran (run_mode)"
-        why = f"{how}; what counts is {', '.join(READ_ONLY_MODES)}"
+        why = f"{how}; what counts is {', '.join(REHEARSAL_MODES)}"
     elif run.status != "succeeded":
         why = f"it is {run.status}; what counts is a run that succeeded"
     if why:

@@ -165,7 +165,7 @@ def _runs_of(api: PrefectApi, sight: Sight, target_ids: Sequence[str]) -> Iterat
     for at in range(0, len(paused), PAGE):
         chosen = {"deployments": {"id": {"any_": paused[at : at + PAGE]}}}
         yield from api.pages("/flow_runs/filter", {**waiting, **chosen})
-    asked = [one for one in ids if one not in set(paused)][:MOST_ASKED]
+    asked = [one for one in ids if not sight.deployments[one].get("paused")][:MOST_ASKED]
     soonest = {**waiting, "limit": 1, "sort": SOONEST}
     bodies = [{**soonest, "deployments": {"id": {"any_": [one]}}} for one in asked]
     yield from api.answers("/flow_runs/filter", bodies)

@@ -82,8 +82,8 @@ class Answers:
         listed = [run_id_of(row.get("execution")) for one in lists for row in self._lists[one]]
         askable = [one for one in dict.fromkeys(listed) if is_askable(one)][:MAX_ASKED]
         switches = [self._switches[one] for one in ids]
-        own = [run_id for one in switches if one is not None for run_id in one.running_ids]
-        runs = list(dict.fromkeys([*askable, *(one for one in own if one not in set(listed))]))
+        own = {run_id for one in switches if one is not None for run_id in one.running_ids}
+        runs = [*askable, *sorted(own - set(listed))]
         told = side_by_side(self.namespace.run, runs, at_once=READS_AT_ONCE)
         self._runs.update(zip(runs, told, strict=True))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.records import REHEARSAL_MODES
 from workbench.review import money
 from workbench.review.endings import ended_at
 from workbench.review.ground import Ground
@@ -25,8 +26,6 @@ INCIDENT = "incident"
 SINCE = "since the pause"
 COUNTED = (*TROUBLE, "succeeded")
 """Statuses that count as a run that ended by itself; cancelled and skipped ones say nothing of failure."""
-REHEARSED = ("read_only", "dry_run", "staging")
-"""Modes of `run.run_mode` in which a run does not do its real work."""
 
 
 def with_period(ground: Ground) -> pd.DataFrame:
@@ -60,7 +59,7 @@ def _without_rehearsals(runs: pd.DataFrame) -> pd.DataFrame:
 
     What never ran otherwise is proved as it was: by runs of the same kind.
     """
-    is_rehearsal = runs["run_mode"].isin(REHEARSED)
+    is_rehearsal = runs["run_mode"].isin(REHEARSAL_MODES)
     ran_for_real = runs[runs["period"].isin((BASELINE, INCIDENT)) & ~is_rehearsal]["automation_id"]
     is_aside = is_rehearsal & runs["automation_id"].isin(ran_for_real)
     is_bad = (runs["period"] == SINCE) & runs["is_failed"]
